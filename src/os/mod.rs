@@ -1,0 +1,9 @@
+//! Linux, as far as the standard library leaves it out. Nothing here knows Ash.
+
+pub(crate) mod cgroup;
+pub(crate) mod fd;
+pub(crate) mod fs;
+pub(crate) mod peer;
+pub(crate) mod process;
+pub(crate) mod socket;
+pub(crate) mod sys;
