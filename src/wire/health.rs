@@ -1,0 +1,77 @@
+//! `GET /health`: the original's shape, and what this host enforces.
+
+use serde::{Deserialize, Serialize};
+
+/// Answer of `GET /health`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Health {
+    /// Always `ok`: a daemon that is not does not answer.
+    pub(crate) status: String,
+    pub(crate) active_sessions: u64,
+    pub(crate) active_sandboxes: u64,
+    /// Seconds since the start.
+    pub(crate) uptime: f64,
+    pub(crate) pool: Pool,
+    pub(crate) version: String,
+    pub(crate) coordinator_id: String,
+    pub(crate) remote_runners: u64,
+    /// Sandboxes are simulated: no isolation, no real CLI.
+    pub(crate) simulated: bool,
+    pub(crate) isolation: Isolation,
+    pub(crate) cli: Cli,
+}
+
+/// The original's pool figures.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Pool {
+    pub(crate) total: u64,
+    pub(crate) cold: u64,
+    pub(crate) warming: u64,
+    pub(crate) warm: u64,
+    pub(crate) waiting: u64,
+    pub(crate) running: u64,
+    pub(crate) max_capacity: u64,
+    pub(crate) resume_warm_hits: u64,
+    pub(crate) resume_cold_hits: u64,
+    pub(crate) pre_warm_hits: u64,
+}
+
+/// How far a protection goes on this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Level {
+    /// Not there.
+    None,
+    /// Watched or best effort.
+    Soft,
+    /// The kernel enforces it.
+    Hard,
+}
+
+/// What keeps a sandbox in, one member per wall.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Isolation {
+    /// `scope` (systemd), `plain` (one process tree) or `simulated`.
+    pub(crate) placement: String,
+    pub(crate) files: Level,
+    pub(crate) network: Level,
+    pub(crate) identity: Level,
+    pub(crate) memory: Level,
+    pub(crate) processes: Level,
+    pub(crate) cpu: Level,
+    pub(crate) seccomp: Level,
+    pub(crate) disk: Level,
+    /// A sentence for each wall that is not hard.
+    pub(crate) notes: Vec<String>,
+}
+
+/// The Claude Code CLI that sessions run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cli {
+    pub(crate) path: Option<String>,
+    pub(crate) version: Option<String>,
+    /// Why no session can start, if none can.
+    pub(crate) problem: Option<String>,
+}

@@ -1,0 +1,9 @@
+//! What crosses the API: shapes only, shared by `ashd` and `ashctl`. Paths, members, status
+//! values and texts are the original's, so that its published clients work unchanged.
+
+pub(crate) mod agents;
+pub(crate) mod health;
+pub(crate) mod operations;
+pub(crate) mod problem;
+pub(crate) mod sessions;
+pub(crate) mod turns;

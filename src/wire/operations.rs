@@ -1,0 +1,57 @@
+//! The one table of operations: the router is built from it, the documentation and the tests
+//! are checked against it.
+
+/// An operation of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Operation {
+    Health,
+    DeployAgent,
+    UploadAgent,
+    ListAgents,
+    GetAgent,
+    DeleteAgent,
+    CreateSession,
+    ListSessions,
+    GetSession,
+    EndSession,
+    SendMessage,
+    InterruptSession,
+    ListMessages,
+    ListEvents,
+    ListFiles,
+    ReadFile,
+}
+
+/// Where and how an operation is reached.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Route {
+    pub(crate) operation: Operation,
+    pub(crate) method: &'static str,
+    /// As axum and `OpenAPI` spell it.
+    pub(crate) path: &'static str,
+    /// Without a key.
+    pub(crate) open: bool,
+}
+
+const fn route(operation: Operation, method: &'static str, path: &'static str) -> Route {
+    Route { operation, method, path, open: false }
+}
+
+pub(crate) const OPERATIONS: [Route; 16] = [
+    Route { open: true, ..route(Operation::Health, "GET", "/health") },
+    route(Operation::DeployAgent, "POST", "/api/agents"),
+    route(Operation::UploadAgent, "PUT", "/api/agents/{name}/bundle"),
+    route(Operation::ListAgents, "GET", "/api/agents"),
+    route(Operation::GetAgent, "GET", "/api/agents/{name}"),
+    route(Operation::DeleteAgent, "DELETE", "/api/agents/{name}"),
+    route(Operation::CreateSession, "POST", "/api/sessions"),
+    route(Operation::ListSessions, "GET", "/api/sessions"),
+    route(Operation::GetSession, "GET", "/api/sessions/{id}"),
+    route(Operation::EndSession, "DELETE", "/api/sessions/{id}"),
+    route(Operation::SendMessage, "POST", "/api/sessions/{id}/messages"),
+    route(Operation::InterruptSession, "POST", "/api/sessions/{id}/interrupt"),
+    route(Operation::ListMessages, "GET", "/api/sessions/{id}/messages"),
+    route(Operation::ListEvents, "GET", "/api/sessions/{id}/events"),
+    route(Operation::ListFiles, "GET", "/api/sessions/{id}/files"),
+    route(Operation::ReadFile, "GET", "/api/sessions/{id}/files/{*path}"),
+];

@@ -1,0 +1,186 @@
+//! A refused request, as a problem document (RFC 9457) that also carries what the original's
+//! clients read: `error`, `message` and `statusCode`.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a request was refused: stable, part of the contract. Each has one HTTP status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Code {
+    AgentInvalid,
+    AgentNotFound,
+    BadRequest,
+    BodyTooLarge,
+    CliMissing,
+    CliTooOld,
+    DiskFull,
+    FileNotFound,
+    FileTooLarge,
+    Forbidden,
+    Internal,
+    MethodNotAllowed,
+    NotFound,
+    PathOutside,
+    QueueFull,
+    SandboxFailed,
+    SessionNotFound,
+    SessionState,
+    ShuttingDown,
+    TooManySessions,
+    Unauthorized,
+    #[serde(other)]
+    Unknown,
+}
+
+impl Code {
+    pub(crate) fn status(self) -> u16 {
+        match self {
+            Self::AgentInvalid | Self::BadRequest | Self::PathOutside | Self::SessionState => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
+            Self::AgentNotFound | Self::FileNotFound | Self::NotFound | Self::SessionNotFound => {
+                404
+            }
+            Self::MethodNotAllowed => 405,
+            Self::BodyTooLarge | Self::FileTooLarge => 413,
+            Self::QueueFull => 429,
+            Self::Internal | Self::Unknown => 500,
+            Self::CliMissing
+            | Self::CliTooOld
+            | Self::SandboxFailed
+            | Self::ShuttingDown
+            | Self::TooManySessions => 503,
+            Self::DiskFull => 507,
+        }
+    }
+
+    /// The code as it stands on the wire.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::AgentInvalid => "agent_invalid",
+            Self::AgentNotFound => "agent_not_found",
+            Self::BadRequest => "bad_request",
+            Self::BodyTooLarge => "body_too_large",
+            Self::CliMissing => "cli_missing",
+            Self::CliTooOld => "cli_too_old",
+            Self::DiskFull => "disk_full",
+            Self::FileNotFound => "file_not_found",
+            Self::FileTooLarge => "file_too_large",
+            Self::Forbidden => "forbidden",
+            Self::Internal => "internal",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::NotFound => "not_found",
+            Self::PathOutside => "path_outside",
+            Self::QueueFull => "queue_full",
+            Self::SandboxFailed => "sandbox_failed",
+            Self::SessionNotFound => "session_not_found",
+            Self::SessionState => "session_state",
+            Self::ShuttingDown => "shutting_down",
+            Self::TooManySessions => "too_many_sessions",
+            Self::Unauthorized => "unauthorized",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Every code but the unknown one.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 21] = [
+        Self::AgentInvalid,
+        Self::AgentNotFound,
+        Self::BadRequest,
+        Self::BodyTooLarge,
+        Self::CliMissing,
+        Self::CliTooOld,
+        Self::DiskFull,
+        Self::FileNotFound,
+        Self::FileTooLarge,
+        Self::Forbidden,
+        Self::Internal,
+        Self::MethodNotAllowed,
+        Self::NotFound,
+        Self::PathOutside,
+        Self::QueueFull,
+        Self::SandboxFailed,
+        Self::SessionNotFound,
+        Self::SessionState,
+        Self::ShuttingDown,
+        Self::TooManySessions,
+        Self::Unauthorized,
+    ];
+}
+
+/// The body of every answer that is not a success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Problem {
+    #[serde(default = "unknown")]
+    pub(crate) code: Code,
+    /// What went wrong and why, for a person. The same text as `message` and `detail`.
+    pub(crate) error: String,
+    #[serde(default)]
+    pub(crate) message: String,
+    #[serde(default)]
+    pub(crate) detail: String,
+    #[serde(rename = "statusCode", default)]
+    pub(crate) status_code: u16,
+    #[serde(default)]
+    pub(crate) status: u16,
+    /// The member of the request that is wrong, e.g. `mcpServers.files.command`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) field: Option<String>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+}
+
+fn unknown() -> Code {
+    Code::Unknown
+}
+
+impl Problem {
+    pub(crate) fn new(code: Code, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            code,
+            message: text.clone(),
+            detail: text.clone(),
+            error: text,
+            status_code: code.status(),
+            status: code.status(),
+            field: None,
+            hint: None,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_spelt_the_same_everywhere() {
+        for code in Code::ALL {
+            let json = serde_json::to_string(&code).unwrap();
+            assert_eq!(json, format!("\"{}\"", code.as_str()));
+            assert_eq!(serde_json::from_str::<Code>(&json).unwrap(), code);
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_original_is_understood() {
+        let problem: Problem =
+            serde_json::from_str(r#"{"error":"Agent not found","statusCode":404}"#).unwrap();
+        assert_eq!((problem.code, problem.status_code), (Code::Unknown, 404));
+    }
+}

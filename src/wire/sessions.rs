@@ -1,0 +1,199 @@
+//! Sessions on the wire.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::id::{AgentName, SessionId};
+
+/// The states of a session that clients know.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SessionStatus {
+    Starting,
+    Active,
+    Paused,
+    Stopped,
+    Ended,
+    Error,
+}
+
+impl SessionStatus {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
+            Self::Ended => "ended",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// A session as every route answers it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) agent_name: AgentName,
+    /// The version of the agent it was made from.
+    pub(crate) agent_version: u32,
+    pub(crate) sandbox_id: String,
+    pub(crate) status: SessionStatus,
+    pub(crate) created_at: Timestamp,
+    pub(crate) last_active_at: Timestamp,
+    pub(crate) tenant_id: String,
+    pub(crate) runner_id: Option<String>,
+    pub(crate) parent_session_id: Option<SessionId>,
+    pub(crate) model: Option<String>,
+    /// The options of its creation, without values of the environment.
+    pub(crate) config: SessionConfig,
+    /// Turns that wait behind the running one.
+    #[serde(default)]
+    pub(crate) queued_turns: u32,
+    /// Whether a turn runs.
+    #[serde(default)]
+    pub(crate) busy: bool,
+}
+
+/// What `GET` shows of a session's options.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct SessionConfig {
+    pub(crate) permission_mode: PermissionMode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) system_prompt: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) allowed_tools: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) disallowed_tools: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) betas: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) subagents: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) initial_agent: Option<String>,
+    /// Names of the servers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) mcp_servers: Vec<String>,
+    /// Names of the variables.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) extra_env: Vec<String>,
+}
+
+/// Who decides what a tool may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PermissionMode {
+    /// The sandbox is the wall; every tool runs.
+    #[default]
+    #[serde(rename = "bypassPermissions")]
+    BypassPermissions,
+    /// The agent's `.claude/settings.json` decides, its default mode included.
+    #[serde(rename = "permissionsByAgent")]
+    PermissionsByAgent,
+    /// Claude Code's default mode: what is not allowed by a rule is denied.
+    #[serde(rename = "default")]
+    Default,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SessionEnvelope {
+    pub(crate) session: Session,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SessionList {
+    pub(crate) sessions: Vec<Session>,
+    /// Sessions that match, whatever the page.
+    #[serde(default)]
+    pub(crate) total: u64,
+}
+
+/// Body of `POST /api/sessions`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CreateSession {
+    pub(crate) agent: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) credential_id: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) extra_env: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) mcp_servers: BTreeMap<String, McpServer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) system_prompt: Option<String>,
+    #[serde(default)]
+    pub(crate) permission_mode: PermissionMode,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) allowed_tools: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) disallowed_tools: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) betas: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) subagents: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) initial_agent: Option<String>,
+}
+
+/// An MCP server of a session: `command` (with `args`, `env`) or `url` (with `headers`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct McpServer {
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub(crate) kind: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) command: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) args: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) env: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+/// One file of a session's workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WorkspaceFile {
+    pub(crate) path: String,
+    pub(crate) size: u64,
+    pub(crate) modified_at: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WorkspaceFiles {
+    pub(crate) files: Vec<WorkspaceFile>,
+    /// `sandbox` (live) or `snapshot`.
+    pub(crate) source: String,
+    /// More files exist than are listed.
+    #[serde(default)]
+    pub(crate) truncated: bool,
+}
+
+/// A file read with `?format=json`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WorkspaceFileContent {
+    pub(crate) path: String,
+    pub(crate) content: String,
+    pub(crate) size: u64,
+    pub(crate) source: String,
+}

@@ -1,0 +1,155 @@
+//! Messages, the events of a turn, and the history on the wire.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::id::{SessionId, TurnId};
+
+/// Longest text of one message, in characters: the original's limit.
+pub(crate) const TEXT_CHARACTERS_MAX: usize = 500_000;
+/// Most blocks in one message: the original's limit.
+pub(crate) const BLOCKS_MAX: usize = 20;
+
+/// Body of `POST /api/sessions/:id/messages`. `content` is a text, one block, or a list of
+/// blocks (`text`, `image`, `document`); it is judged by `control::send`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SendMessage {
+    pub(crate) content: serde_json::Value,
+    /// Show `text_delta` and the CLI's `stream_event` frames.
+    #[serde(default)]
+    pub(crate) include_partial_messages: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_turns: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_budget_usd: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) effort: Option<Effort>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) thinking: Option<Thinking>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) output_format: Option<OutputFormat>,
+}
+
+impl SendMessage {
+    /// A plain text without options.
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self {
+            content: serde_json::Value::String(text.into()),
+            include_partial_messages: false,
+            model: None,
+            max_turns: None,
+            max_budget_usd: None,
+            effort: None,
+            thinking: None,
+            output_format: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Effort {
+    Low,
+    Medium,
+    High,
+    Max,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Thinking {
+    #[serde(rename = "type")]
+    pub(crate) kind: ThinkingKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) budget_tokens: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ThinkingKind {
+    Adaptive,
+    Enabled,
+    Disabled,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OutputFormat {
+    #[serde(rename = "type")]
+    pub(crate) kind: OutputKind,
+    pub(crate) schema: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum OutputKind {
+    #[serde(rename = "json_schema")]
+    JsonSchema,
+}
+
+/// Names of the server-sent events of a turn. The set is open: a delta or a block of a kind
+/// that is not listed comes under its own name.
+pub(crate) mod event {
+    pub(crate) const SESSION_START: &str = "session_start";
+    pub(crate) const TEXT_DELTA: &str = "text_delta";
+    pub(crate) const THINKING_DELTA: &str = "thinking_delta";
+    pub(crate) const TOOL_USE: &str = "tool_use";
+    pub(crate) const TOOL_RESULT: &str = "tool_result";
+    pub(crate) const TURN_COMPLETE: &str = "turn_complete";
+    pub(crate) const MESSAGE: &str = "message";
+    pub(crate) const ERROR: &str = "error";
+    pub(crate) const DONE: &str = "done";
+}
+
+/// One row of `GET /api/sessions/:id/messages`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StoredMessage {
+    pub(crate) id: uuid::Uuid,
+    pub(crate) session_id: SessionId,
+    pub(crate) tenant_id: String,
+    /// `user` or `assistant`.
+    pub(crate) role: String,
+    /// JSON in a string: `{"type":"user","content":…}`, or the CLI's frame verbatim.
+    pub(crate) content: String,
+    /// From 1, without gaps.
+    pub(crate) sequence: u64,
+    pub(crate) created_at: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MessageList {
+    pub(crate) messages: Vec<StoredMessage>,
+}
+
+/// One row of `GET /api/sessions/:id/events`: the timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TimelineEvent {
+    pub(crate) id: uuid::Uuid,
+    pub(crate) session_id: SessionId,
+    pub(crate) tenant_id: String,
+    /// `text`, `tool_start`, `tool_result`, `reasoning`, `error`, `turn_complete`, `lifecycle`.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// JSON in a string.
+    pub(crate) data: Option<String>,
+    /// From 1, without gaps.
+    pub(crate) sequence: u64,
+    pub(crate) created_at: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct TimelineList {
+    pub(crate) events: Vec<TimelineEvent>,
+}
+
+/// Answer of `POST /api/sessions/:id/interrupt`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Interrupted {
+    /// The turn that was told to stop; none ran if absent.
+    pub(crate) turn_id: Option<TurnId>,
+}
