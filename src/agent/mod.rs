@@ -1,0 +1,38 @@
+//! A deployable folder: judged, packed, streamed, unpacked, digested, copied.
+//!
+//! ```text
+//! ashctl:  folder ── survey ──▶ Survey ── pack ──▶ tar ─────────┐
+//!                                                               ▼
+//! ashd:    tar · files[] · folder ── Unpacking ──▶ Unpacked ── Library::commit ──▶ version
+//!                                                               version ── copy_workspace ──▶
+//! ```
+//!
+//! A version is named by the digest of its content and never changes. Everything here is
+//! synchronous; ashd calls it where blocking is allowed.
+
+mod archive;
+mod digest;
+mod error;
+mod library;
+mod limits;
+mod pack;
+mod path;
+mod rules;
+mod staging;
+mod survey;
+mod unpacking;
+mod workspace;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use digest::Digest;
+pub(crate) use error::{AgentError, Fault};
+pub(crate) use library::Library;
+pub(crate) use limits::AgentLimits;
+pub(crate) use pack::pack;
+pub(crate) use survey::{Survey, survey};
+pub(crate) use unpacking::Unpacking;
+pub(crate) use workspace::copy_workspace;
