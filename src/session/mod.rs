@@ -1,0 +1,15 @@
+//! A session's words and decisions: no I/O, no clock, no tokio.
+//!
+//! What the CLI writes is a *frame*. A stored frame is shown to clients as one or more
+//! server-sent events ([`shown`]), appears in the history as at most one message and in the
+//! timeline as any number of events ([`timeline`]). [`turn`] decides when a turn ends.
+
+pub(crate) mod content;
+pub(crate) mod frame;
+pub(crate) mod options;
+pub(crate) mod shown;
+pub(crate) mod status;
+pub(crate) mod timeline;
+pub(crate) mod turn;
+
+pub(crate) use status::Status;
