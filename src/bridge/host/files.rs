@@ -1,0 +1,239 @@
+//! Requests for files that wait for the bridge's answer.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::SendError;
+use super::outbox::Outbox;
+use crate::bridge::protocol::{
+    CHUNK_BYTES, CREDIT_CHUNKS, FILES_MAX, FileEntry, Kind, PATH_BYTES_MAX, Packet, ProtocolError,
+    REPLY_BYTES_MAX, REQUESTS_MAX, Refusal, Reply, Request,
+};
+
+/// Places for what one request may have on its way: its replies, and its chunks.
+const PARTS_MAX: usize = CREDIT_CHUNKS as usize + 2;
+
+/// The files of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileList {
+    /// Sorted by path; relative, without `..`.
+    pub(crate) files: Vec<FileEntry>,
+    pub(crate) truncated: bool,
+}
+
+/// What is known of a file before its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileMeta {
+    pub(crate) size: u64,
+    pub(crate) modified_ms: i64,
+}
+
+/// Why there is no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FileError {
+    #[error("the request was refused: {reason:?}")]
+    Refused { reason: Refusal },
+    #[error("the request was not sent")]
+    NotSent(#[source] SendError),
+    #[error("the connection to the bridge ended before the answer")]
+    Closed,
+    #[error("the bridge's answer does not fit the request")]
+    Nonsense,
+}
+
+/// The requests of one connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Requests {
+    shared: Arc<Shared>,
+    /// Requests that may be open.
+    turns: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    outbox: Arc<Outbox>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last: u64,
+    /// Those who wait.
+    open: BTreeMap<u64, mpsc::Sender<Part>>,
+    closed: bool,
+}
+
+/// A piece of an answer.
+#[derive(Debug)]
+enum Part {
+    Reply(Reply),
+    Chunk(Bytes),
+}
+
+impl Requests {
+    pub(super) fn new(outbox: Arc<Outbox>) -> Self {
+        let shared = Arc::new(Shared { outbox, state: Mutex::default() });
+        Self { shared, turns: Arc::new(Semaphore::new(REQUESTS_MAX)) }
+    }
+
+    pub(super) async fn list(&self, request: Request) -> Result<FileList, FileError> {
+        let mut answer = self.open(&request).await?;
+        match answer.reply().await? {
+            Reply::Files { files, truncated } if plausible(&files) => {
+                Ok(FileList { files, truncated })
+            }
+            Reply::Refused { reason } => Err(FileError::Refused { reason }),
+            _ => Err(FileError::Nonsense),
+        }
+    }
+
+    pub(super) async fn read(&self, request: Request) -> Result<(FileMeta, FileChunks), FileError> {
+        let Request::ReadFile { bytes_max, .. } = request else { return Err(FileError::Nonsense) };
+        let mut answer = self.open(&request).await?;
+        match answer.reply().await? {
+            Reply::File { size, modified_ms } if size <= bytes_max => {
+                let chunks = FileChunks { answer, left: size, done: false };
+                Ok((FileMeta { size, modified_ms }, chunks))
+            }
+            Reply::Refused { reason } => Err(FileError::Refused { reason }),
+            _ => Err(FileError::Nonsense),
+        }
+    }
+
+    async fn open(&self, request: &Request) -> Result<Answer, FileError> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let turn = turn.map_err(|_closed| FileError::Closed)?;
+        let (sender, parts) = mpsc::channel(PARTS_MAX);
+        let number = self.shared.with(|state| {
+            if state.closed {
+                return Err(FileError::Closed);
+            }
+            state.last += 1;
+            state.open.insert(state.last, sender);
+            Ok(state.last)
+        })?;
+        let answer = Answer { number, parts, shared: Arc::clone(&self.shared), _turn: turn };
+        let packet = Packet::json(Kind::Request, number, request);
+        self.shared.outbox.push(packet).map_err(FileError::NotSent)?;
+        Ok(answer)
+    }
+
+    pub(super) fn chunk(&self, number: u64, chunk: Bytes) -> Result<(), ProtocolError> {
+        let bytes = chunk.len();
+        if bytes > CHUNK_BYTES {
+            return Err(ProtocolError::TooLarge { bytes });
+        }
+        self.part(number, Part::Chunk(chunk), Kind::Chunk)
+    }
+
+    pub(super) fn reply(&self, packet: &Packet) -> Result<(), ProtocolError> {
+        let bytes = packet.payload.len();
+        if bytes > REPLY_BYTES_MAX {
+            return Err(ProtocolError::TooLarge { bytes });
+        }
+        self.part(packet.number, Part::Reply(packet.parse()?), Kind::Reply)
+    }
+
+    /// Passes on a piece. One that nobody waits for is dropped: it was cancelled.
+    fn part(&self, number: u64, part: Part, kind: Kind) -> Result<(), ProtocolError> {
+        self.shared.with(|state| match state.open.get(&number).map(|open| open.try_send(part)) {
+            // More than it was given credit for.
+            Some(Err(mpsc::error::TrySendError::Full(_))) => {
+                Err(ProtocolError::OutOfPlace { kind })
+            }
+            _ => Ok(()),
+        })
+    }
+
+    /// Nothing more comes.
+    pub(super) fn close(&self) {
+        self.shared.with(|state| {
+            state.closed = true;
+            state.open.clear();
+        });
+        self.turns.close();
+        self.shared.outbox.close();
+    }
+}
+
+impl Shared {
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The answer to one request, as it comes.
+#[derive(Debug)]
+struct Answer {
+    number: u64,
+    parts: mpsc::Receiver<Part>,
+    shared: Arc<Shared>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Answer {
+    async fn reply(&mut self) -> Result<Reply, FileError> {
+        match self.parts.recv().await {
+            Some(Part::Reply(reply)) => Ok(reply),
+            Some(Part::Chunk(_)) => Err(FileError::Nonsense),
+            None => Err(FileError::Closed),
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if self.shared.with(|state| state.open.remove(&self.number)).is_some() {
+            self.shared.outbox.cancel(self.number);
+        }
+    }
+}
+
+/// The content of a file: exactly as many bytes as its size said, or an error at the end.
+#[derive(Debug)]
+pub(crate) struct FileChunks {
+    answer: Answer,
+    left: u64,
+    done: bool,
+}
+
+impl Stream for FileChunks {
+    type Item = Result<Bytes, FileError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.done {
+            return Poll::Ready(None);
+        }
+        let Poll::Ready(part) = self.answer.parts.poll_recv(context) else { return Poll::Pending };
+        let item = match part {
+            Some(Part::Chunk(chunk)) if !chunk.is_empty() && chunk.len() as u64 <= self.left => {
+                self.left -= chunk.len() as u64;
+                self.answer.shared.outbox.credit(self.answer.number);
+                return Poll::Ready(Some(Ok(chunk)));
+            }
+            Some(Part::Reply(Reply::Complete)) if self.left == 0 => None,
+            Some(Part::Reply(Reply::Refused { reason })) => {
+                Some(Err(FileError::Refused { reason }))
+            }
+            Some(_) => Some(Err(FileError::Nonsense)),
+            None => Some(Err(FileError::Closed)),
+        };
+        self.done = true;
+        Poll::Ready(item)
+    }
+}
+
+/// Whether these can be paths below a workspace.
+fn plausible(files: &[FileEntry]) -> bool {
+    let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
+    files.len() <= FILES_MAX
+        && files
+            .iter()
+            .all(|file| file.path.len() <= PATH_BYTES_MAX && file.path.split('/').all(plain))
+}

@@ -1,0 +1,36 @@
+//! What turns an invocation into a CLI.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::process::{self, CliProcess, Exit, Invocation, Reaper};
+use super::simulated;
+
+/// How a CLI comes to life.
+#[derive(Debug)]
+pub(super) enum Launcher {
+    Program(PathBuf, Reaper),
+    /// A scripted Claude, in this very process.
+    Simulated,
+}
+
+impl Launcher {
+    pub(super) fn start(&mut self, invocation: Invocation) -> io::Result<CliProcess> {
+        match self {
+            Self::Program(program, reaper) => {
+                let process = process::start(program, &invocation)?;
+                reaper.watch(&process.life);
+                Ok(process)
+            }
+            Self::Simulated => Ok(simulated::start(invocation)),
+        }
+    }
+
+    /// Waits for the end of a program, and collects orphans meanwhile. Cancel-safe.
+    pub(super) async fn exit(&mut self) -> Exit {
+        match self {
+            Self::Program(_program, reaper) => reaper.watched_exit().await,
+            Self::Simulated => std::future::pending().await,
+        }
+    }
+}

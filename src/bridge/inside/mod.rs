@@ -1,0 +1,27 @@
+//! The end inside the sandbox.
+
+mod cli;
+mod connection;
+mod files;
+mod home;
+mod journal;
+mod launcher;
+mod line;
+mod lines;
+mod process;
+mod program;
+mod relay;
+mod simulated;
+mod spill;
+mod tail;
+mod termination;
+#[cfg(test)]
+pub(super) mod testing;
+mod transfers;
+
+pub(crate) use simulated::{SimulatedBridge, simulated};
+
+/// The program.
+pub fn main() -> std::process::ExitCode {
+    program::main()
+}

@@ -1,0 +1,200 @@
+//! The CLI as a process of the sandbox, or as a task with a scripted Claude.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::Pid;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::unix::pipe;
+use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
+use tokio::task::JoinHandle;
+
+pub(super) type Input = Box<dyn AsyncWrite + Send + Unpin>;
+pub(super) type Output = Box<dyn AsyncRead + Send + Unpin>;
+
+/// How a CLI ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Exit {
+    pub(super) code: Option<i32>,
+    pub(super) signal: Option<i32>,
+}
+
+/// What a CLI is started with.
+#[derive(Debug)]
+pub(super) struct Invocation {
+    pub(super) arguments: Vec<String>,
+    pub(super) environment: BTreeMap<OsString, OsString>,
+    pub(super) directory: PathBuf,
+}
+
+/// A started CLI.
+pub(super) struct CliProcess {
+    pub(super) pid: u32,
+    pub(super) input: Input,
+    pub(super) output: Output,
+    pub(super) errors: Option<Output>,
+    pub(super) life: Life,
+}
+
+/// What can be waited for and killed.
+#[derive(Debug)]
+pub(super) enum Life {
+    /// A process that leads its own group; a [`Reaper`] sees its end.
+    Group(Pid),
+    /// A task of this process.
+    Task(JoinHandle<Exit>),
+}
+
+impl Life {
+    /// Signals the whole group. A task has no handlers: any signal ends it.
+    pub(super) fn signal(&self, signal: Signal) {
+        match self {
+            // Its number cannot be given away while the reaper has not collected it.
+            Self::Group(pid) => {
+                let _gone = killpg(*pid, signal);
+            }
+            Self::Task(task) => task.abort(),
+        }
+    }
+
+    /// Waits for the end of a task, for ever otherwise. Cancel-safe.
+    pub(super) async fn ended(&mut self) -> Exit {
+        match self {
+            Self::Group(_pid) => std::future::pending().await,
+            Self::Task(task) => match task.await {
+                Ok(exit) => exit,
+                Err(_aborted) => Exit { code: None, signal: Some(Signal::SIGKILL as i32) },
+            },
+        }
+    }
+}
+
+/// Starts `program`. It returns when the program has been executed, about a millisecond later:
+/// the reaper must know the child before it can end.
+pub(super) fn start(program: &Path, invocation: &Invocation) -> io::Result<CliProcess> {
+    #[expect(clippy::disallowed_methods, reason = "the sandbox's environment was built by ashd")]
+    let mut command = Command::new(program);
+    command.args(&invocation.arguments).env_clear().envs(&invocation.environment);
+    command.current_dir(&invocation.directory).process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let pid = Pid::from_raw(child.id().try_into().map_err(io::Error::other)?);
+    let mut pipes = || {
+        let missing = || io::Error::from(io::ErrorKind::NotConnected);
+        let input = OwnedFd::from(child.stdin.take().ok_or_else(missing)?);
+        let output = OwnedFd::from(child.stdout.take().ok_or_else(missing)?);
+        let errors = OwnedFd::from(child.stderr.take().ok_or_else(missing)?);
+        io::Result::Ok(CliProcess {
+            pid: child.id(),
+            input: Box::new(pipe::Sender::from_owned_fd(input)?),
+            output: Box::new(pipe::Receiver::from_owned_fd(output)?),
+            errors: Some(Box::new(pipe::Receiver::from_owned_fd(errors)?)),
+            life: Life::Group(pid),
+        })
+    };
+    pipes().inspect_err(|_error| {
+        let _gone = killpg(pid, Signal::SIGKILL);
+    })
+}
+
+/// Collects children that ended.
+pub(super) struct Reaper {
+    signals: Signals,
+    /// Whether the orphans of the sandbox come to this process.
+    everyone: bool,
+    watched: Option<Pid>,
+}
+
+impl fmt::Debug for Reaper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reaper").field("everyone", &self.everyone).finish_non_exhaustive()
+    }
+}
+
+impl Reaper {
+    /// `everyone`: this process is the sandbox's init and has no other children of its own.
+    pub(super) fn new(everyone: bool) -> io::Result<Self> {
+        Ok(Self { signals: signal(SignalKind::child())?, everyone, watched: None })
+    }
+
+    /// The child whose end is to be told.
+    pub(super) fn watch(&mut self, life: &Life) {
+        if let Life::Group(pid) = life {
+            self.watched = Some(*pid);
+        }
+    }
+
+    /// Collects whatever ends until it is the watched child. Cancel-safe.
+    pub(super) async fn watched_exit(&mut self) -> Exit {
+        loop {
+            if let Some(exit) = self.collect() {
+                return exit;
+            }
+            if self.signals.recv().await.is_none() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    fn collect(&mut self) -> Option<Exit> {
+        loop {
+            let whom = match self.watched {
+                _ if self.everyone => Id::All,
+                Some(pid) => Id::Pid(pid),
+                None => return None,
+            };
+            let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+            let pid = match waitid(whom, look) {
+                Ok(status) => status.pid()?,
+                Err(Errno::EINTR) => continue,
+                // Ended by a real-time signal, which has no name.
+                Err(Errno::EINVAL) => match self.collect_unnamed() {
+                    Some(exit) => return Some(exit),
+                    None => continue,
+                },
+                Err(_no_children) => return None,
+            };
+            let watched = self.watched == Some(pid);
+            if watched {
+                // Its group outlives it no longer, and its number is still its own.
+                let _gone = killpg(pid, Signal::SIGKILL);
+                self.watched = None;
+            }
+            let status = waitpid(pid, None);
+            if watched {
+                return Some(exit_of(status));
+            }
+        }
+    }
+
+    /// Collects a child of which the kernel says more than can be named.
+    fn collect_unnamed(&mut self) -> Option<Exit> {
+        let whom = if self.everyone { None } else { self.watched };
+        let _unnamed = waitpid(whom, Some(WaitPidFlag::WNOHANG));
+        let watched = self.watched?;
+        if nix::sys::signal::kill(watched, None) != Err(Errno::ESRCH) {
+            return None;
+        }
+        self.watched = None;
+        Some(Exit { code: None, signal: None })
+    }
+}
+
+fn exit_of(status: nix::Result<WaitStatus>) -> Exit {
+    match status {
+        Ok(WaitStatus::Exited(_pid, code)) => Exit { code: Some(code), signal: None },
+        Ok(WaitStatus::Signaled(_pid, signal, _core)) => {
+            Exit { code: None, signal: Some(signal as i32) }
+        }
+        _ => Exit { code: None, signal: None },
+    }
+}

@@ -1,0 +1,225 @@
+//! What passes between ashd and a CLI that behaves.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::rig::{RESULT, ROOMY, Rig, frame};
+use crate::bridge::inside::testing::Options;
+use crate::bridge::protocol::{Notice, PROTOCOL};
+
+#[tokio::test]
+async fn a_bridge_introduces_itself() {
+    let rig = Rig::new(ROOMY);
+    let hello = rig.connect(0).await.hello;
+    assert_eq!((hello.protocol, hello.last, hello.last_input), (PROTOCOL, 0, 0));
+    assert_eq!((hello.cli_running, hello.version.as_str()), (false, env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test]
+async fn readiness_is_the_answer_to_initialize_and_no_frame() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.connect(0).await;
+    let record = r#"eval "$(declare -f control | sed s/control/real/)"; control() { echo "$2" > initialize.json; real "$@"; }"#;
+    let mut start = rig.start_with(record);
+    let members = json!({"hooks": null, "agents": {"a": 1}});
+    start.initialize = Some(Box::new(members.as_object().unwrap().clone()));
+    link.sender.start(&start).unwrap();
+    let notice = link.notice().await;
+    let Notice::Ready { version, pid } = notice else { panic!("{notice:?}") };
+    assert_eq!(version.as_deref(), Some("9.9.9"));
+    assert!(fs::exists(format!("/proc/{pid}")).unwrap());
+    let request = fs::read(rig.workspace().join("initialize.json")).unwrap();
+    let request: serde_json::Value = serde_json::from_slice(&request).unwrap();
+    assert_eq!(
+        request["request"],
+        json!({"subtype": "initialize", "hooks": null, "agents": {"a": 1}})
+    );
+    link.run(1, "frame one; finish");
+    assert_eq!(link.frame().await, frame("one"));
+    assert_eq!(link.frame().await, RESULT);
+}
+
+#[tokio::test]
+async fn a_cli_gets_its_arguments_its_environment_and_its_directory() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.connect(0).await;
+    let prelude = r#"frame "$*"; frame "$(pwd)"; frame "$HOME$IS_SANDBOX$CARGO_PKG_NAME""#;
+    link.sender.start(&rig.start_with(prelude)).unwrap();
+    assert_eq!(link.frame().await, frame(&format!("--verbose --session-id={}", rig.conversation)));
+    assert_eq!(link.frame().await, frame(rig.workspace().to_str().unwrap()));
+    assert_eq!(link.frame().await, frame(""));
+    assert!(matches!(link.notice().await, Notice::Ready { .. }));
+    let trusted = fs::read_to_string(rig.path().join("home/.claude.json")).unwrap();
+    assert!(trusted.contains("hasTrustDialogAccepted"), "{trusted}");
+}
+
+#[tokio::test]
+async fn a_known_conversation_is_resumed() {
+    let rig = Rig::new(ROOMY);
+    let slug = rig.workspace().to_str().unwrap().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let transcripts = rig.path().join("home/.claude/projects").join(slug);
+    fs::create_dir_all(&transcripts).unwrap();
+    fs::write(transcripts.join(format!("{}.jsonl", rig.conversation)), "{}\n").unwrap();
+    let mut link = rig.connect(0).await;
+    link.sender.start(&rig.start_with("frame \"$2\"")).unwrap();
+    assert_eq!(link.frame().await, frame(&format!("--resume={}", rig.conversation)));
+}
+
+#[tokio::test]
+async fn frames_arrive_byte_for_byte_and_unknown_ones_too() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.ready().await;
+    let lines = [
+        r#"{"type":"from_the_future","request":{"subtype":"x"},"n":1e400, "spaced" : [ ] }"#,
+        r#"{"text":"\u00e9\\ud83d é 🦀 \t","type":"assistant"}"#,
+        r#"{"b":1,"a":2,"b":3}"#,
+        "{}",
+        r#"{"type":"control_response","response":{"subtype":"success","request_id":"of ashd"}}"#,
+    ];
+    let text = lines.map(|line| format!("{line}\n")).concat();
+    fs::write(rig.workspace().join("lines"), text).unwrap();
+    link.run(1, "cat lines");
+    for line in lines {
+        assert_eq!(link.frame().await, line);
+    }
+}
+
+#[tokio::test]
+async fn what_is_for_nobody_is_not_passed_on() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.ready().await;
+    let lines = r#"{"type":"keep_alive"}
+{"filePath":"x","type":"transcript_mirror","entries":[]}
+{"type":"control_cancel_request","request_id":"1"}
+plain text
+[1]
+{"torn":
+
+{"type":"result","duration_ms":1}
+"#;
+    fs::write(rig.workspace().join("lines"), lines).unwrap();
+    link.run(1, "cat lines");
+    assert_eq!(link.frame().await, r#"{"type":"result","duration_ms":1}"#);
+    link.run(2, "exit 3");
+    let expected = "plain text\n[1]\n{\"torn\":".to_owned();
+    let notice = link.notice().await;
+    let exited = Notice::Exited { code: Some(3), signal: None, requested: false, stderr: expected };
+    assert_eq!(notice, exited);
+}
+
+#[tokio::test]
+async fn a_line_over_the_limit_is_told_and_the_next_one_passes() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.ready().await;
+    link.run(1, r#"printf '{"x":"%*s"}\n' 2000000 y; frame after"#);
+    assert_eq!(link.notice().await, Notice::LineTooLong { bytes: 2_000_008 });
+    assert_eq!(link.frame().await, frame("after"));
+}
+
+#[tokio::test]
+async fn a_long_line_under_the_limit_passes() {
+    let rig = Rig::new(Options { line_bytes_max: 8 << 20, ..ROOMY });
+    let mut link = rig.ready().await;
+    link.run(1, r#"printf '{"x":"%*s"}\n' 3000000 y; frame after"#);
+    let line = link.frame().await;
+    assert_eq!((line.len(), line.ends_with("y\"}")), (3_000_008, true));
+    assert_eq!(link.frame().await, frame("after"));
+}
+
+#[tokio::test]
+async fn a_message_is_given_once_whatever_comes_again() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.ready().await;
+    link.run(5, "frame five");
+    link.run(5, "frame again");
+    link.run(4, "frame earlier");
+    link.run(6, "frame six");
+    assert_eq!(link.frame().await, frame("five"));
+    assert_eq!(link.frame().await, frame("six"));
+    assert_eq!(rig.connect(0).await.hello.last_input, 6);
+}
+
+#[tokio::test]
+async fn a_message_may_come_before_the_cli_is_ready() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.connect(0).await;
+    link.sender.start(&rig.start()).unwrap();
+    link.run(1, "frame early");
+    link.run(1, "frame twice");
+    assert!(matches!(link.notice().await, Notice::Ready { .. }));
+    assert_eq!(link.frame().await, frame("early"));
+    link.run(2, "finish");
+    assert_eq!(link.frame().await, RESULT);
+}
+
+#[tokio::test]
+async fn a_message_without_a_cli_is_refused_and_may_come_again() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.connect(0).await;
+    link.run(1, "frame one");
+    let refused = Notice::InputRefused { number: 1, reason: "no CLI runs".to_owned() };
+    assert_eq!(link.notice().await, refused);
+    link.sender.start(&rig.start()).unwrap();
+    link.run(1, "frame one");
+    assert!(matches!(link.notice().await, Notice::Ready { .. }));
+    assert_eq!(link.frame().await, frame("one"));
+}
+
+#[tokio::test]
+async fn a_control_request_of_ashd_is_heard_of_only_if_it_is_refused() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.ready().await;
+    let fine = r#"{"type":"control_request","request_id":"a1","request":{"subtype":"set_permission_mode"}}"#;
+    let bad = r#"{"request":{"subtype":"set_model","model":"x"},"request_id":"a2","type":"control_request"}"#;
+    link.run(1, &format!("{fine}\n{bad}\nframe after\n"));
+    let refused = Notice::ControlRefused {
+        request: "set_model".to_owned(),
+        reason: "no such model".to_owned(),
+    };
+    assert_eq!(link.notice().await, refused);
+    assert_eq!(link.frame().await, frame("after"));
+}
+
+#[tokio::test]
+async fn questions_of_the_cli_are_answered_with_no() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.ready().await;
+    let ask = r#"ask() { echo "{\"request_id\":\"q1\",\"request\":{\"subtype\":\"$1\",\"tool_name\":\"Write\"},\"type\":\"control_request\"}"; IFS= read -r reply; echo "{\"heard\":$reply}"; }"#;
+    link.run(1, ask);
+    link.run(2, "ask can_use_tool");
+    let heard: serde_json::Value = serde_json::from_str(&link.frame().await).unwrap();
+    let response = &heard["heard"]["response"];
+    assert_eq!((&response["request_id"], &response["subtype"]), (&json!("q1"), &json!("success")));
+    assert_eq!(response["response"]["behavior"], "deny");
+    link.run(3, "ask hook_callback");
+    let heard: serde_json::Value = serde_json::from_str(&link.frame().await).unwrap();
+    assert_eq!(heard["heard"]["response"]["subtype"], "error");
+}
+
+#[tokio::test]
+async fn an_interrupt_reaches_the_cli() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.ready().await;
+    link.run(1, r#"frame working; IFS= read -r line; echo "{\"heard\":$line}""#);
+    assert_eq!(link.frame().await, frame("working"));
+    link.sender.interrupt().unwrap();
+    let heard: serde_json::Value = serde_json::from_str(&link.frame().await).unwrap();
+    assert_eq!(heard["heard"]["request"], json!({"subtype": "interrupt"}));
+}
+
+#[tokio::test]
+async fn a_full_input_does_not_stop_the_output() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.ready().await;
+    link.run(1, "until [ -e go ]; do frame tick; sleep 0.01; done");
+    assert_eq!(link.frame().await, frame("tick"));
+    // Twenty times what the pipe holds.
+    link.run(2, &format!(": {}", "x".repeat(20 * 65536)));
+    for _ in 0..20 {
+        assert_eq!(link.frame().await, frame("tick"));
+    }
+    fs::write(rig.workspace().join("go"), "").unwrap();
+    link.run(3, "finish");
+    while link.frame().await != RESULT {}
+}

@@ -1,0 +1,12 @@
+//! Both ends of the bridge, talking to each other.
+
+mod conversation;
+mod faults;
+mod files;
+mod fixture;
+mod hostile;
+mod program;
+mod real;
+mod replay;
+mod rig;
+mod simulated;
