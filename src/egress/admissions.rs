@@ -1,0 +1,135 @@
+//! Who may pass: the sessions, their placeholders, and in whose hands those must be.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use subtle::ConstantTimeEq as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::id::SessionId;
+
+use super::meter::Meter;
+use super::secret::Placeholder;
+
+/// A session that was recognized.
+#[derive(Debug, Clone)]
+pub(super) struct Pass {
+    pub(super) session: SessionId,
+    pub(super) meter: Arc<Meter>,
+    /// Canceled when the session may not pass any more.
+    pub(super) revoked: CancellationToken,
+}
+
+/// Why nobody was recognized. The sandbox is not told which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stranger {
+    /// No session has this placeholder.
+    Unknown,
+    /// A session has it, and runs under another uid.
+    ForeignUser { session: SessionId },
+}
+
+struct Admission {
+    digest: [u8; 32],
+    uid: Option<u32>,
+    pass: Pass,
+}
+
+/// The table. It keeps digests, not placeholders.
+#[derive(Default)]
+pub(super) struct Admissions {
+    by_session: HashMap<SessionId, Admission>,
+    by_digest: HashMap<[u8; 32], SessionId>,
+}
+
+impl Admissions {
+    pub(super) fn admit(
+        &mut self,
+        session: SessionId,
+        placeholder: &Placeholder,
+        uid: Option<u32>,
+    ) {
+        let digest = placeholder.digest();
+        let pass = match self.by_session.remove(&session) {
+            Some(former) => {
+                self.by_digest.remove(&former.digest);
+                former.pass
+            }
+            None => Pass { session, meter: Arc::default(), revoked: CancellationToken::new() },
+        };
+        self.by_digest.insert(digest, session);
+        self.by_session.insert(session, Admission { digest, uid, pass });
+    }
+
+    pub(super) fn revoke(&mut self, session: SessionId) -> Option<Arc<Meter>> {
+        let admission = self.by_session.remove(&session)?;
+        self.by_digest.remove(&admission.digest);
+        admission.pass.revoked.cancel();
+        Some(admission.pass.meter)
+    }
+
+    #[cfg(test)]
+    pub(super) fn meter(&self, session: SessionId) -> Option<Arc<Meter>> {
+        self.by_session.get(&session).map(|admission| Arc::clone(&admission.pass.meter))
+    }
+
+    /// The session that shows `placeholder` over a connection of `uid`.
+    pub(super) fn recognize(
+        &self,
+        placeholder: &Placeholder,
+        uid: Option<u32>,
+    ) -> Result<Pass, Stranger> {
+        let digest = placeholder.digest();
+        let session = self.by_digest.get(&digest).ok_or(Stranger::Unknown)?;
+        let admission = self.by_session.get(session).ok_or(Stranger::Unknown)?;
+        if !bool::from(admission.digest.ct_eq(&digest)) {
+            return Err(Stranger::Unknown);
+        }
+        if admission.uid.is_some() && admission.uid != uid {
+            return Err(Stranger::ForeignUser { session: *session });
+        }
+        Ok(admission.pass.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_placeholder_stands_for_its_session_until_it_is_replaced_or_revoked() {
+        let mut admissions = Admissions::default();
+        let (session, first, second) =
+            (SessionId::new(), Placeholder::random(), Placeholder::random());
+        assert_eq!(admissions.recognize(&first, None).unwrap_err(), Stranger::Unknown);
+
+        admissions.admit(session, &first, None);
+        let pass = admissions.recognize(&first, Some(7)).unwrap();
+        assert_eq!(pass.session, session);
+        pass.meter.count_request();
+
+        admissions.admit(session, &second, None);
+        assert_eq!(admissions.recognize(&first, None).unwrap_err(), Stranger::Unknown);
+        let pass = admissions.recognize(&second, None).unwrap();
+        assert_eq!(pass.meter.read().requests, 1, "the meter goes on");
+        assert!(!pass.revoked.is_cancelled());
+
+        assert_eq!(admissions.revoke(session).unwrap().read().requests, 1);
+        assert!(pass.revoked.is_cancelled());
+        assert_eq!(admissions.recognize(&second, None).unwrap_err(), Stranger::Unknown);
+        assert!(admissions.revoke(session).is_none());
+        assert!(admissions.by_digest.is_empty() && admissions.by_session.is_empty());
+    }
+
+    #[test]
+    fn a_placeholder_is_worth_nothing_in_foreign_hands() {
+        let mut admissions = Admissions::default();
+        let (session, placeholder) = (SessionId::new(), Placeholder::random());
+        admissions.admit(session, &placeholder, Some(77_701));
+        assert!(admissions.recognize(&placeholder, Some(77_701)).is_ok());
+        for uid in [Some(77_702), Some(0), None] {
+            let stranger = admissions.recognize(&placeholder, uid).unwrap_err();
+            assert_eq!(stranger, Stranger::ForeignUser { session });
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What a sandbox is told when its request does not get an answer of the model API: the same
+//! shape of error, so that the CLI shows it like one.
+
+use std::error::Error;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use http_body_util::Full;
+use serde::Serialize;
+
+use crate::web::body::BodyError;
+
+/// Tells the clients of the model API whether another try could help. Without it the CLI tries a
+/// refused credential ten times, for minutes.
+const RETRY_HEADER: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// Why a request was not answered by the model API. The texts go to the sandbox, so they name
+/// nothing of the host; the log knows the cause.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("this credential is not that of a running session of this host")]
+    Stranger,
+    #[error(
+        "ashd has no key for the model API: give it the credential `anthropic-api-key`, or set \
+         `ANTHROPIC_API_KEY` or `ANTHROPIC_AUTH_TOKEN` in its environment, and restart it"
+    )]
+    NoKey,
+    #[error("a sandbox may talk to the model API only, not to another host through it")]
+    OtherHost,
+    #[error("a sandbox may use this path with {allowed} only")]
+    WrongMethod { allowed: Method },
+    #[error("this path of the model API is not open to a sandbox")]
+    UnknownPath,
+    #[error("the request is larger than {bytes_max} bytes")]
+    TooLarge { bytes_max: u64 },
+    #[error("the request stopped before it was complete")]
+    Unfinished,
+    #[error(
+        "ashd cannot reach the model API: check the host's network, its name resolution and the \
+         address of the model API in the configuration of ashd; its log has the cause"
+    )]
+    Unreachable { source: Box<dyn Error + Send + Sync> },
+    #[error("the model API closed the connection before it answered")]
+    Broken { source: Box<dyn Error + Send + Sync> },
+    #[error("the model API did not answer within {} seconds", seconds)]
+    Silent { seconds: u64 },
+    #[error("the model API answered with something that is not a response")]
+    NotAResponse,
+}
+
+/// An error as the Messages API writes it.
+#[derive(Serialize)]
+struct ErrorBody {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    error: ErrorDetail,
+}
+
+#[derive(Serialize)]
+struct ErrorDetail {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    message: String,
+}
+
+impl Failure {
+    /// What a request's body did wrong.
+    pub(super) fn of_upload(error: &BodyError) -> Self {
+        match error {
+            BodyError::TooLarge { bytes_max } => Self::TooLarge { bytes_max: *bytes_max },
+            BodyError::Silent { .. } | BodyError::Broken { .. } => Self::Unfinished,
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Stranger | Self::NoKey => StatusCode::UNAUTHORIZED,
+            Self::OtherHost | Self::WrongMethod { .. } => StatusCode::FORBIDDEN,
+            Self::UnknownPath => StatusCode::NOT_FOUND,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unfinished => StatusCode::REQUEST_TIMEOUT,
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::NotAResponse => {
+                StatusCode::BAD_GATEWAY
+            }
+            Self::Silent { .. } => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// The error type in the Messages API's words.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Stranger | Self::NoKey => "authentication_error",
+            Self::OtherHost | Self::WrongMethod { .. } => "permission_error",
+            Self::UnknownPath => "not_found_error",
+            Self::TooLarge { .. } => "request_too_large",
+            Self::Unfinished => "invalid_request_error",
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::NotAResponse => "api_error",
+            Self::Silent { .. } => "timeout_error",
+        }
+    }
+
+    pub(super) fn response(&self) -> Response<Full<Bytes>> {
+        let body = ErrorBody {
+            kind: "error",
+            error: ErrorDetail { kind: self.kind(), message: self.to_string() },
+        };
+        let body = serde_json::to_vec(&body).expect("strings always have a JSON form");
+        let mut response = Response::new(Full::from(body));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let again = self.status().is_server_error() || matches!(self, Self::Unfinished);
+        let again = HeaderValue::from_static(if again { "true" } else { "false" });
+        headers.insert(RETRY_HEADER, again);
+        response
+    }
+}

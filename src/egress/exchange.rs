@@ -1,0 +1,250 @@
+//! One request and its answer on their way: counted, cut when the session is revoked, and one
+//! line in the log when it is over.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::id::SessionId;
+use crate::web::body::{BodyError, Guarded};
+
+use super::meter::Meter;
+
+/// Longest part of a path in the log: a sandbox chooses it.
+const LOGGED_PATH_CHARACTERS_MAX: usize = 200;
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// To the last byte.
+    Complete,
+    /// The sandbox went away.
+    Abandoned,
+    /// The upstream broke off or fell silent.
+    Broken,
+    /// The session may not pass any more.
+    Revoked,
+}
+
+/// What is known of an exchange; its end writes the line.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    session: Option<SessionId>,
+    method: Method,
+    path: String,
+    started: Instant,
+    status: Option<StatusCode>,
+    request_bytes: Arc<AtomicU64>,
+    response_bytes: u64,
+    outcome: Outcome,
+}
+
+impl Exchange {
+    pub(super) fn begin(method: &Method, path: &str) -> Self {
+        Self {
+            session: None,
+            method: method.clone(),
+            path: path.escape_default().take(LOGGED_PATH_CHARACTERS_MAX).collect(),
+            started: Instant::now(),
+            status: None,
+            request_bytes: Arc::default(),
+            response_bytes: 0,
+            outcome: Outcome::Abandoned,
+        }
+    }
+
+    pub(super) fn identified(&mut self, session: SessionId) {
+        self.session = Some(session);
+    }
+
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+
+    /// The request's body, counted.
+    pub(super) fn upload(&self, body: Guarded<Incoming>, meter: Arc<Meter>) -> Upload {
+        Upload { body, meter, bytes: Arc::clone(&self.request_bytes) }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let session = self.session.map(tracing::field::display);
+        let milliseconds = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(
+            target: "ash::egress",
+            session,
+            method = %self.method,
+            path = %self.path,
+            status = self.status.map(|status| status.as_u16()),
+            request_bytes = self.request_bytes.load(Ordering::Relaxed),
+            response_bytes = self.response_bytes,
+            milliseconds,
+            outcome = ?self.outcome,
+        );
+    }
+}
+
+/// A request's body on its way upstream.
+#[derive(Debug)]
+pub(super) struct Upload {
+    body: Guarded<Incoming>,
+    meter: Arc<Meter>,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        Pin::new(&mut this.body).poll_frame(context).map_ok(|frame| {
+            let bytes = length(&frame);
+            this.bytes.fetch_add(bytes, Ordering::Relaxed);
+            this.meter.count_request_bytes(bytes);
+            frame
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What cut an answer short.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AnswerError {
+    #[error("the session was revoked")]
+    Revoked,
+    #[error("the upstream's answer stopped")]
+    Upstream { source: BodyError },
+}
+
+/// A response's body on its way into the sandbox; with it ends the exchange.
+#[derive(Debug)]
+pub(super) struct Answer {
+    source: Source,
+    exchange: Exchange,
+}
+
+#[derive(Debug)]
+enum Source {
+    Own(Full<Bytes>),
+    Upstream {
+        body: Guarded<Incoming>,
+        meter: Arc<Meter>,
+        revoked: Pin<Box<WaitForCancellationFutureOwned>>,
+    },
+}
+
+impl Answer {
+    /// Our own words.
+    pub(super) fn own(body: Full<Bytes>, exchange: Exchange) -> Self {
+        Self { source: Source::Own(body), exchange }
+    }
+
+    /// The upstream's, as they come.
+    pub(super) fn relayed(
+        body: Guarded<Incoming>,
+        meter: Arc<Meter>,
+        revoked: CancellationToken,
+        exchange: Exchange,
+    ) -> Self {
+        let revoked = Box::pin(revoked.cancelled_owned());
+        Self { source: Source::Upstream { body, meter, revoked }, exchange }
+    }
+}
+
+impl Source {
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        match self {
+            Self::Own(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
+            Self::Upstream { body, meter, revoked } => {
+                if revoked.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(Some(Err(AnswerError::Revoked)));
+                }
+                Pin::new(body)
+                    .poll_frame(context)
+                    .map_ok(|frame| {
+                        meter.count_response_bytes(length(&frame));
+                        frame
+                    })
+                    .map_err(|source| AnswerError::Upstream { source })
+            }
+        }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = AnswerError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        let this = self.get_mut();
+        let polled = this.source.poll_frame(context);
+        match &polled {
+            Poll::Pending => {}
+            Poll::Ready(None) => this.exchange.outcome = Outcome::Complete,
+            Poll::Ready(Some(Ok(frame))) => this.exchange.response_bytes += length(frame),
+            Poll::Ready(Some(Err(AnswerError::Revoked))) => {
+                this.exchange.outcome = Outcome::Revoked;
+            }
+            Poll::Ready(Some(Err(error @ AnswerError::Upstream { source }))) => {
+                this.exchange.outcome = Outcome::Broken;
+                tracing::warn!(target: "ash::egress", cause = %source, "{error}");
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Own(body) => body.is_end_stream(),
+            Source::Upstream { body, .. } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Own(body) => body.size_hint(),
+            Source::Upstream { body, .. } => body.size_hint(),
+        }
+    }
+}
+
+impl Drop for Answer {
+    /// A body that says it is at its end, and one of an answer to HEAD, is not polled again.
+    fn drop(&mut self) {
+        let over = self.is_end_stream() || self.exchange.method == Method::HEAD;
+        if over && self.exchange.outcome == Outcome::Abandoned {
+            self.exchange.outcome = Outcome::Complete;
+        }
+    }
+}
+
+fn length(frame: &Frame<Bytes>) -> u64 {
+    frame.data_ref().map_or(0, |data| data.len() as u64)
+}

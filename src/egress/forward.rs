@@ -1,0 +1,132 @@
+//! The way of one request: who is it, may it, without what, and then through.
+
+use std::error::Error as _;
+use std::sync::{Arc, PoisonError};
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use crate::web::body::{BodyLimits, Guarded};
+use crate::web::server::Peer;
+
+use super::Shared;
+use super::admissions::{Pass, Stranger};
+use super::answer::Failure;
+use super::exchange::{Answer, Exchange};
+use super::secret::{API_KEY_HEADER, Placeholder};
+use super::{headers, target};
+
+impl Shared {
+    /// Answers one request of a sandbox; never fails, as every failure is an answer.
+    pub(super) async fn forward(&self, request: Request<Incoming>) -> Response<Answer> {
+        let mut exchange = Exchange::begin(request.method(), request.uri().path());
+        let relayed = match self.recognize(&request) {
+            Ok(pass) => {
+                exchange.identified(pass.session);
+                pass.meter.count_request();
+                self.relay(request, &pass, &exchange).await.map(|response| (response, pass))
+            }
+            Err(failure) => Err(failure),
+        };
+        match relayed {
+            Ok((response, pass)) => {
+                exchange.answered(response.status());
+                response.map(|body| Answer::relayed(body, pass.meter, pass.revoked, exchange))
+            }
+            Err(failure) => {
+                report(&failure);
+                exchange.answered(failure.status());
+                failure.response().map(|body| Answer::own(body, exchange))
+            }
+        }
+    }
+
+    /// The session behind a request: by its placeholder, wherever clients put a credential.
+    fn recognize(&self, request: &Request<Incoming>) -> Result<Pass, Failure> {
+        let uid = match request.extensions().get::<Peer>() {
+            Some(Peer::Unix(credentials)) => Some(credentials.uid),
+            Some(Peer::Tcp(_)) | None => None,
+        };
+        let admissions = self.admissions.read().unwrap_or_else(PoisonError::into_inner);
+        for placeholder in placeholders(request.headers()) {
+            match admissions.recognize(&placeholder, uid) {
+                Ok(pass) => return Ok(pass),
+                Err(Stranger::Unknown) => {}
+                Err(Stranger::ForeignUser { session }) => {
+                    tracing::warn!(
+                        target: "ash::egress", %session, uid,
+                        "a placeholder was used by another user than the session's"
+                    );
+                }
+            }
+        }
+        Err(Failure::Stranger)
+    }
+
+    /// Sends the request on and answers with the head of the response, its body to come.
+    async fn relay(
+        &self,
+        request: Request<Incoming>,
+        pass: &Pass,
+        exchange: &Exchange,
+    ) -> Result<Response<Guarded<Incoming>>, Failure> {
+        target::judge(request.method(), request.uri())?;
+        let key = self.key.as_ref().ok_or(Failure::NoKey)?;
+        let limits = &self.limits;
+        let bytes_max = limits.request_bytes_max;
+        if request.body().size_hint().lower() > bytes_max {
+            return Err(Failure::TooLarge { bytes_max });
+        }
+        let uri = self.upstream.locate(request.uri()).ok_or(Failure::UnknownPath)?;
+
+        // Made new, so that nothing hyper knows of the incoming one goes along.
+        let (mut head, body) = request.into_parts();
+        headers::for_upstream(&mut head.headers, key);
+        let silence_max = limits.request_silence_max;
+        let body = Guarded::new(body, BodyLimits { bytes_max, silence_max });
+        let mut onward = Request::new(exchange.upload(body, Arc::clone(&pass.meter)));
+        *onward.method_mut() = head.method;
+        *onward.uri_mut() = uri;
+        *onward.headers_mut() = head.headers;
+
+        let silence_max = limits.upstream_silence_max;
+        let sent = tokio::select! {
+            sent = timeout(silence_max, self.upstream.send(onward)) => sent,
+            () = pass.revoked.cancelled() => return Err(Failure::Stranger),
+        };
+        let silent = |_elapsed| Failure::Silent { seconds: silence_max.as_secs() };
+        let (mut head, body) = sent.map_err(silent)??.into_parts();
+        // We never asked to switch protocols.
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Failure::NotAResponse);
+        }
+        headers::for_sandbox(&mut head.headers, key);
+        let bytes_max = u64::MAX;
+        let mut response = Response::new(Guarded::new(body, BodyLimits { bytes_max, silence_max }));
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+        Ok(response)
+    }
+}
+
+/// Every placeholder among the credentials of a request.
+fn placeholders(headers: &HeaderMap) -> impl Iterator<Item = Placeholder> {
+    let keys = headers.get_all(API_KEY_HEADER).into_iter().filter_map(|value| value.to_str().ok());
+    let tokens = headers.get_all(AUTHORIZATION).into_iter().filter_map(|value| {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    keys.chain(tokens).filter_map(|text| text.parse().ok())
+}
+
+/// Tells the log what the sandbox is not told.
+fn report(failure: &Failure) {
+    let Some(source) = failure.source() else { return };
+    let causes: Vec<_> = std::iter::successors(Some(source), |error| (*error).source())
+        .map(ToString::to_string)
+        .collect();
+    tracing::warn!(target: "ash::egress", causes = causes.join(": "), "{failure}");
+}

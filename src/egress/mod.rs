@@ -1,0 +1,162 @@
+//! The one way out of a sandbox: a proxy to the model API that holds the key.
+//!
+//! ```text
+//!  claude ── unix socket, placeholder ──▶ egress ── pooled TLS, the real key ──▶ model API
+//! ```
+//!
+//! A sandbox has no network, only this socket, and instead of the key a random placeholder that
+//! is worth nothing elsewhere. Each request is identified ([`admissions`]), judged ([`target`]),
+//! cleaned ([`headers`]) and streamed through ([`forward`]).
+//!
+//! *Invariant:* the model key goes to the configured upstream and nowhere else: not into a
+//! sandbox, an error, a response header or the log.
+//!
+//! Nothing here knows the rest of Ash beyond a session's id, so that it can become a program of
+//! its own.
+
+mod admissions;
+mod answer;
+mod exchange;
+mod forward;
+mod headers;
+mod meter;
+mod secret;
+mod target;
+mod upstream;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use http::Uri;
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::id::SessionId;
+use crate::web::server::{self, Listener, ServerLimits};
+
+use admissions::Admissions;
+use upstream::Upstream;
+
+pub(crate) use meter::MeterReading;
+pub(crate) use secret::{KeyError, ModelKey, Placeholder};
+pub(crate) use upstream::EgressError;
+
+/// What a sandboxed CLI takes for the address of the model API. The name resolves nowhere: the
+/// CLI reaches it through `ANTHROPIC_UNIX_SOCKET`, or not at all.
+pub(crate) const SANDBOX_BASE_URL: &str = "http://api.ash.invalid";
+
+/// Largest request body: twice what the Messages API accepts, so that its own answer is seen.
+const REQUEST_BYTES_MAX: u64 = 64 << 20;
+
+/// Longest silence inside a request body. The CLI writes a request in one go.
+const REQUEST_SILENCE_MAX: Duration = Duration::from_mins(2);
+
+/// Longest silence of the upstream, before its answer and within it. There is no limit on the
+/// whole: a turn may think for many minutes. A streamed answer pings every few seconds, but one
+/// that is not streamed is silent until it is complete, for which clients wait ten minutes.
+const UPSTREAM_SILENCE_MAX: Duration = Duration::from_mins(15);
+
+/// Longest time to connect to the upstream: name, TCP and TLS together.
+const UPSTREAM_CONNECT_MAX: Duration = Duration::from_secs(15);
+
+/// How long an upstream connection is kept for the next request: longer than a person takes to
+/// write the next message, since a new one costs two or three round trips.
+const UPSTREAM_IDLE_MAX: Duration = Duration::from_mins(5);
+
+/// Limits of the proxy.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EgressLimits {
+    pub(crate) server: ServerLimits,
+    pub(crate) request_bytes_max: u64,
+    pub(crate) request_silence_max: Duration,
+    pub(crate) upstream_silence_max: Duration,
+    pub(crate) upstream_connect_max: Duration,
+    pub(crate) upstream_idle_max: Duration,
+}
+
+impl Default for EgressLimits {
+    fn default() -> Self {
+        Self {
+            server: ServerLimits::default(),
+            request_bytes_max: REQUEST_BYTES_MAX,
+            request_silence_max: REQUEST_SILENCE_MAX,
+            upstream_silence_max: UPSTREAM_SILENCE_MAX,
+            upstream_connect_max: UPSTREAM_CONNECT_MAX,
+            upstream_idle_max: UPSTREAM_IDLE_MAX,
+        }
+    }
+}
+
+/// What the proxy is told once.
+#[derive(Debug)]
+pub(crate) struct EgressSettings {
+    /// `http` or `https`, a host, and perhaps the path below which the API lives.
+    pub(crate) upstream: Uri,
+    /// Without one, every request is answered with what to set.
+    pub(crate) key: Option<ModelKey>,
+    pub(crate) limits: EgressLimits,
+}
+
+/// The proxy; clones are the same one.
+#[derive(Clone)]
+pub(crate) struct Egress(Arc<Shared>);
+
+struct Shared {
+    admissions: RwLock<Admissions>,
+    upstream: Upstream,
+    key: Option<ModelKey>,
+    limits: EgressLimits,
+}
+
+impl fmt::Debug for Egress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Egress").field("upstream", &self.0.upstream).finish_non_exhaustive()
+    }
+}
+
+impl Egress {
+    /// Reads the machine's certificate authorities if the upstream is `https`, so: at the start.
+    pub(crate) fn new(settings: EgressSettings) -> Result<Self, EgressError> {
+        let EgressSettings { upstream, key, limits } = settings;
+        Ok(Self(Arc::new(Shared {
+            admissions: RwLock::default(),
+            upstream: Upstream::new(&upstream, limits)?,
+            key,
+            limits,
+        })))
+    }
+
+    /// From now on `placeholder` stands for `session`; with a `uid`, only in its hands. A former
+    /// placeholder of the session loses its worth, its meter goes on.
+    pub(crate) fn admit(&self, session: SessionId, placeholder: &Placeholder, uid: Option<u32>) {
+        let mut admissions = self.0.admissions.write().unwrap_or_else(PoisonError::into_inner);
+        admissions.admit(session, placeholder, uid);
+    }
+
+    /// Nothing of `session` passes any more; what is under way is cut. Answers what it used.
+    pub(crate) fn revoke(&self, session: SessionId) -> Option<MeterReading> {
+        let mut admissions = self.0.admissions.write().unwrap_or_else(PoisonError::into_inner);
+        admissions.revoke(session).map(|meter| meter.read())
+    }
+
+    /// The running totals of a session that may pass.
+    #[cfg(test)]
+    pub(crate) fn meter(&self, session: SessionId) -> Option<Arc<meter::Meter>> {
+        self.0.admissions.read().unwrap_or_else(PoisonError::into_inner).meter(session)
+    }
+
+    /// Serves the sandboxes that connect to `listener` until `shutdown`.
+    pub(crate) async fn serve(&self, listener: UnixListener, shutdown: CancellationToken) {
+        let egress = self.clone();
+        let service = tower::service_fn(move |request| {
+            let egress = egress.clone();
+            async move { Ok::<_, Infallible>(egress.0.forward(request).await) }
+        });
+        server::serve(Listener::Unix(listener), service, self.0.limits.server, shutdown).await;
+    }
+}
+
+#[cfg(test)]
+mod tests;
