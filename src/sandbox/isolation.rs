@@ -1,0 +1,185 @@
+//! What keeps a sandbox in on this host: measured by really starting one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::placement::Placement;
+use super::scope::InForce;
+
+/// The namespaces that a sandbox has of its own, as `/proc/<pid>/ns` names them.
+pub(super) const NAMESPACES: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
+
+/// How far a protection goes on this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// Not there.
+    None,
+    /// Watched or best effort.
+    Soft,
+    /// The kernel enforces it.
+    Hard,
+}
+
+/// What keeps a sandbox in, one member per wall.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Isolation {
+    /// `scope`, `plain` or `simulated`.
+    pub(crate) placement: &'static str,
+    pub(crate) files: Level,
+    pub(crate) network: Level,
+    pub(crate) identity: Level,
+    pub(crate) memory: Level,
+    pub(crate) processes: Level,
+    pub(crate) cpu: Level,
+    pub(crate) seccomp: Level,
+    pub(crate) disk: Level,
+    /// A sentence for each wall that is not hard.
+    pub(crate) notes: Vec<String>,
+    /// Why no sandbox can start here, if none can.
+    pub(crate) problem: Option<String>,
+}
+
+/// What a probe saw.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// The identity of each namespace inside.
+    pub(super) inside: BTreeMap<String, String>,
+    /// The same, of ashd.
+    pub(super) outside: BTreeMap<String, String>,
+    pub(super) own_user: bool,
+    pub(super) in_force: InForce,
+    pub(super) oom_policy: bool,
+}
+
+impl Isolation {
+    /// No walls, and why.
+    pub(super) fn none(placement: &Placement, note: &str) -> Self {
+        Self {
+            placement: placement.name(),
+            files: Level::None,
+            network: Level::None,
+            identity: Level::None,
+            memory: Level::None,
+            processes: Level::None,
+            cpu: Level::None,
+            seccomp: Level::None,
+            disk: Level::None,
+            notes: vec![note.to_owned()],
+            problem: None,
+        }
+    }
+
+    pub(super) fn from_probe(placement: &Placement, reason: Option<&str>, seen: &Seen) -> Self {
+        let mut notes = Vec::new();
+        let mut wall = |is: bool, otherwise: Level, note: &str| {
+            if is {
+                return Level::Hard;
+            }
+            notes.push(note.to_owned());
+            otherwise
+        };
+        let own = |name: &str| {
+            let inside = seen.inside.get(name);
+            inside.is_some() && inside != seen.outside.get(name)
+        };
+        let scope = matches!(placement, Placement::Scope(_));
+        let files = wall(
+            own("mnt") && own("pid"),
+            Level::None,
+            "Sandboxes see the files or processes of this host.",
+        );
+        let network = wall(own("net"), Level::None, "Sandboxes are in the network of this host.");
+        let identity = wall(
+            own("user") && seen.own_user,
+            Level::Soft,
+            "Sandboxes run as the user of ashd: what opens a wall of files opens all of ashd's. Run ashd as root.",
+        );
+        let why = if scope {
+            "this host does not have the control group controller (see /sys/fs/cgroup/cgroup.controllers; boot with cgroup version 2)".to_owned()
+        } else {
+            let reason = reason.unwrap_or("the placement is `plain`");
+            format!("sandboxes have no control group ({reason})")
+        };
+        let force = seen.in_force;
+        let memory = wall(force.memory, Level::None, &format!("Memory is not limited: {why}."));
+        let (otherwise, note) = if seen.own_user {
+            (Level::Soft, format!("The number of processes is limited per user only: {why}."))
+        } else {
+            (Level::None, format!("The number of processes is not limited: {why}."))
+        };
+        let processes = wall(force.processes, otherwise, &note);
+        let cpu = wall(force.cpu, Level::None, &format!("CPU time is not limited: {why}."));
+        let seccomp = wall(false, Level::None, "System calls are not filtered in this version.");
+        let disk = wall(false, Level::None, "Disk space is not limited in this version.");
+        if force.memory && !seen.oom_policy {
+            notes.push("A sandbox that runs out of memory is stopped as a whole: systemd is older than 253.".to_owned());
+        }
+        let placement = placement.name();
+        let problem = None;
+        Self {
+            placement,
+            files,
+            network,
+            identity,
+            memory,
+            processes,
+            cpu,
+            seccomp,
+            disk,
+            notes,
+            problem,
+        }
+    }
+}
+
+/// The identities of the namespaces of this process.
+pub(super) fn outside() -> BTreeMap<String, String> {
+    let link = |name: &str| std::fs::read_link(Path::new("/proc/self/ns").join(name));
+    let text = |name: &str| Some(link(name).ok()?.to_string_lossy().into_owned());
+    NAMESPACES.iter().filter_map(|name| Some(((*name).to_owned(), text(name)?))).collect()
+}
+
+/// What the probe's program printed: one `name:[identity]` per line.
+pub(super) fn inside(printed: &str) -> BTreeMap<String, String> {
+    let name = |line: &str| line.split_once(":[").map(|(name, _)| name.to_owned());
+    printed.lines().filter_map(|line| Some((name(line)?, line.to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(printed: &str) -> Seen {
+        Seen {
+            inside: inside(printed),
+            outside: inside("cgroup:[1]\nmnt:[1]\nnet:[1]\npid:[1]\nuser:[1]\n"),
+            own_user: true,
+            in_force: InForce { memory: false, processes: false, cpu: true },
+            oom_policy: true,
+        }
+    }
+
+    #[test]
+    fn a_wall_is_hard_only_if_the_probe_saw_it() {
+        let all = seen("cgroup:[2]\nmnt:[2]\nnet:[2]\npid:[2]\nuser:[2]\n");
+        let isolation = Isolation::from_probe(&Placement::Plain, None, &all);
+        assert_eq!((isolation.files, isolation.network), (Level::Hard, Level::Hard));
+        assert_eq!((isolation.identity, isolation.cpu), (Level::Hard, Level::Hard));
+        assert_eq!((isolation.memory, isolation.processes), (Level::None, Level::Soft));
+        assert_eq!(isolation.notes.len(), 4, "{:#?}", isolation.notes);
+
+        let shared = seen("mnt:[2]\nnet:[1]\npid:[2]\n");
+        let isolation = Isolation::from_probe(&Placement::Plain, None, &shared);
+        assert_eq!((isolation.files, isolation.network), (Level::Hard, Level::None));
+        assert_eq!(isolation.identity, Level::Soft);
+        assert_eq!(Isolation::from_probe(&Placement::Plain, None, &seen("")).files, Level::None);
+    }
+
+    #[test]
+    fn this_process_has_all_namespaces() {
+        let outside = outside();
+        assert_eq!(outside.len(), NAMESPACES.len());
+        let printed = outside.values().map(String::as_str).collect::<Vec<_>>().join("\n");
+        assert_eq!(inside(&printed), outside);
+    }
+}

@@ -1,0 +1,53 @@
+//! Sandboxes: bwrap around a bridge, under a user and (with systemd) in a control group of its
+//! own.
+//!
+//! In reading order: [`spec`] (what one is to be), [`mounts`] (bwrap's arguments, pure),
+//! [`order`] and [`entry`] (the program `ash-launch`), [`start`], [`live`] (what can be done to
+//! one, and its end), [`record`] (what a successor of this process finds), [`launcher`] (the way
+//! in).
+
+mod entry;
+mod environment;
+mod error;
+mod isolation;
+mod launcher;
+mod live;
+mod mounts;
+mod order;
+mod placement;
+mod probe;
+mod record;
+mod report;
+mod scope;
+mod spec;
+mod stage;
+mod start;
+mod stream;
+mod tail;
+
+#[cfg(test)]
+mod tests;
+
+pub use entry::main;
+pub(crate) use error::{LaunchError, LauncherError};
+pub(crate) use isolation::{Isolation, Level};
+pub(crate) use launcher::{Launcher, LauncherSettings};
+pub(crate) use placement::Wanted as PlacementChoice;
+pub(crate) use report::{EndCause, EndReport};
+pub(crate) use spec::{Limits, SandboxName, SandboxSpec};
+pub(crate) use stream::BridgeStream;
+
+/// The bridge's socket, in the sandbox's state directory.
+const BRIDGE_SOCKET: &str = "bridge.sock";
+
+/// Runs what may wait for a disk where waiting hurts nobody.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going away, and the caller with it.
+            Err(_cancelled) => std::future::pending().await,
+        },
+    }
+}

@@ -1,0 +1,126 @@
+//! Trying the walls: a sandbox that prints its namespaces and ends.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Gid, Uid, chown, geteuid};
+use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
+
+use super::blocking;
+use super::error::LaunchError;
+use super::isolation::{Isolation, Seen, inside, outside};
+use super::order::Entry;
+use super::placement::Placement;
+use super::record::PASSAGE;
+use super::spec::{Limits, SandboxName, SandboxSpec};
+use super::start::{self, Site};
+use crate::systemd::scope::VERSION_WITH_OOM_POLICY;
+
+/// Most bytes of the probe's answer: seven short lines.
+const ANSWER_BYTES_MAX: u64 = 4 << 10;
+
+/// Starts a probe and judges by what it saw. Nothing of it stays.
+pub(super) async fn measure(site: Site<'_>, uid: Option<u32>, reason: Option<&str>) -> Isolation {
+    match probe(site, uid).await {
+        Ok(seen) => Isolation::from_probe(site.placement, reason, &seen),
+        Err(error) => {
+            let problem = with_sources(&error);
+            let note = format!("No sandbox can start here: {problem}.");
+            let mut isolation = Isolation::none(site.placement, &note);
+            isolation.problem = Some(problem);
+            isolation
+        }
+    }
+}
+
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}
+
+async fn probe(site: Site<'_>, uid: Option<u32>) -> Result<Seen, LaunchError> {
+    let name = SandboxName::new_probe();
+    let directory = site.records.directory().join(name.as_str());
+    let spec = {
+        let directory = directory.clone();
+        blocking(move || lay_out(name, uid, &directory)).await
+    };
+    let seen = match spec {
+        Ok(spec) => run(site, &spec).await,
+        Err(source) => Err(LaunchError::System { during: "laying out a probe", source }),
+    };
+    let removed = blocking(move || fs::remove_dir_all(directory)).await;
+    if let Err(error) = removed {
+        tracing::warn!(%error, "the directory of a probe cannot be removed");
+    }
+    seen
+}
+
+fn lay_out(name: SandboxName, uid: Option<u32>, directory: &Path) -> io::Result<SandboxSpec> {
+    let make = |path: PathBuf| -> io::Result<PathBuf> {
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(path)
+    };
+    // The probe's user passes through it to what is its own.
+    fs::create_dir(directory)?;
+    fs::set_permissions(directory, fs::Permissions::from_mode(PASSAGE))?;
+    let owned = |path: PathBuf| -> io::Result<PathBuf> {
+        let path = make(path)?;
+        if let Some(uid) = uid.filter(|_| geteuid().is_root()) {
+            chown(&path, Some(Uid::from_raw(uid)), Some(Gid::from_raw(uid)))?;
+        }
+        Ok(path)
+    };
+    Ok(SandboxSpec {
+        name,
+        uid,
+        workspace: owned(directory.join("workspace"))?,
+        home: owned(directory.join("home"))?,
+        egress: owned(directory.join("egress"))?,
+        state: make(directory.join("state"))?,
+        // Anything that is there: the probe runs neither it nor a bridge.
+        cli: PathBuf::from("/usr/bin/readlink"),
+        limits: Limits::default(),
+        environment: BTreeMap::new(),
+    })
+}
+
+async fn run(site: Site<'_>, spec: &SandboxSpec) -> Result<Seen, LaunchError> {
+    let handles = start::prepare(site, spec, Entry::Probe).await?;
+    let mut started = start::enter(site, spec, Entry::Probe, handles).await?;
+    let mut printed = String::new();
+    let ended = async {
+        if let Some(stdout) = started.stdout.take() {
+            // What cannot be read is as good as not printed.
+            drop(stdout.take(ANSWER_BYTES_MAX).read_to_string(&mut printed).await);
+        }
+        started.live.outer_gone().await;
+    };
+    let in_time = timeout(site.deadline, ended).await.is_ok();
+    let in_force = started.live.in_force();
+    let report = started.live.clear(site.placement, site.records).await;
+    let inside = inside(&printed);
+    if inside.is_empty() {
+        let silent = if in_time {
+            LaunchError::EndedEarly { stderr: String::new() }
+        } else {
+            LaunchError::BridgeSilent { after: site.deadline, stderr: String::new() }
+        };
+        return Err(silent.explained(&report, &spec.limits));
+    }
+    let oom_policy = match site.placement {
+        Placement::Scope(manager) => manager.version() >= VERSION_WITH_OOM_POLICY,
+        Placement::Plain | Placement::Simulated => false,
+    };
+    let own_user = spec.uid.is_some();
+    Ok(Seen { inside, outside: outside(), own_user, in_force, oom_policy })
+}
