@@ -1,0 +1,170 @@
+//! Agents and their versions.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::record::{AgentRecord, NewVersion};
+use super::sessions::LIVE;
+use super::writer::Terms;
+use super::{Store, StoreError, row};
+use crate::id::{AgentId, AgentName};
+
+/// A deployment survives a power cut: its bundle is on the disk already.
+const DURABLE: Terms = Terms { durable: true, bytes: 0 };
+
+const AGENT: &str = "SELECT id, tenant, name, version, digest, files, bytes, path, environment,
+    created_at, updated_at FROM agents";
+
+impl Store {
+    /// Makes the agent, or gives it its next version; every version is remembered.
+    pub(crate) async fn deploy_agent(&self, new: NewVersion) -> Result<AgentRecord, StoreError> {
+        self.write(DURABLE, move |connection| deploy(connection, &new)).await
+    }
+
+    pub(crate) async fn agent(
+        &self,
+        tenant: &str,
+        name: &AgentName,
+    ) -> Result<Option<AgentRecord>, StoreError> {
+        let (tenant, name) = (tenant.to_owned(), name.clone());
+        self.read(move |connection| find(connection, &tenant, &name)).await
+    }
+
+    /// In the order of their names.
+    pub(crate) async fn agents(&self, tenant: &str) -> Result<Vec<AgentRecord>, StoreError> {
+        let tenant = tenant.to_owned();
+        self.read(move |connection| {
+            let sql = format!("{AGENT} WHERE tenant = ?1 ORDER BY name");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let agents = statement.query_map([&tenant], agent)?.collect::<Result<_, _>>()?;
+            Ok(agents)
+        })
+        .await
+    }
+
+    /// Forgets the agent and its versions. Sessions live on: they know all they need.
+    pub(crate) async fn delete_agent(
+        &self,
+        tenant: &str,
+        name: &AgentName,
+    ) -> Result<Option<AgentRecord>, StoreError> {
+        let (tenant, name) = (tenant.to_owned(), name.clone());
+        self.write(DURABLE, move |connection| {
+            let found = find(connection, &tenant, &name)?;
+            if let Some(agent) = &found {
+                connection
+                    .prepare_cached("DELETE FROM agents WHERE id = ?1")?
+                    .execute([agent.id.to_string()])?;
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// The digests of every version of every agent, and of every session that has not ended.
+    pub(crate) async fn digests_in_use(&self) -> Result<BTreeSet<String>, StoreError> {
+        self.read(|connection| {
+            let sql = format!(
+                "SELECT digest FROM agent_versions UNION SELECT digest FROM sessions WHERE {LIVE}"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let digests = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok(digests)
+        })
+        .await
+    }
+}
+
+fn deploy(connection: &Connection, new: &NewVersion) -> Result<AgentRecord, StoreError> {
+    let agent = match find(connection, &new.tenant, &new.name)? {
+        Some(agent) => AgentRecord {
+            version: agent.version + 1,
+            digest: new.digest.clone(),
+            files: new.files,
+            bytes: new.bytes,
+            path: new.path.clone(),
+            environment: new.environment.clone().unwrap_or(agent.environment),
+            updated_at: new.at,
+            ..agent
+        },
+        None => AgentRecord {
+            id: AgentId::new(),
+            tenant: new.tenant.clone(),
+            name: new.name.clone(),
+            version: 1,
+            digest: new.digest.clone(),
+            files: new.files,
+            bytes: new.bytes,
+            path: new.path.clone(),
+            environment: new.environment.clone().unwrap_or_default(),
+            created_at: new.at,
+            updated_at: new.at,
+        },
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO agents (id, tenant, name, version, digest, files, bytes, path,
+                environment, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (id) DO UPDATE SET version = excluded.version,
+                digest = excluded.digest, files = excluded.files, bytes = excluded.bytes,
+                path = excluded.path, environment = excluded.environment,
+                updated_at = excluded.updated_at",
+        )?
+        .execute(params![
+            agent.id.to_string(),
+            agent.tenant,
+            agent.name.as_str(),
+            agent.version,
+            agent.digest,
+            agent.files,
+            agent.bytes,
+            agent.path,
+            row::environment_text(&agent.environment),
+            agent.created_at.as_millis(),
+            agent.updated_at.as_millis(),
+        ])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO agent_versions (agent, version, digest, files, bytes, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            agent.id.to_string(),
+            agent.version,
+            agent.digest,
+            agent.files,
+            agent.bytes,
+            new.at.as_millis(),
+        ])?;
+    Ok(agent)
+}
+
+fn find(
+    connection: &Connection,
+    tenant: &str,
+    name: &AgentName,
+) -> Result<Option<AgentRecord>, StoreError> {
+    let found = connection
+        .prepare_cached(&format!("{AGENT} WHERE tenant = ?1 AND name = ?2"))?
+        .query_row([tenant, name.as_str()], agent)
+        .optional()?;
+    Ok(found)
+}
+
+fn agent(row: &Row<'_>) -> rusqlite::Result<AgentRecord> {
+    Ok(AgentRecord {
+        id: row::parsed(row, 0)?,
+        tenant: row.get(1)?,
+        name: row::parsed(row, 2)?,
+        version: row.get(3)?,
+        digest: row.get(4)?,
+        files: row.get(5)?,
+        bytes: row.get(6)?,
+        path: row.get(7)?,
+        environment: row::environment(row, 8)?,
+        created_at: row::timestamp(row, 9)?,
+        updated_at: row::timestamp(row, 10)?,
+    })
+}

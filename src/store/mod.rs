@@ -1,0 +1,110 @@
+//! What ashd remembers: agents, sessions, turns, and the log of each session.
+//!
+//! One SQLite database with a write-ahead log. One thread writes ([`writer`]), a few connections
+//! read ([`readers`]), and a second thread keeps the log short ([`checkpoint`]). They are asked in
+//! verbs of the domain, one file for each kind of thing: [`agents`], [`sessions`], [`turns`],
+//! [`log`].
+//!
+//! *Invariant:* no SQL and no type of SQLite leaves this module.
+
+mod agents;
+mod checkpoint;
+mod connection;
+mod error;
+mod log;
+mod readers;
+mod record;
+mod row;
+mod sessions;
+mod turns;
+mod writer;
+
+#[cfg(feature = "testing")]
+mod measure;
+#[cfg(test)]
+mod tests;
+
+use std::mem;
+use std::path::Path;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+pub(crate) use error::{Series, StoreError};
+#[cfg(feature = "testing")]
+pub use measure::main as measure_main;
+pub(crate) use record::*;
+#[cfg(feature = "testing")]
+pub(crate) use writer::Statistics;
+
+use readers::Readers;
+use writer::{Terms, Writer};
+
+/// The database, shared by whoever has a clone.
+///
+/// A write that has been asked for is done even if its future is dropped; a read that starts
+/// after a write was answered sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    writer: Writer,
+    readers: Readers,
+    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    /// No uid below is free, or a search from here may miss it: where to look first.
+    uid_search: Arc<AtomicU32>,
+}
+
+impl Store {
+    /// Opens the database file, makes it if there is none, and brings its schema up to date.
+    /// Blocks: call it before the runtime serves, or off its threads. Only one process may have
+    /// the database open; the caller holds the lock that says so.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut connection = connection::open_writer(path)?;
+        let checkpoints = checkpoint::attend(&mut connection, path)?;
+        let readers = Readers::open(path)?;
+        let (writer, writes) =
+            Writer::start(connection).map_err(|error| StoreError::opening(path, error))?;
+        Ok(Self {
+            writer,
+            readers,
+            threads: Arc::new(Mutex::new(vec![writes, checkpoints])),
+            uid_search: Arc::new(AtomicU32::new(0)),
+        })
+    }
+
+    /// Finishes what was asked for and closes the database; every later verb, on any clone, is
+    /// refused with [`StoreError::Closed`].
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+        let threads = mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let ended = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(ended, Ok(Ok(()))) {
+                tracing::error!("a thread of the database did not end in order");
+            }
+        }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.writer.statistics()
+    }
+
+    async fn write<T, F>(&self, terms: Terms, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.writer.write(terms, work).await
+    }
+
+    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.readers.read(work).await
+    }
+}

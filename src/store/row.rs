@@ -1,0 +1,72 @@
+//! Columns to words of the domain. What does not read back is damage, not a default.
+
+use std::str::FromStr;
+
+use bytes::Bytes;
+use rusqlite::Row;
+use rusqlite::types::{Type, ValueRef};
+
+use super::record::Environment;
+use crate::clock::Timestamp;
+
+/// Why a column could not be read; fits after "the database is damaged: ".
+#[derive(Debug, thiserror::Error)]
+enum ColumnError {
+    #[error("`{text}` is none of the known words")]
+    UnknownWord { text: String },
+    #[error("it is no map of variables")]
+    Environment { source: serde_json::Error },
+}
+
+pub(super) fn timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    row.get(column).map(Timestamp::from_millis)
+}
+
+pub(super) fn maybe_timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis))
+}
+
+/// A text that a newtype checks.
+pub(super) fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    row.get_ref(column)?.as_str()?.parse().map_err(|error| broken(column, error))
+}
+
+pub(super) fn maybe_parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => parsed(row, column).map(Some),
+    }
+}
+
+/// A text that is one of a closed set.
+pub(super) fn word<T>(
+    row: &Row<'_>,
+    column: usize,
+    parse: fn(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    parse(text).ok_or_else(|| broken(column, ColumnError::UnknownWord { text: text.to_owned() }))
+}
+
+pub(super) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Bytes> {
+    Ok(Bytes::copy_from_slice(row.get_ref(column)?.as_blob()?))
+}
+
+pub(super) fn environment(row: &Row<'_>, column: usize) -> rusqlite::Result<Environment> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?)
+        .map_err(|source| broken(column, ColumnError::Environment { source }))
+}
+
+pub(super) fn environment_text(environment: &Environment) -> String {
+    serde_json::to_string(environment).expect("a map of strings is always JSON")
+}
+
+fn broken(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}

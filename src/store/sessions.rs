@@ -1,0 +1,348 @@
+//! Sessions: one row each, from the first request to the last look back.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::record::{NewSession, SessionChange, SessionFilter, SessionRecord};
+use super::writer::Terms;
+use super::{Store, StoreError, row};
+use crate::clock::Timestamp;
+use crate::id::{AgentName, SessionId};
+use crate::session::Status;
+
+const SESSION: &str = "SELECT s.key, s.id, s.tenant, s.agent_name, s.agent_version, s.digest,
+    s.status, s.options, s.environment, s.model, s.uid, s.placeholder, s.parent, s.created_at,
+    s.last_active_at, p.bridge_stored, p.sandbox_generation
+    FROM sessions s JOIN progress p ON p.session_key = s.key";
+
+/// Every status but the last one, listed so that the index is used.
+pub(super) const LIVE: &str = "status IN ('starting', 'active', 'paused', 'stopped', 'error')";
+
+/// What a listing filters by; the index `sessions_listed` answers it alone.
+const LISTED: &str = "FROM sessions WHERE tenant = ?1
+    AND (?2 IS NULL OR agent_name = ?2) AND (?3 IS NULL OR status = ?3)";
+
+impl Store {
+    /// Survives a power cut: the workspace of a session that was forgotten would lose its uid
+    /// to another.
+    pub(crate) async fn create_session(
+        &self,
+        new: NewSession,
+    ) -> Result<SessionRecord, StoreError> {
+        let terms = Terms { durable: true, bytes: new.options.len() };
+        let search = Arc::clone(&self.uid_search);
+        self.write(terms, move |connection| create(connection, &new, &search)).await
+    }
+
+    pub(crate) async fn session(
+        &self,
+        tenant: &str,
+        id: SessionId,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        let tenant = tenant.to_owned();
+        self.read(move |connection| {
+            let found = connection
+                .prepare_cached(&format!("{SESSION} WHERE s.id = ?1 AND s.tenant = ?2"))?
+                .query_row([id.to_string(), tenant], session)
+                .optional()?;
+            Ok(found)
+        })
+        .await
+    }
+
+    /// The newest first, and how many match whatever the page.
+    pub(crate) async fn sessions(
+        &self,
+        tenant: &str,
+        filter: SessionFilter,
+    ) -> Result<(Vec<SessionRecord>, u64), StoreError> {
+        let tenant = tenant.to_owned();
+        self.read(move |connection| {
+            let agent = filter.agent.as_ref().map(AgentName::as_str);
+            let status = filter.status.map(Status::as_str);
+            // Both questions see the same moment.
+            let moment = connection.unchecked_transaction()?;
+            let total = connection
+                .prepare_cached(&format!("SELECT count(*) {LISTED}"))?
+                .query_row(params![tenant, agent, status], |row| row.get(0))?;
+            let page = format!(
+                "SELECT key {LISTED} ORDER BY created_at DESC, key DESC LIMIT ?4 OFFSET ?5"
+            );
+            let sql =
+                format!("{SESSION} WHERE s.key IN ({page}) ORDER BY s.created_at DESC, s.key DESC");
+            let sessions = connection
+                .prepare_cached(&sql)?
+                .query_map(params![tenant, agent, status, filter.limit, filter.offset], session)?
+                .collect::<Result<_, _>>()?;
+            moment.finish()?;
+            Ok((sessions, total))
+        })
+        .await
+    }
+
+    /// How many sessions there are of each status, of all tenants; none is not listed.
+    pub(crate) async fn session_counts(&self) -> Result<BTreeMap<Status, u64>, StoreError> {
+        self.read(|connection| {
+            let counts = connection
+                .prepare_cached("SELECT status, count(*) FROM sessions GROUP BY status")?
+                .query_map([], |row| Ok((row::word(row, 0, Status::parse)?, row.get(1)?)))?
+                .collect::<Result<_, _>>()?;
+            Ok(counts)
+        })
+        .await
+    }
+
+    /// Every session that has not ended, the oldest first.
+    pub(crate) async fn live_sessions(&self) -> Result<Vec<SessionRecord>, StoreError> {
+        self.read(|connection| {
+            let sql = format!("{SESSION} WHERE s.{LIVE} ORDER BY s.key");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let sessions = statement.query_map([], session)?.collect::<Result<_, _>>()?;
+            Ok(sessions)
+        })
+        .await
+    }
+
+    /// An end survives a power cut.
+    pub(crate) async fn update_session(
+        &self,
+        id: SessionId,
+        change: SessionChange,
+    ) -> Result<(), StoreError> {
+        let ends = matches!(change.status, Some((Status::Ended, _)));
+        let terms = Terms { durable: ends, bytes: 0 };
+        self.write(terms, move |connection| update(connection, id, &change)).await
+    }
+
+    /// Forgets a session whose creation failed, its log included; its uid is free again. Says
+    /// whether there was one.
+    pub(crate) async fn remove_session(&self, id: SessionId) -> Result<bool, StoreError> {
+        let search = Arc::clone(&self.uid_search);
+        self.write(Terms::default(), move |connection| {
+            free_again(&search, uid(connection, id)?);
+            let removed = connection
+                .prepare_cached("DELETE FROM sessions WHERE id = ?1")?
+                .execute([id.to_string()])?;
+            Ok(removed > 0)
+        })
+        .await
+    }
+
+    /// Notes that nothing on the disk belongs to the session's uid any more: it is free again.
+    pub(crate) async fn mark_workspace_removed(&self, id: SessionId) -> Result<(), StoreError> {
+        let search = Arc::clone(&self.uid_search);
+        self.write(Terms::default(), move |connection| {
+            let marked = connection
+                .prepare_cached("UPDATE sessions SET workspace_removed = 1 WHERE id = ?1")?
+                .execute([id.to_string()])?;
+            if marked == 0 {
+                return Err(StoreError::NoSuchSession);
+            }
+            free_again(&search, uid(connection, id)?);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Sessions that ended before the moment and still have their workspace, the longest ended
+    /// first.
+    pub(crate) async fn ended_sessions_with_workspace(
+        &self,
+        before: Timestamp,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        self.read(move |connection| {
+            let sql = format!(
+                "{SESSION} WHERE s.ended_at IS NOT NULL AND s.workspace_removed = 0
+                    AND s.ended_at < ?1
+                 ORDER BY s.ended_at"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let sessions =
+                statement.query_map([before.as_millis()], session)?.collect::<Result<_, _>>()?;
+            Ok(sessions)
+        })
+        .await
+    }
+}
+
+fn create(
+    connection: &Connection,
+    new: &NewSession,
+    search: &AtomicU32,
+) -> Result<SessionRecord, StoreError> {
+    let uid = match &new.uid_block {
+        Some(block) => Some(take_uid(connection, block, search)?),
+        None => None,
+    };
+    let at = new.created_at;
+    connection
+        .prepare_cached(
+            "INSERT INTO sessions (id, tenant, agent_name, agent_version, digest, status, options,
+                environment, model, uid, placeholder, parent, created_at, last_active_at, ended_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13,
+                CASE WHEN ?6 = 'ended' THEN ?13 END)",
+        )?
+        .execute(params![
+            new.id.to_string(),
+            new.tenant,
+            new.agent_name.as_str(),
+            new.agent_version,
+            new.digest,
+            new.status.as_str(),
+            new.options,
+            row::environment_text(&new.environment),
+            new.model,
+            uid,
+            new.placeholder,
+            new.parent.map(|parent| parent.to_string()),
+            at.as_millis(),
+        ])?;
+    let key = connection.last_insert_rowid();
+    connection.prepare_cached("INSERT INTO progress (session_key) VALUES (?1)")?.execute([key])?;
+    Ok(SessionRecord {
+        key,
+        id: new.id,
+        tenant: new.tenant.clone(),
+        agent_name: new.agent_name.clone(),
+        agent_version: new.agent_version,
+        digest: new.digest.clone(),
+        status: new.status,
+        options: new.options.clone(),
+        environment: new.environment.clone(),
+        model: new.model.clone(),
+        uid,
+        placeholder: new.placeholder.clone(),
+        parent: new.parent,
+        created_at: at,
+        last_active_at: at,
+        bridge_stored: 0,
+        sandbox_generation: 0,
+    })
+}
+
+/// The lowest uid of the block that owns no workspace. `search` is where the last search ended:
+/// an unbroken row of held uids lies below, so most searches are one step long.
+fn take_uid(
+    connection: &Connection,
+    block: &Range<u32>,
+    search: &AtomicU32,
+) -> Result<u32, StoreError> {
+    let from = search.load(Ordering::Relaxed).clamp(block.start, block.end.max(block.start));
+    let found = match free_uid(connection, from..block.end)? {
+        // The note may be of another block or of a write that was undone: look everywhere.
+        None => free_uid(connection, block.clone())?,
+        found => found,
+    };
+    let uid = found.ok_or_else(|| StoreError::NoFreeUid { block: block.clone() })?;
+    search.store(uid.saturating_add(1), Ordering::Relaxed);
+    Ok(uid)
+}
+
+fn free_uid(connection: &Connection, block: Range<u32>) -> Result<Option<u32>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT uid FROM sessions
+         WHERE uid IS NOT NULL AND workspace_removed = 0 AND uid >= ?1 AND uid < ?2
+         ORDER BY uid",
+    )?;
+    let mut held = statement.query([block.start, block.end])?;
+    let mut free = block.start;
+    while let Some(row) = held.next()? {
+        if row.get::<_, u32>(0)? != free {
+            break;
+        }
+        free += 1;
+    }
+    Ok((free < block.end).then_some(free))
+}
+
+fn uid(connection: &Connection, id: SessionId) -> Result<Option<u32>, StoreError> {
+    let found: Option<Option<u32>> = connection
+        .prepare_cached("SELECT uid FROM sessions WHERE id = ?1")?
+        .query_row([id.to_string()], |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten())
+}
+
+fn free_again(search: &AtomicU32, uid: Option<u32>) {
+    if let Some(uid) = uid {
+        search.fetch_min(uid, Ordering::Relaxed);
+    }
+}
+
+fn update(
+    connection: &Connection,
+    id: SessionId,
+    change: &SessionChange,
+) -> Result<(), StoreError> {
+    let key: i64 = connection
+        .prepare_cached("SELECT key FROM sessions WHERE id = ?1")?
+        .query_row([id.to_string()], |row| row.get(0))
+        .optional()?
+        .ok_or(StoreError::NoSuchSession)?;
+    if let Some((status, at)) = change.status {
+        set_status(connection, key, status, at)?;
+    }
+    connection
+        .prepare_cached(
+            "UPDATE sessions SET last_active_at = coalesce(?2, last_active_at),
+                model = coalesce(?3, model), environment = coalesce(?4, environment)
+             WHERE key = ?1",
+        )?
+        .execute(params![
+            key,
+            change.last_active_at.map(Timestamp::as_millis),
+            change.model,
+            change.environment.as_ref().map(row::environment_text),
+        ])?;
+    connection
+        .prepare_cached(
+            "UPDATE progress SET bridge_stored = coalesce(?2, bridge_stored),
+                sandbox_generation = coalesce(?3, sandbox_generation)
+             WHERE session_key = ?1",
+        )?
+        .execute(params![key, change.bridge_stored, change.sandbox_generation])?;
+    Ok(())
+}
+
+/// Ending twice keeps the first moment.
+pub(super) fn set_status(
+    connection: &Connection,
+    key: i64,
+    status: Status,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE sessions SET status = ?2,
+                ended_at = CASE WHEN ?2 = 'ended' THEN coalesce(ended_at, ?3) END
+             WHERE key = ?1",
+        )?
+        .execute(params![key, status.as_str(), at.as_millis()])?;
+    Ok(())
+}
+
+fn session(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
+    Ok(SessionRecord {
+        key: row.get(0)?,
+        id: row::parsed(row, 1)?,
+        tenant: row.get(2)?,
+        agent_name: row::parsed(row, 3)?,
+        agent_version: row.get(4)?,
+        digest: row.get(5)?,
+        status: row::word(row, 6, Status::parse)?,
+        options: row.get(7)?,
+        environment: row::environment(row, 8)?,
+        model: row.get(9)?,
+        uid: row.get(10)?,
+        placeholder: row.get(11)?,
+        parent: row::maybe_parsed(row, 12)?,
+        created_at: row::timestamp(row, 13)?,
+        last_active_at: row::timestamp(row, 14)?,
+        bridge_stored: row.get(15)?,
+        sandbox_generation: row.get(16)?,
+    })
+}
