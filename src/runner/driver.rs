@@ -1,0 +1,450 @@
+//! The task that owns a session: takes messages in turn, starts what is needed for them, stores
+//! what the CLI says, and only then shows it and acknowledges it to the bridge.
+//!
+//! *Invariant:* every accepted message gets its `done`, exactly once and last, whatever dies.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::handle::{Accepted, Command, NewTurn, SendError, StartError, View};
+use super::host::Host;
+use super::live::Live;
+use super::log::{Batch, Log};
+use super::workspace::SessionFolders;
+use crate::bridge::host::BridgeEvent;
+use crate::bridge::protocol::Notice;
+use crate::chain::chain;
+use crate::clock::Timestamp;
+use crate::id::TurnId;
+use crate::sandbox::{EndCause, EndReport};
+use crate::session::Status;
+use crate::session::content::Content;
+use crate::session::frame::{FrameKind, Head};
+use crate::session::options::{SessionOptions, SpawnOptions, TurnOptions};
+use crate::session::turn::{Outcome, Turns};
+use crate::store::{self, SessionRecord, TurnState};
+
+/// Messages that may wait behind the running one.
+pub(crate) const QUEUE_MAX: usize = 32;
+
+/// Packets stored in one commit: the more wait, the fewer commits.
+const BATCH_PACKETS_MAX: usize = 256;
+/// Bytes of them, so that one commit stays short.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+
+/// A message that waits or runs.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) ordinal: u64,
+    pub(super) id: TurnId,
+    pub(super) content: Content,
+    pub(super) options: TurnOptions,
+}
+
+/// A turn's request as it is stored.
+#[derive(Serialize, Deserialize)]
+pub(super) struct TurnRequest {
+    pub(super) content: serde_json::Value,
+    #[serde(default)]
+    pub(super) options: TurnOptions,
+}
+
+#[derive(Debug)]
+pub(super) struct Driver {
+    pub(super) host: Host,
+    pub(super) record: SessionRecord,
+    pub(super) options: SessionOptions,
+    pub(super) folders: SessionFolders,
+    pub(super) log: Log,
+    pub(super) live: Option<Live>,
+    pub(super) turns: Turns,
+    pub(super) running: Option<Turn>,
+    pub(super) queue: VecDeque<Turn>,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) view: watch::Sender<View>,
+    /// The last message that the living bridge gave to its CLI.
+    pub(super) bridge_last_input: u64,
+}
+
+impl Driver {
+    pub(super) async fn run(mut self) {
+        self.recover().await;
+        let closing = self.host.closing.clone();
+        loop {
+            if self.running.is_none() && self.turns.is_idle() {
+                if let Some(turn) = self.queue.pop_front() {
+                    self.begin(turn).await;
+                    continue;
+                }
+                self.log.rest();
+            }
+            self.show();
+            tokio::select! {
+                // Leaving keeps the sandbox: the next ashd takes it over.
+                () = closing.cancelled() => return,
+                command = self.commands.recv() => match command {
+                    Some(Command::End { answer }) => return self.end(answer).await,
+                    Some(command) => self.obey(command).await,
+                    None => return,
+                },
+                event = next_event(&mut self.live) => match event {
+                    Some(event) => self.hear(event).await,
+                    None => self.lost().await,
+                },
+            }
+        }
+    }
+
+    /// Tells outsiders what can be seen.
+    pub(super) fn show(&self) {
+        let queued = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
+        let view = View { busy: self.running.is_some(), queued, live: self.live.is_some() };
+        self.view.send_if_modified(|seen| std::mem::replace(seen, view) != view);
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Start { answer } => {
+                let started = self.start().await;
+                drop(answer.send(started));
+            }
+            Command::Send { turn, answer } => self.accept(turn, answer).await,
+            Command::Interrupt { answer } => {
+                if let Some(live) = self.live.as_ref().filter(|_| self.running.is_some()) {
+                    // A connection that has ended ends the turn by itself.
+                    let _sent = live.sender.interrupt();
+                }
+                let _nobody_waits = answer.send(self.running.as_ref().map(|turn| turn.id));
+            }
+            Command::Files { answer } => {
+                let started = self.ensure_sandbox().await;
+                let sender = started.and_then(|()| {
+                    self.live.as_ref().map(|live| live.sender.clone()).ok_or(StartError::Ending)
+                });
+                drop(answer.send(sender));
+            }
+            Command::End { .. } => unreachable!("`run` ends on it"),
+        }
+    }
+
+    async fn start(&mut self) -> Result<(), StartError> {
+        self.ensure_sandbox().await?;
+        let model = self.record.model.clone();
+        self.ensure_cli(
+            SpawnOptions::new(&self.options, &TurnOptions::default()),
+            model.as_deref(),
+        );
+        Ok(())
+    }
+
+    async fn accept(&mut self, new: NewTurn, answer: oneshot::Sender<Result<Accepted, SendError>>) {
+        if self.queue.len() >= QUEUE_MAX {
+            drop(answer.send(Err(SendError::QueueFull { max: QUEUE_MAX })));
+            return;
+        }
+        let NewTurn { id, content, options } = new;
+        let request = TurnRequest { content: content.value().clone(), options: options.clone() };
+        let request = serde_json::to_string(&request).expect("a request has a JSON form");
+        let (ordinal, after) = (self.log.next_turn(), self.log.last());
+        let stored = store::NewTurn { id, ordinal, request, at: Timestamp::now() };
+        let turn = Turn { ordinal, id, content, options };
+        let begins = self.running.is_none() && self.turns.is_idle() && self.queue.is_empty();
+        let first = begins.then(|| self.opening(&turn));
+        match self.log.accept(stored, first).await {
+            Ok(frames) => {
+                drop(answer.send(Ok(Accepted { ordinal, after })));
+                if begins {
+                    self.mark_running(turn);
+                    self.log.show(frames);
+                    self.run_turn().await;
+                } else {
+                    self.queue.push_back(turn);
+                }
+            }
+            Err(error) => drop(answer.send(Err(SendError::Store(error)))),
+        }
+    }
+
+    /// Begins a turn that waited.
+    async fn begin(&mut self, turn: Turn) {
+        let batch = self.opening(&turn);
+        self.mark_running(turn);
+        if self.log.commit(batch).await {
+            self.run_turn().await;
+        }
+    }
+
+    /// What is stored when a turn begins.
+    fn opening(&self, turn: &Turn) -> Batch {
+        let mut batch = Batch::default();
+        let started = json!({ "sessionId": self.record.id, "version": env!("CARGO_PKG_VERSION") });
+        batch.push(FrameKind::TurnStarted, Some(turn.ordinal), started.to_string());
+        batch.push(FrameKind::User, Some(turn.ordinal), turn.content.history());
+        batch.turn = Some((turn.ordinal, TurnState::Running));
+        batch.status = (self.record.status != Status::Active).then_some(Status::Active);
+        batch
+    }
+
+    /// To be called before the turn is shown: whoever sees its start sees a busy session.
+    fn mark_running(&mut self, turn: Turn) {
+        self.record.status = Status::Active;
+        self.turns.begin(turn.ordinal);
+        self.running = Some(turn);
+        self.show();
+    }
+
+    /// Has what the running turn needs, and gives its message to the CLI.
+    pub(super) async fn run_turn(&mut self) {
+        if let Err(error) = self.ensure_sandbox().await {
+            self.fail(&chain(&error)).await;
+            return;
+        }
+        let Some(turn) = &self.running else { return };
+        let (ordinal, line) = (turn.ordinal, turn.content.line());
+        let model = turn.options.model.clone().or_else(|| self.record.model.clone());
+        let spawn = SpawnOptions::new(&self.options, &turn.options);
+        self.ensure_cli(spawn, model.as_deref());
+        if let Err(error) = self.deliver(ordinal, &line, model) {
+            self.fail(&format!("the message did not reach the sandbox: {error}")).await;
+        }
+    }
+
+    /// Stores and shows what the bridge says, as much of it as waits.
+    async fn hear(&mut self, first: BridgeEvent) {
+        let mut batch = Batch::default();
+        let mut bytes = 0;
+        let mut broken = None;
+        let mut next = Some(first);
+        let mut ended = None;
+        let mut packets = 0;
+        while let Some(event) = next.take() {
+            packets += 1;
+            match event {
+                BridgeEvent::Frame { number, line } => {
+                    bytes += line.len();
+                    batch.bridge_stored = Some(number);
+                    let outcome = self.turns.line(&Head::read(&line));
+                    batch.push(
+                        FrameKind::Cli,
+                        self.running.as_ref().map(|turn| turn.ordinal),
+                        line,
+                    );
+                    ended = outcome;
+                }
+                BridgeEvent::Notice { number, notice } => {
+                    batch.bridge_stored = Some(number);
+                    broken = self.notice(notice, &mut batch);
+                }
+            }
+            // What is taken off the link is stored: nothing is taken that has no room here. And
+            // the next turn must not begin in the batch that ends this one.
+            let is_full = packets == BATCH_PACKETS_MAX || bytes > BATCH_BYTES_MAX;
+            if is_full || ended.is_some() || broken.is_some() {
+                break;
+            }
+            next = self.live.as_mut().and_then(|live| live.events.try_recv());
+        }
+        if let Some(outcome) = ended {
+            self.tell_oom(&mut batch).await;
+            self.finish(outcome, &mut batch);
+        } else if let Some(reason) = broken {
+            self.tell_oom(&mut batch).await;
+            self.break_off(&reason, &mut batch);
+        }
+        let stored = batch.bridge_stored;
+        if self.log.commit(batch).await
+            && let (Some(live), Some(stored)) = (&mut self.live, stored)
+        {
+            live.stored = stored;
+            live.sender.acknowledge(stored);
+        }
+    }
+
+    /// Answers why the CLI is gone, if it is.
+    fn notice(&mut self, notice: Notice, batch: &mut Batch) -> Option<String> {
+        let session = self.record.id;
+        match notice {
+            Notice::Ready { version, pid } => {
+                tracing::debug!(%session, version, pid, "Claude Code is ready");
+                None
+            }
+            Notice::StartFailed { reason } => Some(format!("Claude Code did not start: {reason}")),
+            Notice::Exited { requested: true, .. } => None,
+            Notice::Exited { code, signal, stderr, requested: false } => {
+                let how = match (code, signal) {
+                    (_, Some(signal)) => format!("was killed by signal {signal}"),
+                    (Some(code), None) => format!("ended with status {code}"),
+                    (None, None) => "ended".to_owned(),
+                };
+                let stderr = stderr.trim();
+                let said = if stderr.is_empty() { String::new() } else { format!(": {stderr}") };
+                Some(format!("Claude Code {how}{said}"))
+            }
+            Notice::LineTooLong { bytes } => {
+                let error = format!(
+                    "a line of {bytes} bytes from Claude Code was over the limit and was left out"
+                );
+                batch.push(
+                    FrameKind::Error,
+                    self.turns.running(),
+                    json!({ "error": error }).to_string(),
+                );
+                None
+            }
+            Notice::ControlRefused { request, reason } => {
+                let error = format!("Claude Code refused `{request}`: {reason}");
+                batch.push(
+                    FrameKind::Error,
+                    self.turns.running(),
+                    json!({ "error": error }).to_string(),
+                );
+                None
+            }
+            Notice::InputRefused { reason, .. } => {
+                Some(format!("Claude Code took no message: {reason}"))
+            }
+            Notice::Unknown => None,
+        }
+    }
+
+    /// The running turn came to its end.
+    pub(super) fn finish(&mut self, outcome: Outcome, batch: &mut Batch) {
+        let Some(turn) = self.running.take() else { return };
+        let state = match outcome {
+            Outcome::Completed => TurnState::Completed,
+            Outcome::Interrupted => TurnState::Interrupted,
+            Outcome::Failed(text) => {
+                batch.push(
+                    FrameKind::Error,
+                    Some(turn.ordinal),
+                    json!({ "error": text }).to_string(),
+                );
+                TurnState::Failed
+            }
+        };
+        let done = json!({ "sessionId": self.record.id });
+        batch.push(FrameKind::Done, Some(turn.ordinal), done.to_string());
+        batch.turn = Some((turn.ordinal, state));
+        batch.durable = true;
+    }
+
+    /// The CLI is gone: ends the running turn with the reason. The next message starts a new
+    /// CLI, which resumes the conversation.
+    fn break_off(&mut self, reason: &str, batch: &mut Batch) {
+        tracing::warn!(session = %self.record.id, reason, "the CLI is gone");
+        if let Some(live) = &mut self.live {
+            live.spawn = None;
+        }
+        if self.turns.broken().is_some() {
+            self.set_status(Status::Error, batch);
+            self.finish(Outcome::Failed(reason.to_owned()), batch);
+        } else {
+            // Nobody waits for it, but the history tells it.
+            batch.push(FrameKind::Error, None, json!({ "error": reason }).to_string());
+        }
+    }
+
+    fn set_status(&mut self, status: Status, batch: &mut Batch) {
+        self.record.status = status;
+        batch.status = Some(status);
+    }
+
+    /// The running turn cannot run.
+    pub(super) async fn fail(&mut self, reason: &str) {
+        let mut batch = Batch::default();
+        self.break_off(reason, &mut batch);
+        self.log.commit(batch).await;
+    }
+
+    /// The bridge is gone, and with it the sandbox.
+    async fn lost(&mut self) {
+        let Some(live) = self.live.take() else { return };
+        let why = live.events.ending().map_or_else(String::new, |ending| chain(ending));
+        let report = self.end_sandbox().await;
+        let reason = lost_reason(&why, &report);
+        self.fail(&reason).await;
+    }
+
+    /// Kills whatever of the sandbox is left.
+    async fn end_sandbox(&mut self) -> EndReport {
+        self.live = None;
+        let report = self.host.launcher.end(&self.name()).await;
+        self.host.sandboxes.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        report
+    }
+
+    /// Says so where the memory limit killed a process of the sandbox since the last look.
+    async fn tell_oom(&mut self, batch: &mut Batch) {
+        let Some(kills) = self.host.launcher.oom_kills(&self.name()).await else { return };
+        let Some(live) = &mut self.live else { return };
+        if kills > live.oom_kills {
+            live.oom_kills = kills;
+            let limit = self.host.settings.limits.memory_bytes >> 20;
+            let error = format!(
+                "the sandbox ran out of memory ({limit} MiB) and the kernel killed a process in it"
+            );
+            batch.push(
+                FrameKind::Error,
+                self.turns.running(),
+                json!({ "error": error, "code": "out_of_memory" }).to_string(),
+            );
+        }
+    }
+
+    async fn end(mut self, answer: oneshot::Sender<()>) {
+        let mut batch = Batch::default();
+        if self.turns.broken().is_some() {
+            self.finish(Outcome::Failed("the session was ended".to_owned()), &mut batch);
+        }
+        self.set_status(Status::Ended, &mut batch);
+        batch.push(FrameKind::Lifecycle, None, json!({ "action": "ended" }).to_string());
+        self.log.commit(batch).await;
+        for turn in std::mem::take(&mut self.queue) {
+            let mut batch = Batch::default();
+            self.running = Some(turn);
+            self.finish(
+                Outcome::Failed("the session was ended before its turn".to_owned()),
+                &mut batch,
+            );
+            self.log.commit(batch).await;
+        }
+        if self.live.is_some() {
+            self.end_sandbox().await;
+        } else {
+            self.host.launcher.end(&self.name()).await;
+        }
+        if let Some(used) = self.host.egress.revoke(self.record.id) {
+            let (requests, sent, received) =
+                (used.requests, used.request_bytes, used.response_bytes);
+            tracing::info!(session = %self.record.id, requests, sent, received, "model API used");
+        }
+        let folders = self.folders.clone();
+        let removed = tokio::task::spawn_blocking(move || folders.remove_state()).await;
+        if let Ok(Err(error)) = removed {
+            tracing::warn!(session = %self.record.id, %error, "could not remove the session's runtime folder");
+        }
+        self.host.forget(self.record.id);
+        let _nobody_waits = answer.send(());
+    }
+}
+
+async fn next_event(live: &mut Option<Live>) -> Option<BridgeEvent> {
+    match live {
+        Some(live) => live.events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn lost_reason(why: &str, report: &EndReport) -> String {
+    let stderr = report.stderr.trim();
+    let said = if stderr.is_empty() { String::new() } else { format!(": {stderr}") };
+    match report.cause {
+        EndCause::OutOfMemory => "the sandbox ran out of memory and the kernel ended it".to_owned(),
+        EndCause::Killed { signal } => format!("the sandbox was killed by signal {signal}{said}"),
+        EndCause::Exited { code } => format!("the sandbox ended with status {code}{said}"),
+        EndCause::Ended | EndCause::Gone => format!("the sandbox is gone ({why}){said}"),
+    }
+}

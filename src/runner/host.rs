@@ -1,0 +1,192 @@
+//! The live sessions of this host: finds or starts the driver of each.
+
+use std::collections::HashMap;
+use std::ops::{Deref, Range};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::cli::CliFinder;
+use super::driver::Driver;
+use super::feed::FeedWriter;
+use super::handle::{COMMANDS_MAX, Handle, View};
+use super::log::Log;
+use super::workspace::Places;
+use crate::egress::Egress;
+use crate::id::SessionId;
+use crate::sandbox::{Launcher, Limits};
+use crate::session::Status;
+use crate::session::options::SessionOptions;
+use crate::session::turn::Turns;
+use crate::store::{SessionRecord, Store, StoreError, TurnState};
+
+/// What a host is told once.
+#[derive(Debug, Clone)]
+pub(crate) struct HostSettings {
+    pub(crate) places: Places,
+    /// The folder with the egress socket; sandboxes see it as `/run/ash`.
+    pub(crate) egress_folder: PathBuf,
+    pub(crate) limits: Limits,
+    pub(crate) sandboxes_max: usize,
+    /// The uids of sandboxes; none if ashd cannot change identity.
+    pub(crate) uids: Option<Range<u32>>,
+}
+
+/// Everything that drivers share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Host(Arc<Shared>);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) launcher: Launcher,
+    pub(crate) egress: Egress,
+    pub(crate) cli: CliFinder,
+    pub(crate) settings: HostSettings,
+    /// Cancelled when ashd leaves.
+    pub(crate) closing: CancellationToken,
+    /// Sandboxes that live or start.
+    pub(crate) sandboxes: AtomicUsize,
+    drivers: std::sync::Mutex<HashMap<SessionId, Handle>>,
+    tasks: TaskTracker,
+}
+
+impl Deref for Host {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Host {
+    pub(crate) fn new(
+        store: Store,
+        launcher: Launcher,
+        egress: Egress,
+        cli: CliFinder,
+        settings: HostSettings,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            store,
+            launcher,
+            egress,
+            cli,
+            settings,
+            closing: CancellationToken::new(),
+            sandboxes: AtomicUsize::new(0),
+            drivers: std::sync::Mutex::default(),
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    /// The driver of a session if it has one.
+    pub(crate) fn known(&self, id: SessionId) -> Option<Handle> {
+        let drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+        drivers.get(&id).filter(|handle| !handle.commands.is_closed()).cloned()
+    }
+
+    /// The driver of a session, started if there is none.
+    pub(crate) async fn handle(&self, record: &SessionRecord) -> Result<Handle, StoreError> {
+        self.handle_seen(record, View::default()).await
+    }
+
+    /// The same; `view` is what is seen of a driver that this starts until it tells itself.
+    async fn handle_seen(&self, record: &SessionRecord, view: View) -> Result<Handle, StoreError> {
+        if let Some(handle) = self.known(record.id) {
+            return Ok(handle);
+        }
+        let counters = self.store.counters(record.key).await?;
+        let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another caller may have been faster: one session, one driver.
+        if let Some(handle) = drivers.get(&record.id).filter(|handle| !handle.commands.is_closed())
+        {
+            return Ok(handle.clone());
+        }
+        let (commands, received) = mpsc::channel(COMMANDS_MAX);
+        let (view, seen) = watch::channel(view);
+        let writer = FeedWriter::new(counters.frame);
+        let handle = Handle { commands, feed: writer.feed(), view: seen };
+        let driver = Driver {
+            options: serde_json::from_str::<SessionOptions>(&record.options).unwrap_or_default(),
+            folders: self.settings.places.session(record.id),
+            log: Log::new(self.store.clone(), record.key, counters, writer, self.closing.clone()),
+            host: self.clone(),
+            record: record.clone(),
+            live: None,
+            turns: Turns::new(),
+            running: None,
+            queue: std::collections::VecDeque::new(),
+            commands: received,
+            view,
+            bridge_last_input: 0,
+        };
+        self.tasks.spawn(driver.run());
+        drivers.insert(record.id, handle.clone());
+        Ok(handle)
+    }
+
+    /// Lets the session's sandbox reach the model. To be called before the proxy serves it: a
+    /// request that is refused ends its turn.
+    pub(super) fn admit(&self, record: &SessionRecord) {
+        match record.placeholder.parse() {
+            Ok(placeholder) => self.egress.admit(record.id, &placeholder, record.uid),
+            Err(error) => {
+                tracing::error!(session = %record.id, %error, "the session cannot reach the model");
+            }
+        }
+    }
+
+    /// Sessions whose turn runs.
+    pub(crate) fn busy(&self) -> usize {
+        let drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+        drivers.values().filter(|handle| handle.view().busy).count()
+    }
+
+    /// The session has ended.
+    pub(super) fn forget(&self, id: SessionId) {
+        self.drivers.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// After a start, and before the proxy serves: takes over the sandboxes that live, brings unfinished turns on or to their
+    /// end, and ends sandboxes that no session knows.
+    pub(crate) async fn recover(&self) -> Result<(), StoreError> {
+        let mut unknown = self.launcher.live().await;
+        for record in self.store.live_sessions().await? {
+            let name = crate::sandbox::SandboxName::from(record.id);
+            let lives = unknown.iter().position(|live| *live == name);
+            if let Some(index) = lives {
+                unknown.swap_remove(index);
+            }
+            if lives.is_some() {
+                self.admit(&record);
+            }
+            let pending = self.store.pending_turns(record.key).await?;
+            if record.status != Status::Ended && (lives.is_some() || !pending.is_empty()) {
+                let running = pending.iter().filter(|turn| turn.state == TurnState::Running);
+                let running = running.count();
+                let queued = u32::try_from(pending.len() - running).unwrap_or(u32::MAX);
+                // Requests are served before the driver has found out more.
+                let view = View { busy: running > 0, queued, live: lives.is_some() };
+                self.handle_seen(&record, view).await?;
+            }
+        }
+        for name in unknown {
+            tracing::warn!(sandbox = %name, "ending a sandbox that no session knows");
+            self.launcher.end(&name).await;
+        }
+        Ok(())
+    }
+
+    /// Lets the drivers leave; their sandboxes stay.
+    pub(crate) async fn close(&self) {
+        self.closing.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.drivers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

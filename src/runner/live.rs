@@ -1,0 +1,205 @@
+//! A session's living sandbox, as its driver holds it: started when needed, its CLI restarted
+//! (with the conversation) when a message needs other options than it runs with.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::driver::Driver;
+use super::handle::StartError;
+use crate::bridge::host::{self, BridgeEvents, BridgeSender, Link, SendError};
+use crate::bridge::protocol::{StartCli, StartFile};
+use crate::sandbox::{BridgeStream, SandboxName, SandboxSpec};
+use crate::session::options::{PrivateFile, SpawnOptions};
+use crate::store::{SessionChange, SessionRecord};
+
+/// How long a bridge may take to greet: it is one round trip on a local socket.
+const GREETING_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Times that the CLI itself retries a failed request to the model API. Its default of 10 makes
+/// a wrong key look like a hang of minutes.
+const CLI_RETRIES: u32 = 4;
+
+/// Where the egress socket is inside of every sandbox.
+const EGRESS_SOCKET: &str = "/run/ash/api.sock";
+
+/// A sandbox with a bridge that answers.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) sender: BridgeSender,
+    pub(super) events: BridgeEvents,
+    /// What the CLI runs with; `None` if none runs, or if it was started by an earlier ashd.
+    pub(super) spawn: Option<SpawnOptions>,
+    /// The model the CLI was told last.
+    pub(super) model: Option<String>,
+    /// The last packet number that was acknowledged.
+    pub(super) stored: u64,
+    /// Processes that the sandbox lost to its memory limit, as far as told.
+    pub(super) oom_kills: u64,
+}
+
+impl Driver {
+    /// Has a sandbox whose bridge answers.
+    pub(super) async fn ensure_sandbox(&mut self) -> Result<(), StartError> {
+        if self.live.is_some() {
+            return Ok(());
+        }
+        let cli = if self.host.launcher.is_simulated() {
+            std::path::PathBuf::new()
+        } else {
+            self.host.cli.find().await.map_err(StartError::Cli)?.path
+        };
+        let max = self.host.settings.sandboxes_max;
+        let running = self.host.sandboxes.fetch_add(1, Ordering::Relaxed);
+        let launched = if running < max {
+            self.launch(cli).await
+        } else {
+            Err(StartError::TooMany { running, max })
+        };
+        if launched.is_err() {
+            self.host.sandboxes.fetch_sub(1, Ordering::Relaxed);
+        }
+        launched
+    }
+
+    async fn launch(&mut self, cli: std::path::PathBuf) -> Result<(), StartError> {
+        let folders = self.folders.clone();
+        let made = tokio::task::spawn_blocking(move || folders.ensure_state()).await;
+        if let Ok(Err(error)) = made {
+            tracing::warn!(session = %self.record.id, %error, "could not make the session's runtime folder");
+        }
+        self.host.admit(&self.record);
+        let spec = self.spec(cli);
+        let stream = self.host.launcher.launch(&spec).await.map_err(StartError::Launch)?;
+        self.record.sandbox_generation += 1;
+        let change = SessionChange {
+            sandbox_generation: Some(self.record.sandbox_generation),
+            bridge_stored: Some(0),
+            ..SessionChange::default()
+        };
+        let linked = match self.host.store.update_session(self.record.id, change).await {
+            Ok(()) => self.link(stream, 0).await,
+            Err(error) => Err(StartError::Store(error)),
+        };
+        if linked.is_err() {
+            self.host.launcher.end(&self.name()).await;
+        }
+        linked
+    }
+
+    /// Greets the bridge behind `stream`, which sends what comes after `stored`.
+    pub(super) async fn link(
+        &mut self,
+        stream: BridgeStream,
+        stored: u64,
+    ) -> Result<(), StartError> {
+        let Link { hello, sender, events } =
+            host::connect(stream, stored, GREETING_DEADLINE).await.map_err(StartError::Link)?;
+        self.bridge_last_input = hello.last_input;
+        let oom_kills = self.host.launcher.oom_kills(&self.name()).await.unwrap_or(0);
+        self.live = Some(Live { sender, events, spawn: None, model: None, stored, oom_kills });
+        self.show();
+        Ok(())
+    }
+
+    /// Has a CLI that runs with `spawn`. Does not wait for it: what it is sent next waits in the
+    /// bridge, and a CLI that does not come up says so in a notice.
+    pub(super) fn ensure_cli(&mut self, spawn: SpawnOptions, model: Option<&str>) {
+        let environment = self.record.environment.clone();
+        let Some(live) = &mut self.live else { return };
+        if live.spawn.as_ref() == Some(&spawn) && !spawn.one_message {
+            return;
+        }
+        let mut arguments = spawn.arguments.clone();
+        if let Some(model) = model {
+            arguments.push(format!("--model={model}"));
+        }
+        let start = StartCli {
+            arguments,
+            environment,
+            conversation: self.record.id.to_string(),
+            initialize: (!spawn.initialize.is_empty()).then(|| Box::new(spawn.initialize.clone())),
+            files: spawn.files.iter().map(start_file).collect(),
+        };
+        live.spawn = Some(spawn);
+        live.model = model.map(str::to_owned);
+        // A connection that has ended says so by its events.
+        if let Err(error) = live.sender.start(&start) {
+            tracing::warn!(session = %self.record.id, %error, "could not start the CLI");
+        }
+    }
+
+    /// Sends a message to the CLI, with the model it is for.
+    pub(super) fn deliver(
+        &mut self,
+        ordinal: u64,
+        line: &str,
+        model: Option<String>,
+    ) -> Result<(), SendError> {
+        let live = self.live.as_mut().ok_or(SendError::Closed)?;
+        let mut lines = String::with_capacity(line.len() + 256);
+        if live.model != model {
+            let request = match &model {
+                Some(model) => json!({ "subtype": "set_model", "model": model }),
+                // Without a model it is the agent's and the CLI's default again.
+                None => json!({ "subtype": "set_model" }),
+            };
+            let id = format!("ash-set-model-{ordinal}");
+            lines.push_str(
+                &json!({ "type": "control_request", "request_id": id, "request": request })
+                    .to_string(),
+            );
+            lines.push('\n');
+            live.model = model;
+        }
+        lines.push_str(line);
+        lines.push('\n');
+        live.sender.input(ordinal, Bytes::from(lines))
+    }
+
+    pub(super) fn name(&self) -> SandboxName {
+        SandboxName::from(self.record.id)
+    }
+
+    pub(super) fn spec(&self, cli: std::path::PathBuf) -> SandboxSpec {
+        SandboxSpec {
+            name: self.name(),
+            uid: self.record.uid,
+            workspace: self.folders.workspace.clone(),
+            home: self.folders.home.clone(),
+            state: self.folders.state.clone(),
+            cli,
+            egress: self.host.settings.egress_folder.clone(),
+            limits: self.host.settings.limits.clone(),
+            environment: model_environment(&self.record),
+        }
+    }
+}
+
+fn start_file(file: &PrivateFile) -> StartFile {
+    StartFile {
+        argument: file.argument.to_owned(),
+        name: file.name.to_owned(),
+        content: file.content.clone(),
+    }
+}
+
+/// How the CLI finds the model: through ashd, with a placeholder for the key.
+fn model_environment(record: &SessionRecord) -> BTreeMap<String, String> {
+    [
+        ("ANTHROPIC_API_KEY", record.placeholder.as_str()),
+        // Plain HTTP into the unix socket; the name is never resolved.
+        ("ANTHROPIC_BASE_URL", "http://api.ash.invalid"),
+        ("ANTHROPIC_UNIX_SOCKET", EGRESS_SOCKET),
+        ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+        ("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS", "1"),
+        ("CLAUDE_CODE_ENTRYPOINT", "ash"),
+        ("CLAUDE_CODE_MAX_RETRIES", &CLI_RETRIES.to_string()),
+        ("DISABLE_AUTOUPDATER", "1"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}

@@ -1,0 +1,197 @@
+//! A session's log: gives each frame its place, and commits it before anybody sees it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use super::feed::FeedWriter;
+use crate::clock::Timestamp;
+use crate::session::Status;
+use crate::session::frame::{Frame, FrameKind, Head, Speaker};
+use crate::session::shown::shown;
+use crate::session::timeline::timeline;
+use crate::store::{
+    Append, Counters, NewFrame, NewTurn, Role, Store, StoreError, TimelineRow, TurnState,
+};
+
+/// How long to wait before a commit that failed is tried again: the disk may have room again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What is committed together.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    entries: Vec<Entry>,
+    pub(crate) bridge_stored: Option<u64>,
+    pub(crate) turn: Option<(u64, TurnState)>,
+    pub(crate) status: Option<Status>,
+    /// Survive a power cut, too: the end of a turn.
+    pub(crate) durable: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    kind: FrameKind,
+    turn: Option<u64>,
+    data: Bytes,
+}
+
+impl Batch {
+    pub(crate) fn push(&mut self, kind: FrameKind, turn: Option<u64>, data: impl Into<Bytes>) {
+        self.entries.push(Entry { kind, turn, data: data.into() });
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Log {
+    store: Store,
+    key: i64,
+    counters: Counters,
+    feed: FeedWriter,
+    /// ashd is leaving: a commit that fails is given up.
+    closing: CancellationToken,
+}
+
+impl Log {
+    pub(crate) fn new(
+        store: Store,
+        key: i64,
+        counters: Counters,
+        feed: FeedWriter,
+        closing: CancellationToken,
+    ) -> Self {
+        Self { store, key, counters, feed, closing }
+    }
+
+    /// The last sequence number given.
+    pub(crate) fn last(&self) -> u64 {
+        self.counters.frame
+    }
+
+    /// The ordinal of the next turn.
+    pub(crate) fn next_turn(&self) -> u64 {
+        self.counters.turn + 1
+    }
+
+    /// Stores a turn that waits, or with its first frames one that begins at once: then it costs
+    /// one commit and not two. Tried once, so that its sender hears of a failure; answers the
+    /// frames, which are still to be shown.
+    pub(crate) async fn accept(
+        &mut self,
+        turn: NewTurn,
+        first: Option<Batch>,
+    ) -> Result<Vec<Frame>, StoreError> {
+        let before = self.counters;
+        self.counters.turn = turn.ordinal;
+        let stored = match first {
+            None => self.store.enqueue_turn(self.key, turn).await.map(|()| Vec::new()),
+            Some(batch) => {
+                let (frames, append) = self.step(batch);
+                let append = Append { accepted: Some(turn), ..append };
+                self.store.append(append).await.map(|()| frames)
+            }
+        };
+        if stored.is_err() {
+            // Its numbers go to the next.
+            self.counters = before;
+        }
+        stored
+    }
+
+    /// Shows what was stored.
+    pub(crate) fn show(&self, frames: Vec<Frame>) {
+        self.feed.publish(frames);
+    }
+
+    pub(crate) fn rest(&self) {
+        self.feed.rest();
+    }
+
+    /// Stores, then shows. Tried until it succeeds, so that nothing is lost while the disk is
+    /// full; `false` if ashd left before that, and then nothing of it was shown.
+    pub(crate) async fn commit(&mut self, batch: Batch) -> bool {
+        let (frames, append) = self.step(batch);
+        loop {
+            match self.store.append(append.clone()).await {
+                Ok(()) => break,
+                Err(error) if error.may_pass() => {
+                    tracing::error!(session_key = self.key, %error, "could not store events, trying again");
+                }
+                Err(error) => {
+                    tracing::error!(session_key = self.key, %error, "could not store events, giving them up");
+                    return false;
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(RETRY) => {}
+                () = self.closing.cancelled() => return false,
+            }
+        }
+        self.show(frames);
+        true
+    }
+
+    fn step(&mut self, batch: Batch) -> (Vec<Frame>, Append) {
+        let at = Timestamp::now();
+        let (frames, rows) = self.place(batch.entries, at);
+        let append = Append {
+            key: self.key,
+            accepted: None,
+            frames: rows,
+            bridge_stored: batch.bridge_stored,
+            turn: batch.turn.map(|(ordinal, state)| (ordinal, state, at)),
+            status: batch.status.map(|status| (status, at)),
+            last_active_at: Some(at),
+            durable: batch.durable,
+        };
+        (frames, append)
+    }
+
+    /// Gives each entry its sequence numbers, in the log, the history and the timeline.
+    fn place(&mut self, entries: Vec<Entry>, at: Timestamp) -> (Vec<Frame>, Vec<NewFrame>) {
+        let mut frames = Vec::with_capacity(entries.len());
+        let mut rows = Vec::with_capacity(entries.len());
+        for Entry { kind, turn, data } in entries {
+            let width = u32::try_from(shown(kind, &data).len()).unwrap_or(u32::MAX);
+            self.counters.frame += u64::from(width);
+            let sequence = self.counters.frame;
+            let message = speaker(kind, &data).map(|speaker| {
+                self.counters.message += 1;
+                let role = match speaker {
+                    Speaker::User => Role::User,
+                    Speaker::Assistant => Role::Assistant,
+                };
+                (self.counters.message, role)
+            });
+            let mut parts = Vec::new();
+            for (part, entry) in (0_u16..).zip(timeline(kind, &data)) {
+                self.counters.timeline += 1;
+                parts.push(TimelineRow {
+                    sequence: self.counters.timeline,
+                    part,
+                    kind: entry.kind,
+                });
+            }
+            rows.push(NewFrame {
+                sequence,
+                width,
+                turn,
+                kind: kind as u8,
+                data: data.clone(),
+                at,
+                message,
+                timeline: parts,
+            });
+            frames.push(Frame { sequence, width, turn, kind, data });
+        }
+        (frames, rows)
+    }
+}
+
+fn speaker(kind: FrameKind, data: &[u8]) -> Option<Speaker> {
+    match kind {
+        FrameKind::User => Some(Speaker::User),
+        FrameKind::Cli => Head::read(data).speaker(),
+        FrameKind::TurnStarted | FrameKind::Error | FrameKind::Done | FrameKind::Lifecycle => None,
+    }
+}

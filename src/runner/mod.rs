@@ -1,0 +1,14 @@
+//! One host's live sessions: a task per session drives its sandbox; everybody else holds a
+//! [`handle::Handle`], asks through a bounded channel and reads the session's [`feed`].
+
+pub(crate) mod cli;
+mod driver;
+pub(crate) mod feed;
+pub(crate) mod handle;
+pub(crate) mod host;
+mod live;
+mod log;
+mod recovery;
+pub(crate) mod workspace;
+
+pub(crate) use host::{Host, HostSettings};

@@ -1,0 +1,108 @@
+//! What a driver does first: takes over a sandbox that outlived the last ashd, and brings every
+//! unfinished turn to where it goes on or to its end. States never lie.
+
+use super::driver::{Driver, Turn, TurnRequest};
+use super::log::Batch;
+use crate::session::content::Content;
+use crate::session::frame::{FrameKind, Head};
+use crate::session::turn::Outcome;
+use crate::store::{Page, TurnRecord, TurnState};
+
+/// Frames of an unfinished turn that are looked through at once.
+const PAGE_FRAMES_MAX: u32 = 1_000;
+const PAGE_BYTES_MAX: usize = 8 << 20;
+
+impl Driver {
+    pub(super) async fn recover(&mut self) {
+        let pending = match self.host.store.pending_turns(self.record.key).await {
+            Ok(pending) => pending,
+            Err(error) => {
+                tracing::error!(session = %self.record.id, %error, "could not read the unfinished turns");
+                Vec::new()
+            }
+        };
+        let (running, queued): (Vec<_>, Vec<_>) =
+            pending.into_iter().partition(|turn| turn.state == TurnState::Running);
+        self.queue.extend(queued.iter().map(turn));
+        self.running = running.first().map(turn);
+        self.reconnect().await;
+        if self.running.is_some() {
+            self.recover_turn().await;
+        }
+    }
+
+    /// A sandbox that still lives is taken over; it sends what was not stored.
+    async fn reconnect(&mut self) {
+        let session = self.record.id;
+        match self.host.launcher.reconnect(&self.name()).await {
+            Ok(Some(stream)) => {
+                self.host.sandboxes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                match self.link(stream, self.record.bridge_stored).await {
+                    Ok(()) => tracing::info!(%session, "took over a living sandbox"),
+                    Err(error) => {
+                        tracing::warn!(%session, error = crate::chain::chain(&error), "could not take over a sandbox, ending it");
+                        self.host.launcher.end(&self.name()).await;
+                        self.host.sandboxes.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+                    }
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(%session, %error, "could not reach a living sandbox, ending it");
+                self.host.launcher.end(&self.name()).await;
+            }
+        }
+    }
+
+    async fn recover_turn(&mut self) {
+        let Some(ordinal) = self.running.as_ref().map(|turn| turn.ordinal) else { return };
+        self.turns.begin(ordinal);
+        if self.live.is_none() {
+            self.turns = crate::session::turn::Turns::new();
+            let mut batch = Batch::default();
+            let error = r#"{"error":"the turn was interrupted: its sandbox did not outlive a stop of ashd or of the machine","code":"interrupted"}"#;
+            batch.push(FrameKind::Error, Some(ordinal), error);
+            self.finish(Outcome::Interrupted, &mut batch);
+            self.log.commit(batch).await;
+        } else if self.bridge_last_input < ordinal {
+            self.run_turn().await;
+        } else {
+            self.catch_up(ordinal).await;
+        }
+    }
+
+    /// Tells the turn machine what was stored of the turn already; the end may be among it.
+    async fn catch_up(&mut self, ordinal: u64) {
+        self.turns.assume_states();
+        let mut after = 0;
+        loop {
+            let page = Page { after, limit: PAGE_FRAMES_MAX, bytes_max: PAGE_BYTES_MAX };
+            let page = self.host.store.turn_frames(self.record.key, ordinal, page).await;
+            let page = page.unwrap_or_default();
+            let Some(last) = page.last().map(|row| row.sequence) else { return };
+            for row in page.iter().filter(|row| row.kind == FrameKind::Cli as u8) {
+                if let Some(outcome) = self.turns.line(&Head::read(&row.data)) {
+                    let mut batch = Batch::default();
+                    self.finish(outcome, &mut batch);
+                    self.log.commit(batch).await;
+                    return;
+                }
+            }
+            after = last;
+        }
+    }
+}
+
+fn turn(record: &TurnRecord) -> Turn {
+    let request: TurnRequest =
+        serde_json::from_str(&record.request).unwrap_or_else(|_| TurnRequest {
+            content: serde_json::Value::String(String::new()),
+            options: crate::session::options::TurnOptions::default(),
+        });
+    Turn {
+        ordinal: record.ordinal,
+        id: record.id,
+        content: Content::stored(request.content),
+        options: request.options,
+    }
+}
