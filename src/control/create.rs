@@ -1,0 +1,132 @@
+//! Create a session: its row, its copy of the agent, its sandbox. The CLI starts behind the
+//! answer. What fails leaves nothing behind.
+
+use std::collections::BTreeMap;
+
+use super::{Caller, Control, Refusal};
+use crate::clock::Timestamp;
+use crate::egress::Placeholder;
+use crate::id::{AgentName, SessionId};
+use crate::session::Status;
+use crate::session::options::{SessionOptions, check_environment};
+use crate::store::{AgentRecord, NewSession, SessionChange, SessionRecord, StoreError};
+use crate::wire::sessions::{CreateSession, Session};
+
+impl Control {
+    pub(crate) async fn create(
+        &self,
+        caller: &Caller,
+        request: &CreateSession,
+    ) -> Result<Session, Refusal> {
+        let options = SessionOptions::parse(request)?;
+        check_environment("extraEnv", &request.extra_env)?;
+        // No version may go away between its choice and its copy.
+        let _kept = self.versions.read().await;
+        let agent = self.agent_to_run(caller, &request.agent).await?;
+        if !self.host.launcher.is_simulated() {
+            let found = self.host.cli.find().await;
+            found.map_err(|error| Refusal::Start(crate::runner::handle::StartError::Cli(error)))?;
+        }
+        let record = self.store_session(caller, request, &options, &agent).await?;
+        let started = self.bring_up(&record).await;
+        if let Err(refusal) = started {
+            self.undo(&record).await;
+            return Err(refusal);
+        }
+        let change = SessionChange {
+            status: Some((Status::Active, Timestamp::now())),
+            ..SessionChange::default()
+        };
+        self.host.store.update_session(record.id, change).await?;
+        let record = SessionRecord { status: Status::Active, ..record };
+        tracing::info!(session = %record.id, agent = %record.agent_name, version = record.agent_version, "session created");
+        Ok(self.show(&record))
+    }
+
+    async fn agent_to_run(&self, caller: &Caller, name: &str) -> Result<AgentRecord, Refusal> {
+        let unknown = || Refusal::AgentUnknown { name: name.chars().take(300).collect() };
+        let parsed: AgentName = name.parse().map_err(|_invalid| unknown())?;
+        self.host.store.agent(&caller.tenant, &parsed).await?.ok_or_else(unknown)
+    }
+
+    async fn store_session(
+        &self,
+        caller: &Caller,
+        request: &CreateSession,
+        options: &SessionOptions,
+        agent: &AgentRecord,
+    ) -> Result<SessionRecord, Refusal> {
+        // The session's own variables win over the agent's.
+        let mut environment: BTreeMap<String, String> = agent.environment.clone();
+        environment.extend(request.extra_env.clone());
+        let new = NewSession {
+            id: SessionId::new(),
+            tenant: caller.tenant.clone(),
+            agent_name: agent.name.clone(),
+            agent_version: agent.version,
+            digest: agent.digest.clone(),
+            status: Status::Starting,
+            options: serde_json::to_string(options).expect("options have a JSON form"),
+            environment,
+            model: request.model.clone(),
+            uid_block: self.host.settings.uids.clone(),
+            placeholder: Placeholder::random().expose().to_owned(),
+            parent: None,
+            created_at: Timestamp::now(),
+        };
+        match self.host.store.create_session(new).await {
+            Ok(record) => Ok(record),
+            Err(StoreError::NoFreeUid { block }) => Err(Refusal::NoFreeUid { count: block.len() }),
+            Err(error) => Err(Refusal::Store(error)),
+        }
+    }
+
+    async fn bring_up(&self, record: &SessionRecord) -> Result<(), Refusal> {
+        let folders = self.host.settings.places.session(record.id);
+        let digest = record.digest.parse().map_err(|_never_stored| Refusal::Worker)?;
+        let (version, uid) = (self.library.path(&digest), record.uid);
+        tokio::task::spawn_blocking(move || folders.create(&version, uid))
+            .await
+            .map_err(|_panicked| Refusal::Worker)?
+            .map_err(Refusal::Workspace)?;
+        let handle = self.host.handle(record).await?;
+        handle.start().await.map_err(Refusal::Start)
+    }
+
+    /// After a start: forgets sessions whose creation was cut off by the end of an earlier ashd;
+    /// nobody was told of them.
+    pub(crate) async fn undo_half_made(&self) -> Result<(), StoreError> {
+        let live = self.host.store.live_sessions().await?;
+        for record in live.iter().filter(|record| record.status == Status::Starting) {
+            tracing::warn!(session = %record.id, "removing a session that was never complete");
+            self.undo(record).await;
+        }
+        Ok(())
+    }
+
+    async fn undo(&self, record: &SessionRecord) {
+        match self.host.handle(record).await {
+            Ok(handle) => handle.end().await,
+            Err(error) => {
+                tracing::error!(session = %record.id, %error, "could not end a half-made session");
+            }
+        }
+        self.remove_folders(record.id).await;
+        if let Err(error) = self.host.store.remove_session(record.id).await {
+            tracing::error!(session = %record.id, %error, "could not remove a session that failed to start");
+        }
+    }
+
+    /// Removes a session's files; what cannot be removed is logged and tried again by the sweep.
+    pub(super) async fn remove_folders(&self, id: SessionId) -> bool {
+        let folders = self.host.settings.places.session(id);
+        match tokio::task::spawn_blocking(move || folders.remove()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::error!(session = %id, %error, "could not remove the files of a session");
+                false
+            }
+            Err(_panicked) => false,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Deploy an agent: its files become a new, immutable version. A deploy that fails changes
+//! nothing, and the version before it is still served.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Caller, Control, Refusal};
+use crate::agent::{AgentError, Unpacking};
+use crate::clock::Timestamp;
+use crate::id::AgentName;
+use crate::session::options::{OptionError, check_environment};
+use crate::store::NewVersion;
+use crate::wire::agents::{Agent, AgentFile, DeployAgent};
+
+/// What every agent has.
+const CLAUDE_MD: &str = "CLAUDE.md";
+
+/// Where the files of a version come from.
+enum Source {
+    Folder(PathBuf),
+    Files(Vec<DecodedFile>),
+}
+
+struct DecodedFile {
+    path: String,
+    content: Vec<u8>,
+    executable: bool,
+}
+
+impl Control {
+    /// The original's way: one JSON document.
+    pub(crate) async fn deploy(
+        &self,
+        caller: &Caller,
+        request: DeployAgent,
+    ) -> Result<Agent, Refusal> {
+        let name: AgentName = request.name.parse().map_err(Refusal::AgentName)?;
+        if let Some(environment) = &request.env {
+            check_environment("env", environment)?;
+        }
+        let source = match (request.path, request.files, request.system_prompt) {
+            (Some(path), None, None) => Source::Folder(self.allowed(caller, &path).await?),
+            (None, Some(files), prompt) => {
+                let mut files = decode(&files)?;
+                if let Some(prompt) = prompt
+                    && !files.iter().any(|file| file.path == CLAUDE_MD)
+                {
+                    files.push(prompt_file(prompt));
+                }
+                Source::Files(files)
+            }
+            (None, None, prompt) => {
+                Source::Files(vec![prompt_file(prompt.unwrap_or_else(|| format!("# {name}\n")))])
+            }
+            (Some(_), _, _) => {
+                let what = "it excludes `files` and `systemPrompt`".to_owned();
+                return Err(OptionError { field: "path".to_owned(), what }.into());
+            }
+        };
+        let path = match &source {
+            Source::Folder(path) => Some(path.clone()),
+            Source::Files(_) => None,
+        };
+        self.deploy_version(caller, name, request.env, path, move |unpacking| {
+            fill(unpacking, source)
+        })
+        .await
+    }
+
+    /// A streamed tar archive. `archive` is read on a blocking thread.
+    pub(crate) async fn deploy_archive<R>(
+        &self,
+        caller: &Caller,
+        name: &str,
+        environment: Option<BTreeMap<String, String>>,
+        archive: R,
+    ) -> Result<Agent, Refusal>
+    where
+        R: Read + Send + 'static,
+    {
+        let name: AgentName = name.parse().map_err(Refusal::AgentName)?;
+        if let Some(environment) = &environment {
+            check_environment("env", environment)?;
+        }
+        self.deploy_version(caller, name, environment, None, move |unpacking| {
+            unpacking.unpack_tar(archive)
+        })
+        .await
+    }
+
+    async fn deploy_version<F>(
+        &self,
+        caller: &Caller,
+        name: AgentName,
+        environment: Option<BTreeMap<String, String>>,
+        path: Option<PathBuf>,
+        fill: F,
+    ) -> Result<Agent, Refusal>
+    where
+        F: FnOnce(Unpacking) -> Result<Unpacking, AgentError> + Send + 'static,
+    {
+        let _one_of_few = self.deploys.acquire().await.map_err(|_closed| Refusal::Worker)?;
+        let _kept = self.versions.read().await;
+        let library = std::sync::Arc::clone(&self.library);
+        let limits = self.settings.agent_limits;
+        let kept = tokio::task::spawn_blocking(move || {
+            let filled = fill(library.stage(limits)?)?;
+            library.commit(filled.finish()?)
+        })
+        .await
+        .map_err(|_panicked| Refusal::Worker)??;
+        let path = path.unwrap_or(kept.path);
+        let version = NewVersion {
+            tenant: caller.tenant.clone(),
+            name,
+            digest: kept.digest.to_string(),
+            files: kept.files,
+            bytes: kept.bytes,
+            path: path.display().to_string(),
+            environment,
+            at: Timestamp::now(),
+        };
+        let record = self.host.store.deploy_agent(version).await?;
+        tracing::info!(agent = %record.name, version = record.version, digest = record.digest, "agent deployed");
+        Ok(Self::show_agent(record))
+    }
+
+    /// A folder of the host is an administrator's to name, or lies below a configured root.
+    async fn allowed(&self, caller: &Caller, path: &str) -> Result<PathBuf, Refusal> {
+        let refused = || Refusal::PathNotAllowed { path: path.chars().take(300).collect() };
+        let given = PathBuf::from(path);
+        if !given.is_absolute() {
+            return Err(refused());
+        }
+        let real = tokio::fs::canonicalize(&given).await;
+        if caller.administrator {
+            return Ok(real.unwrap_or(given));
+        }
+        // A path that does not exist is refused like one that may not be named: no oracle.
+        let real = real.map_err(|_missing| refused())?;
+        let below = |root: &Path| root.canonicalize().is_ok_and(|root| real.starts_with(root));
+        if self.settings.agent_roots.iter().any(|root| below(root)) {
+            Ok(real)
+        } else {
+            Err(refused())
+        }
+    }
+}
+
+fn fill(unpacking: Unpacking, source: Source) -> Result<Unpacking, AgentError> {
+    match source {
+        Source::Folder(path) => unpacking.copy_folder(&path),
+        Source::Files(files) => files.into_iter().try_fold(unpacking, |unpacking, file| {
+            unpacking.write_file(&file.path, &file.content, file.executable)
+        }),
+    }
+}
+
+/// The uploaded files; their number is limited when they are written.
+fn decode(files: &[AgentFile]) -> Result<Vec<DecodedFile>, OptionError> {
+    let decode = |(index, file): (usize, &AgentFile)| match STANDARD.decode(file.content.as_bytes())
+    {
+        Ok(content) => {
+            Ok(DecodedFile { path: file.path.clone(), content, executable: file.executable })
+        }
+        Err(error) => Err(OptionError {
+            field: format!("files.{index}.content"),
+            what: format!("it is not base64: {error}"),
+        }),
+    };
+    files.iter().enumerate().map(decode).collect()
+}
+
+fn prompt_file(prompt: String) -> DecodedFile {
+    DecodedFile { path: CLAUDE_MD.to_owned(), content: prompt.into_bytes(), executable: false }
+}

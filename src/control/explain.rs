@@ -1,0 +1,117 @@
+//! How a refusal is told to a client: a problem document.
+
+use super::Refusal;
+use crate::agent::{AgentError, Fault};
+use crate::chain::chain;
+use crate::runner::cli::CliError;
+use crate::runner::handle::{SendError, StartError};
+use crate::runner::workspace::WorkspaceError;
+use crate::session::Status;
+use crate::store::StoreError;
+use crate::wire::problem::{Code, Problem};
+
+impl Refusal {
+    /// What the client reads. What only the log should know stays in the log.
+    pub(crate) fn problem(&self) -> Problem {
+        explain(self)
+    }
+}
+
+fn explain(refusal: &Refusal) -> Problem {
+    let text = refusal.to_string();
+    match refusal {
+        Refusal::AgentName(_) => Problem::new(Code::BadRequest, chain(refusal)).field("name"),
+        Refusal::Agent(error) => agent(error),
+        Refusal::AgentNotFound => Problem::new(Code::AgentNotFound, text)
+            .hint("list what is deployed with `ashctl agent list`"),
+        Refusal::AgentUnknown { .. } => Problem::new(Code::AgentNotFound, text)
+            .field("agent")
+            .hint("deploy it with `ashctl deploy DIR`"),
+        Refusal::PathNotAllowed { .. } => Problem::new(Code::Forbidden, text)
+            .field("path")
+            .hint("use `ashctl deploy` or upload the files; an administrator can list folders in `[agents] roots`"),
+        Refusal::SessionNotFound => Problem::new(Code::SessionNotFound, text),
+        Refusal::SessionState { status: Status::Ended } => {
+            Problem::new(Code::SessionState, text).hint("create a new session")
+        }
+        Refusal::SessionState { .. } => Problem::new(Code::SessionState, text),
+        // The original's text, without our field in front of it.
+        Refusal::Option { error } if error.field == "credentialId" => {
+            Problem::new(Code::BadRequest, error.what.as_str()).field("credentialId")
+        }
+        Refusal::Option { error } => Problem::new(Code::BadRequest, text).field(&error.field),
+        Refusal::Workspace(error) => workspace(error),
+        Refusal::Start(error) => start(error),
+        Refusal::Send(error) => send(error),
+        Refusal::NoFreeUid { .. } => Problem::new(Code::TooManySessions, text)
+            .hint("end sessions, or widen `[sandbox] uid_count`"),
+        Refusal::FileNotFound => Problem::new(Code::FileNotFound, text),
+        Refusal::FilePath | Refusal::NotAFile => Problem::new(Code::PathOutside, text),
+        Refusal::FileTooLarge { .. } => Problem::new(Code::FileTooLarge, text),
+        Refusal::Bridge(_) => Problem::new(Code::SandboxFailed, chain(refusal)),
+        Refusal::Store(error) => store(error),
+        Refusal::Worker => Problem::new(Code::Internal, text),
+    }
+}
+
+fn agent(error: &AgentError) -> Problem {
+    match (error.fault(), error) {
+        // The original's words.
+        (_, AgentError::ClaudeMdMissing) => {
+            Problem::new(Code::AgentInvalid, "Agent directory must contain CLAUDE.md")
+        }
+        (Fault::Folder, error) => Problem::new(Code::AgentInvalid, chain(error)),
+        (Fault::Size, error) => Problem::new(Code::BodyTooLarge, chain(error)),
+        (Fault::DiskFull, _) => disk_full(),
+        (Fault::Host, error) => Problem::new(Code::Internal, chain(error)),
+    }
+}
+
+fn workspace(error: &WorkspaceError) -> Problem {
+    match error {
+        WorkspaceError::Copy(error) => agent(error),
+        WorkspaceError::Folder { source, .. }
+            if source.kind() == std::io::ErrorKind::StorageFull =>
+        {
+            disk_full()
+        }
+        error @ WorkspaceError::Folder { .. } => Problem::new(Code::Internal, chain(error)),
+    }
+}
+
+fn start(error: &StartError) -> Problem {
+    match error {
+        StartError::Cli(cli @ CliError::TooOld { .. }) => {
+            Problem::new(Code::CliTooOld, cli.to_string())
+        }
+        StartError::Cli(cli) => Problem::new(Code::CliMissing, cli.to_string()),
+        StartError::TooMany { .. } => Problem::new(Code::TooManySessions, error.to_string())
+            .hint("end sessions, or raise `[sandbox] max`"),
+        StartError::Store(error) => store(error),
+        StartError::Ending => Problem::new(Code::ShuttingDown, error.to_string()),
+        StartError::Launch(_) | StartError::Link(_) => {
+            Problem::new(Code::SandboxFailed, chain(error))
+                .hint("`ashctl doctor` says what this host can enforce and what is missing")
+        }
+    }
+}
+
+fn send(error: &SendError) -> Problem {
+    match error {
+        SendError::QueueFull { .. } => Problem::new(Code::QueueFull, error.to_string()),
+        SendError::Store(error) => store(error),
+        SendError::Ending => Problem::new(Code::ShuttingDown, error.to_string()),
+    }
+}
+
+fn store(error: &StoreError) -> Problem {
+    match error {
+        StoreError::DiskFull => disk_full(),
+        error => Problem::new(Code::Internal, chain(error)),
+    }
+}
+
+fn disk_full() -> Problem {
+    Problem::new(Code::DiskFull, "the disk of the server is full; nothing was changed")
+        .hint("free space below the data directory of ashd")
+}

@@ -1,0 +1,76 @@
+//! How the daemon is, and what this host enforces.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Control;
+use crate::clock::Timestamp;
+use crate::sandbox;
+use crate::session::Status;
+use crate::wire::health::{Cli, Health, Isolation, Level, Pool};
+
+impl Control {
+    pub(crate) async fn health(&self) -> Health {
+        let counts = self.host.store.session_counts().await.unwrap_or_default();
+        let of = |status: Status| counts.get(&status).copied().unwrap_or(0);
+        let sandboxes = self.host.sandboxes.load(Ordering::Relaxed) as u64;
+        let running = self.host.busy() as u64;
+        let cli = if self.host.launcher.is_simulated() {
+            Cli { path: None, version: Some("simulated".to_owned()), problem: None }
+        } else {
+            match self.host.cli.find().await {
+                Ok(cli) => Cli {
+                    path: Some(cli.path.display().to_string()),
+                    version: Some(cli.version),
+                    problem: None,
+                },
+                Err(error) => Cli { path: None, version: None, problem: Some(error.to_string()) },
+            }
+        };
+        let millis = Timestamp::now().as_millis().saturating_sub(self.started_at.as_millis());
+        let uptime = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+        Health {
+            status: "ok".to_owned(),
+            active_sessions: of(Status::Active) + of(Status::Starting),
+            active_sandboxes: sandboxes,
+            uptime: uptime.as_secs_f64(),
+            pool: Pool {
+                total: sandboxes,
+                running,
+                waiting: sandboxes.saturating_sub(running),
+                max_capacity: self.host.settings.sandboxes_max as u64,
+                ..Pool::default()
+            },
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            coordinator_id: format!("{}-{}", hostname(), std::process::id()),
+            remote_runners: 0,
+            simulated: self.host.launcher.is_simulated(),
+            isolation: isolation(self.host.launcher.isolation()),
+            cli,
+        }
+    }
+}
+
+fn hostname() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
+}
+
+fn isolation(found: sandbox::Isolation) -> Isolation {
+    let level = |level: sandbox::Level| match level {
+        sandbox::Level::None => Level::None,
+        sandbox::Level::Soft => Level::Soft,
+        sandbox::Level::Hard => Level::Hard,
+    };
+    Isolation {
+        placement: found.placement.to_owned(),
+        files: level(found.files),
+        network: level(found.network),
+        identity: level(found.identity),
+        memory: level(found.memory),
+        processes: level(found.processes),
+        cpu: level(found.cpu),
+        seccomp: level(found.seccomp),
+        disk: level(found.disk),
+        notes: found.notes,
+    }
+}

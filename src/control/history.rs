@@ -1,0 +1,82 @@
+//! The history of a session: its messages and its timeline, page by page.
+
+use super::{Caller, Control, Refusal};
+use crate::id::SessionId;
+use crate::session::frame::FrameKind;
+use crate::session::timeline::timeline;
+use crate::store::{
+    self, MessageRecord, Role, SessionRecord, TimelineRecord, message_id, timeline_id,
+};
+use crate::wire::turns::{MessageList, StoredMessage, TimelineEvent, TimelineList};
+
+/// Bytes of frames behind one page: a page is shorter where messages are large.
+const PAGE_BYTES_MAX: usize = 64 << 20;
+
+/// A page of a history.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page {
+    pub(crate) after: u64,
+    pub(crate) limit: u32,
+}
+
+impl Page {
+    fn stored(self) -> store::Page {
+        store::Page { after: self.after, limit: self.limit, bytes_max: PAGE_BYTES_MAX }
+    }
+}
+
+impl Control {
+    pub(crate) async fn messages(
+        &self,
+        caller: &Caller,
+        id: SessionId,
+        page: Page,
+    ) -> Result<MessageList, Refusal> {
+        let record = self.session_record(caller, id).await?;
+        let rows = self.host.store.messages(record.key, page.stored()).await?;
+        Ok(MessageList { messages: rows.iter().map(|row| message(&record, row)).collect() })
+    }
+
+    pub(crate) async fn timeline(
+        &self,
+        caller: &Caller,
+        id: SessionId,
+        page: Page,
+        kind: Option<&str>,
+    ) -> Result<TimelineList, Refusal> {
+        let record = self.session_record(caller, id).await?;
+        let rows = self.host.store.timeline(record.key, page.stored(), kind).await?;
+        Ok(TimelineList { events: rows.iter().map(|row| event(&record, row)).collect() })
+    }
+}
+
+fn message(session: &SessionRecord, row: &MessageRecord) -> StoredMessage {
+    StoredMessage {
+        id: message_id(session.id, row.sequence),
+        session_id: session.id,
+        tenant_id: session.tenant.clone(),
+        role: match row.role {
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        }
+        .to_owned(),
+        content: String::from_utf8_lossy(&row.frame.data).into_owned(),
+        sequence: row.sequence,
+        created_at: row.at,
+    }
+}
+
+fn event(session: &SessionRecord, row: &TimelineRecord) -> TimelineEvent {
+    let parts = FrameKind::from_number(row.frame.kind).map(|kind| timeline(kind, &row.frame.data));
+    let data =
+        parts.and_then(|parts| parts.into_iter().nth(usize::from(row.part))).map(|part| part.data);
+    TimelineEvent {
+        id: timeline_id(session.id, row.sequence),
+        session_id: session.id,
+        tenant_id: session.tenant.clone(),
+        kind: row.kind.clone(),
+        data,
+        sequence: row.sequence,
+        created_at: row.at,
+    }
+}

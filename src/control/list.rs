@@ -1,0 +1,76 @@
+//! Show and list sessions.
+
+use super::{Caller, Control, Refusal};
+use crate::id::{AgentName, SessionId};
+use crate::session::Status;
+use crate::session::options::SessionOptions;
+use crate::store::{SessionFilter, SessionRecord};
+use crate::wire::sessions::{Session, SessionList};
+
+/// Sessions in one answer when the request names no limit: all that the original would send,
+/// up to a bound.
+pub(crate) const LIMIT_DEFAULT: u32 = 1_000;
+
+/// Which sessions are asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SessionQuery {
+    pub(crate) agent: Option<AgentName>,
+    pub(crate) status: Option<Status>,
+    pub(crate) limit: Option<u32>,
+    pub(crate) offset: Option<u64>,
+}
+
+impl Control {
+    pub(crate) async fn session(&self, caller: &Caller, id: SessionId) -> Result<Session, Refusal> {
+        Ok(self.show(&self.session_record(caller, id).await?))
+    }
+
+    pub(crate) async fn sessions(
+        &self,
+        caller: &Caller,
+        query: SessionQuery,
+    ) -> Result<SessionList, Refusal> {
+        let filter = SessionFilter {
+            agent: query.agent,
+            status: query.status,
+            limit: query.limit.unwrap_or(LIMIT_DEFAULT),
+            offset: query.offset.unwrap_or(0),
+        };
+        let (records, total) = self.host.store.sessions(&caller.tenant, filter).await?;
+        Ok(SessionList {
+            sessions: records.iter().map(|record| self.show(record)).collect(),
+            total,
+        })
+    }
+
+    /// Another tenant's session does not exist.
+    pub(super) async fn session_record(
+        &self,
+        caller: &Caller,
+        id: SessionId,
+    ) -> Result<SessionRecord, Refusal> {
+        self.host.store.session(&caller.tenant, id).await?.ok_or(Refusal::SessionNotFound)
+    }
+
+    /// As the wire shows it.
+    pub(super) fn show(&self, record: &SessionRecord) -> Session {
+        let view = self.host.known(record.id).map(|handle| handle.view()).unwrap_or_default();
+        let options: SessionOptions = serde_json::from_str(&record.options).unwrap_or_default();
+        Session {
+            id: record.id,
+            agent_name: record.agent_name.clone(),
+            agent_version: record.agent_version,
+            sandbox_id: record.id.to_string(),
+            status: record.status,
+            created_at: record.created_at,
+            last_active_at: record.last_active_at,
+            tenant_id: record.tenant.clone(),
+            runner_id: None,
+            parent_session_id: record.parent,
+            model: record.model.clone(),
+            config: options.config(&record.environment),
+            queued_turns: view.queued,
+            busy: view.busy,
+        }
+    }
+}

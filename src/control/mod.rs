@@ -1,0 +1,78 @@
+//! What can be asked of Ash: one file per verb. The doors parse requests and call these; these
+//! move agents and sessions.
+
+pub(crate) mod agents;
+pub(crate) mod create;
+pub(crate) mod deploy;
+pub(crate) mod end;
+mod explain;
+pub(crate) mod files;
+pub(crate) mod health;
+pub(crate) mod history;
+pub(crate) mod interrupt;
+pub(crate) mod list;
+mod refusal;
+pub(crate) mod send;
+pub(crate) mod sweep;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{RwLock, Semaphore};
+
+pub(crate) use refusal::Refusal;
+
+use crate::agent::{AgentLimits, Library};
+use crate::clock::Timestamp;
+use crate::runner::Host;
+
+/// Deploys that unpack at the same time: each holds a disk and a core.
+const DEPLOYS_AT_ONCE_MAX: usize = 2;
+
+/// What the verbs are told once.
+#[derive(Debug, Clone)]
+pub(crate) struct ControlSettings {
+    pub(crate) agent_limits: AgentLimits,
+    /// Folders below which `POST /api/agents` may name a `path`.
+    pub(crate) agent_roots: Vec<PathBuf>,
+    /// How long the files of an ended session are kept.
+    pub(crate) keep_ended: Duration,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) tenant: String,
+    /// Came over the admin socket: may name any folder of the host.
+    pub(crate) administrator: bool,
+}
+
+/// The verbs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Control {
+    pub(crate) host: Host,
+    library: Arc<Library>,
+    settings: Arc<ControlSettings>,
+    deploys: Arc<Semaphore>,
+    /// Read by who makes or copies a version, written by who removes unused ones.
+    versions: Arc<RwLock<()>>,
+    started_at: Timestamp,
+}
+
+impl Control {
+    pub(crate) fn new(host: Host, library: Library, settings: ControlSettings) -> Self {
+        Self {
+            host,
+            library: Arc::new(library),
+            settings: Arc::new(settings),
+            deploys: Arc::new(Semaphore::new(DEPLOYS_AT_ONCE_MAX)),
+            versions: Arc::default(),
+            started_at: Timestamp::now(),
+        }
+    }
+
+    pub(crate) fn agent_limits(&self) -> &AgentLimits {
+        &self.settings.agent_limits
+    }
+}

@@ -1,0 +1,73 @@
+//! Why a verb was refused; the doors make a problem document of it.
+
+use crate::agent::AgentError;
+use crate::bridge::host::FileError;
+use crate::id::IdError;
+use crate::runner::handle::{SendError, StartError};
+use crate::runner::workspace::WorkspaceError;
+use crate::session::Status;
+use crate::session::options::OptionError;
+use crate::store::StoreError;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("the agent's name is not usable")]
+    AgentName(#[source] IdError),
+    #[error("the agent's folder is not usable")]
+    Agent(#[source] AgentError),
+    #[error("Agent not found")]
+    AgentNotFound,
+    #[error("Agent \"{name}\" not found")]
+    AgentUnknown { name: String },
+    #[error("`{path}` is not below a folder that agents may be deployed from")]
+    PathNotAllowed { path: String },
+    #[error("Session not found")]
+    SessionNotFound,
+    #[error("Session is {}", status.as_str())]
+    SessionState { status: Status },
+    #[error("`{}`: {error}", error.field)]
+    Option {
+        #[source]
+        error: OptionError,
+    },
+    #[error("the session could not be created")]
+    Workspace(#[source] WorkspaceError),
+    #[error("the session could not be started")]
+    Start(#[source] StartError),
+    #[error("the message was not taken")]
+    Send(#[source] SendError),
+    #[error("no uid is free for another sandbox: all {count} are held")]
+    NoFreeUid { count: usize },
+    #[error("File not found")]
+    FileNotFound,
+    #[error("Invalid file path")]
+    FilePath,
+    #[error("Path is not a file")]
+    NotAFile,
+    #[error("File too large (max {bytes_max})")]
+    FileTooLarge { bytes_max: u64 },
+    #[error("the sandbox did not answer")]
+    Bridge(#[source] FileError),
+    #[error("the store failed")]
+    Store(#[source] StoreError),
+    #[error("a worker of ashd failed")]
+    Worker,
+}
+
+impl From<OptionError> for Refusal {
+    fn from(error: OptionError) -> Self {
+        Self::Option { error }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<AgentError> for Refusal {
+    fn from(error: AgentError) -> Self {
+        Self::Agent(error)
+    }
+}

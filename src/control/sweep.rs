@@ -1,0 +1,38 @@
+//! What is cleaned up while ashd runs: the files of sessions that ended a while ago, and agent
+//! versions that nothing refers to.
+
+use std::time::Duration;
+
+use super::{Control, Refusal};
+use crate::clock::Timestamp;
+
+/// How often it is looked for.
+const INTERVAL: Duration = Duration::from_mins(10);
+
+impl Control {
+    /// Sweeps now and then, until ashd leaves.
+    pub(crate) async fn sweep(&self) {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.host.closing.cancelled() => return,
+            }
+            if let Err(error) = self.sweep_once().await {
+                tracing::warn!(%error, "could not clean up after ended sessions");
+            }
+        }
+    }
+
+    async fn sweep_once(&self) -> Result<(), Refusal> {
+        let keep = i64::try_from(self.settings.keep_ended.as_millis()).unwrap_or(i64::MAX);
+        let before = Timestamp::from_millis(Timestamp::now().as_millis().saturating_sub(keep));
+        for record in self.host.store.ended_sessions_with_workspace(before).await? {
+            if self.remove_folders(record.id).await {
+                self.host.store.mark_workspace_removed(record.id).await?;
+            }
+        }
+        self.remove_unused_versions().await;
+        Ok(())
+    }
+}
