@@ -1,0 +1,94 @@
+//! Agents over REST.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::TryStreamExt as _;
+use http_body_util::{BodyExt as _, Limited};
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+use super::App;
+use super::answer::Refused;
+use super::params::{bad, check_length, collect, json};
+use crate::control::Caller;
+use crate::wire::agents::{AgentEnvelope, DeployAgent, ENVIRONMENT_HEADER};
+
+/// Largest JSON document of a deploy. Its files are held in memory, twice for a moment: what is
+/// larger comes as an archive, which is streamed.
+const DEPLOY_BYTES_MAX: u64 = 96 << 20;
+
+/// What an archive may have on top of its files: headers of 512 bytes and padding for each.
+const ARCHIVE_FILE_OVERHEAD_BYTES: u64 = 3 * 512;
+
+pub(super) async fn deploy(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let body = collect(&headers, body, DEPLOY_BYTES_MAX).await?;
+    let request: DeployAgent = json(&body)?;
+    drop(body);
+    let agent = app.control.deploy(&caller, request).await?;
+    Ok((StatusCode::CREATED, axum::Json(AgentEnvelope { agent })).into_response())
+}
+
+pub(super) async fn upload(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let limits = app.control.agent_limits();
+    let bytes_max = limits.bytes_max + limits.files_max as u64 * ARCHIVE_FILE_OVERHEAD_BYTES;
+    check_length(&headers, bytes_max)?;
+    let environment = environment(&headers)?;
+    let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    let stream = Limited::new(body, limit).into_data_stream().map_err(std::io::Error::other);
+    let archive = SyncIoBridge::new(StreamReader::new(Box::pin(stream)));
+    let agent = app.control.deploy_archive(&caller, &name, environment, archive).await?;
+    Ok((StatusCode::CREATED, axum::Json(AgentEnvelope { agent })).into_response())
+}
+
+fn environment(headers: &HeaderMap) -> Result<Option<BTreeMap<String, String>>, Refused> {
+    let Some(value) = headers.get(ENVIRONMENT_HEADER) else { return Ok(None) };
+    let parsed = URL_SAFE_NO_PAD
+        .decode(value.as_bytes())
+        .ok()
+        .and_then(|json| serde_json::from_slice(&json).ok());
+    parsed.map(Some).ok_or_else(|| {
+        let text = format!("`{ENVIRONMENT_HEADER}` is base64 (URL alphabet, no padding) of a JSON object of strings");
+        bad(ENVIRONMENT_HEADER, text)
+    })
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Refused> {
+    Ok(axum::Json(app.control.agents(&caller).await?).into_response())
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Response, Refused> {
+    let agent = app.control.agent(&caller, &name).await?;
+    Ok(axum::Json(AgentEnvelope { agent }).into_response())
+}
+
+pub(super) async fn remove(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Response, Refused> {
+    app.control.delete_agent(&caller, &name).await?;
+    Ok(axum::Json(serde_json::json!({ "ok": true })).into_response())
+}

@@ -1,0 +1,58 @@
+//! Error answers: problem documents on HTTP.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::chain::chain;
+use crate::control::Refusal;
+use crate::wire::problem::{Code, Problem};
+
+/// Seconds after which a full queue or host is worth another try.
+const RETRY_AFTER_SECONDS: u64 = 5;
+
+/// An error answer.
+#[derive(Debug)]
+pub(super) struct Refused(Box<Problem>);
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let problem = refusal.problem();
+        if problem.status >= 500 {
+            tracing::error!(
+                error = chain(&refusal),
+                code = problem.code.as_str(),
+                "request failed"
+            );
+        }
+        Self(Box::new(problem))
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        problem(*self.0)
+    }
+}
+
+/// The answer that carries `problem`.
+pub(super) fn problem(problem: Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let retry = matches!(problem.code, Code::QueueFull | Code::TooManySessions);
+    let mut response = (status, axum::Json(problem)).into_response();
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static("application/problem+json; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, kind);
+    if retry {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}

@@ -1,0 +1,107 @@
+//! Who may ask: over TCP whoever shows a key, over the admin socket whoever may open it.
+
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::Response;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::App;
+use super::answer::problem;
+use crate::control::Caller;
+use crate::id::DEFAULT_TENANT;
+use crate::wire::operations::OPERATIONS;
+use crate::wire::problem::{Code, Problem};
+
+/// The API keys that open the TCP door, as digests: the keys themselves are not kept.
+#[derive(Clone)]
+pub(crate) struct Keys(Arc<[[u8; 32]]>);
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keys({})", self.0.len())
+    }
+}
+
+impl Keys {
+    pub(crate) fn new(keys: &[&str]) -> Self {
+        Self(keys.iter().map(|key| digest(key)).collect())
+    }
+
+    /// Looks at every key, whichever fits, in constant time.
+    fn fit(&self, given: &str) -> bool {
+        let given = digest(given);
+        let fits = |key: &[u8; 32]| key.ct_eq(&given);
+        self.0.iter().map(fits).fold(subtle::Choice::from(0), |any, one| any | one).into()
+    }
+}
+
+fn digest(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+/// Which door a request came through.
+#[derive(Debug, Clone)]
+pub(crate) enum Door {
+    Tcp(Keys),
+    /// The unix socket; its mode says who can open it.
+    Admin,
+}
+
+/// Adds the [`Caller`], or answers 401. A path that does not exist is no secret worth a key,
+/// but the original asks for the key first, and so do we.
+pub(super) async fn authorize(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let administrator = match &app.door {
+        Door::Admin => true,
+        Door::Tcp(keys) => {
+            if !is_open(&request)
+                && let Err(text) = check(keys, &request)
+            {
+                return problem(Problem::new(Code::Unauthorized, text));
+            }
+            false
+        }
+    };
+    request.extensions_mut().insert(Caller { tenant: DEFAULT_TENANT.to_owned(), administrator });
+    next.run(request).await
+}
+
+fn is_open(request: &Request) -> bool {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    OPERATIONS.iter().any(|route| route.open && Some(route.path) == path)
+}
+
+fn check(keys: &Keys, request: &Request) -> Result<(), &'static str> {
+    let given =
+        request.headers().get(header::AUTHORIZATION).ok_or("Missing Authorization header")?;
+    let (scheme, key) = given
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .ok_or("Invalid Authorization header format")?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err("Invalid Authorization header format");
+    }
+    if keys.fit(key.trim()) { Ok(()) } else { Err("Invalid API key") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_right_key_fits() {
+        let keys = Keys::new(&["one", "two"]);
+        assert!(keys.fit("one") && keys.fit("two"));
+        assert!(!keys.fit("") && !keys.fit("on") && !keys.fit("one "));
+        assert!(!Keys::new(&[]).fit(""));
+        assert_eq!(format!("{keys:?}"), "Keys(2)");
+    }
+}

@@ -1,0 +1,101 @@
+//! The REST door. Handlers check parameters and convert between types; what happens is in
+//! `control`. The router is built from the one table of operations.
+
+mod agents;
+mod answer;
+mod auth;
+mod files;
+mod health;
+mod params;
+mod sessions;
+mod stream;
+mod turns;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::Method;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{self, MethodFilter, MethodRouter};
+
+pub(crate) use auth::{Door, Keys};
+
+use crate::control::Control;
+use crate::wire::operations::{OPERATIONS, Operation};
+use crate::wire::problem::{Code, Problem};
+
+/// What a handler is given.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    pub(crate) control: Control,
+    door: Door,
+}
+
+/// The service behind one door: TCP (a key is needed) or the admin socket.
+pub(crate) fn router(control: Control, door: Door) -> Router {
+    let app = App { control, door };
+    let mut router = Router::new();
+    for route in OPERATIONS {
+        router = router.route(route.path, on(filter(route.method), route.operation));
+    }
+    router
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), auth::authorize))
+        .with_state(app)
+}
+
+/// A method of the table, as axum names it.
+fn filter(method: &str) -> MethodFilter {
+    Method::from_bytes(method.as_bytes())
+        .ok()
+        .and_then(|method| MethodFilter::try_from(method).ok())
+        .expect("the table of operations names known methods, and a test goes through it")
+}
+
+fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
+    match operation {
+        Operation::Health => routing::on(method, health::health),
+        Operation::DeployAgent => routing::on(method, agents::deploy),
+        Operation::UploadAgent => routing::on(method, agents::upload),
+        Operation::ListAgents => routing::on(method, agents::list),
+        Operation::GetAgent => routing::on(method, agents::show),
+        Operation::DeleteAgent => routing::on(method, agents::remove),
+        Operation::CreateSession => routing::on(method, sessions::create),
+        Operation::ListSessions => routing::on(method, sessions::list),
+        Operation::GetSession => routing::on(method, sessions::show),
+        Operation::EndSession => routing::on(method, sessions::end),
+        Operation::SendMessage => routing::on(method, turns::send),
+        Operation::InterruptSession => routing::on(method, turns::interrupt),
+        Operation::ListMessages => routing::on(method, turns::messages),
+        Operation::ListEvents => routing::on(method, turns::events),
+        Operation::ListFiles => routing::on(method, files::list),
+        Operation::ReadFile => routing::on(method, files::read),
+    }
+}
+
+async fn no_route(request: Request) -> Response {
+    let text = format!("Route {}:{} not found", request.method(), request.uri().path());
+    let mut problem = Problem::new(Code::NotFound, text);
+    "Not Found".clone_into(&mut problem.error);
+    answer::problem(problem)
+}
+
+async fn no_method(method: Method, request: Request) -> Response {
+    let text = format!("{method} is not a method of {}", request.uri().path());
+    answer::problem(Problem::new(Code::MethodNotAllowed, text)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_has_a_route_of_its_own() {
+        let mut seen = std::collections::HashSet::new();
+        for route in OPERATIONS {
+            assert!(seen.insert((route.method, route.path)), "{route:?}");
+            assert!(route.open || route.path.starts_with("/api/"), "{route:?}");
+            drop(on(filter(route.method), route.operation));
+        }
+    }
+}

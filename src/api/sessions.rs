@@ -1,0 +1,79 @@
+//! Sessions over REST.
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+
+use super::App;
+use super::answer::Refused;
+use super::params::{Query, bad, collect, json, session_id};
+use crate::control::Caller;
+use crate::control::list::{LIMIT_DEFAULT, SessionQuery};
+use crate::session::Status;
+use crate::wire::sessions::{CreateSession, SessionEnvelope};
+
+/// Largest request for a session: a system prompt of a megabyte, escaped, and servers.
+const CREATE_BYTES_MAX: u64 = 16 << 20;
+
+pub(super) async fn create(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let body = collect(&headers, body, CREATE_BYTES_MAX).await?;
+    let request: CreateSession = json(&body)?;
+    // A client that leaves meanwhile must not leave a half-made session: the work goes on.
+    let control = app.control.clone();
+    let created = tokio::spawn(async move { control.create(&caller, &request).await });
+    let session = created.await.map_err(|_panicked| crate::control::Refusal::Worker)??;
+    Ok((StatusCode::CREATED, axum::Json(SessionEnvelope { session })).into_response())
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Response, Refused> {
+    let query = Query::parse(&uri)?;
+    let agent = match query.text("agent") {
+        None => None,
+        Some(name) => match name.parse() {
+            Ok(name) => Some(name),
+            Err(error) => {
+                return Err(bad("agent", format!("the agent's name is not usable: {error}")));
+            }
+        },
+    };
+    let status = match query.text("status") {
+        None => None,
+        Some(text) => Some(Status::parse(text).ok_or_else(|| {
+            let text = "`status` is one of starting, active, paused, stopped, ended, error";
+            bad("status", text.to_owned())
+        })?),
+    };
+    let limit = query.number("limit", 1..=LIMIT_DEFAULT)?;
+    let offset = query.number("offset", 0..=u64::from(u32::MAX))?;
+    let listed =
+        app.control.sessions(&caller, SessionQuery { agent, status, limit, offset }).await?;
+    Ok(axum::Json(listed).into_response())
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    let session = app.control.session(&caller, session_id(&id)?).await?;
+    Ok(axum::Json(SessionEnvelope { session }).into_response())
+}
+
+pub(super) async fn end(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    let session = app.control.end(&caller, session_id(&id)?).await?;
+    Ok(axum::Json(SessionEnvelope { session }).into_response())
+}

@@ -1,0 +1,86 @@
+//! Messages, interrupts and the history over REST.
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::App;
+use super::answer::Refused;
+use super::params::{Query, bad, collect, json, session_id};
+use super::stream::TurnBody;
+use crate::control::Caller;
+use crate::control::history::Page;
+use crate::session::timeline;
+use crate::wire::turns::SendMessage;
+
+/// Largest message: the original's limit, for images and documents.
+const MESSAGE_BYTES_MAX: u64 = 50 << 20;
+/// Rows of a page when the request names no number; the original's.
+const MESSAGES_LIMIT_DEFAULT: u32 = 100;
+const EVENTS_LIMIT_DEFAULT: u32 = 200;
+/// Most rows of a page.
+const LIMIT_MAX: u32 = 1_000;
+
+pub(super) async fn send(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let id = session_id(&id)?;
+    let body = collect(&headers, body, MESSAGE_BYTES_MAX).await?;
+    let request: SendMessage = json(&body)?;
+    drop(body);
+    let turn = app.control.send(&caller, id, request).await?;
+    let mut response = Body::from_stream(TurnBody::new(turn).into_stream()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies such as nginx would hold events back.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+pub(super) async fn interrupt(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    Ok(axum::Json(app.control.interrupt(&caller, session_id(&id)?).await?).into_response())
+}
+
+pub(super) async fn messages(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, Refused> {
+    let query = Query::parse(&uri)?;
+    let page = page(&query, MESSAGES_LIMIT_DEFAULT)?;
+    Ok(axum::Json(app.control.messages(&caller, session_id(&id)?, page).await?).into_response())
+}
+
+pub(super) async fn events(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, Refused> {
+    let query = Query::parse(&uri)?;
+    let page = page(&query, EVENTS_LIMIT_DEFAULT)?;
+    let kind = query.text("type");
+    if kind.is_some_and(|kind| !timeline::TYPES.contains(&kind)) {
+        return Err(bad("type", format!("`type` is one of {}", timeline::TYPES.join(", "))));
+    }
+    Ok(axum::Json(app.control.timeline(&caller, session_id(&id)?, page, kind).await?)
+        .into_response())
+}
+
+fn page(query: &Query, limit_default: u32) -> Result<Page, Refused> {
+    Ok(Page {
+        after: query.number("after", 0..=i64::MAX.unsigned_abs())?.unwrap_or(0),
+        limit: query.number("limit", 1..=LIMIT_MAX)?.unwrap_or(limit_default),
+    })
+}
