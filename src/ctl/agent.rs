@@ -1,0 +1,90 @@
+//! `ashctl agent`: list, show, delete.
+
+use clap::Subcommand;
+use comfy_table::Table;
+use http::Method;
+use indicatif::HumanBytes;
+
+use super::Context;
+use super::failure::Failure;
+use super::output::{Format, Times, cell, columns};
+use crate::id::AgentName;
+use crate::wire::agents::Agent;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgentVerb {
+    /// List the deployed agents
+    List,
+    /// Show an agent
+    Show {
+        /// Name of the agent
+        agent: AgentName,
+    },
+    /// Delete an agent
+    Delete {
+        /// Name of the agent
+        agent: AgentName,
+    },
+}
+
+pub(crate) async fn run(context: &Context, verb: AgentVerb) -> Result<(), Failure> {
+    let Context { server, output, .. } = context;
+    match verb {
+        AgentVerb::List => {
+            let answer = server.get("/api/agents").await?;
+            output.list(&answer, "agents", id, |agents| table(agents, output.times))
+        }
+        AgentVerb::Show { agent } => {
+            let answer = server.get(&format!("/api/agents/{agent}")).await?;
+            output.one(&answer, "agent", id, |agent| output.table(details(&agent, output.times)))
+        }
+        AgentVerb::Delete { agent } => {
+            let answer = server.call(Method::DELETE, &format!("/api/agents/{agent}")).await?;
+            match output.format {
+                Format::Table => output.line(&format!("Deleted agent \"{agent}\"")),
+                Format::Id => output.line(agent.as_str()),
+                Format::Json | Format::Jsonl => output.json(&String::from_utf8_lossy(&answer)),
+            }
+        }
+    }
+}
+
+fn id(agent: &Agent) -> String {
+    agent.name.to_string()
+}
+
+fn table(agents: Vec<Agent>, times: Times) -> Table {
+    let mut table = columns(["NAME", "VERSION", "FILES", "SIZE", "DEPLOYED"]);
+    for agent in agents {
+        table.add_row([
+            agent.name.to_string(),
+            agent.version.to_string(),
+            agent.files.to_string(),
+            HumanBytes(agent.bytes).to_string(),
+            times.show(agent.updated_at),
+        ]);
+    }
+    table
+}
+
+fn details(agent: &Agent, times: Times) -> Table {
+    let environment: Vec<&str> = agent.env.keys().map(String::as_str).collect();
+    let mut table = Table::new();
+    table
+        .add_row(["name", agent.name.as_str()])
+        .add_row(["id", &agent.id.to_string()])
+        .add_row(["version", &agent.version.to_string()])
+        .add_row(["digest", &cell(&agent.digest)])
+        .add_row(["files", &agent.files.to_string()])
+        .add_row(["size", &HumanBytes(agent.bytes).to_string()])
+        .add_row(["path", &cell(&agent.path)])
+        .add_row(["environment", &list_or_dash(&environment)])
+        .add_row(["created", &times.show(agent.created_at)])
+        .add_row(["deployed", &times.show(agent.updated_at)]);
+    table
+}
+
+/// Several names in a cell.
+pub(crate) fn list_or_dash(names: &[&str]) -> String {
+    if names.is_empty() { "-".to_owned() } else { cell(&names.join(", ")) }
+}

@@ -1,0 +1,106 @@
+//! `ashctl`, the operator's tool: one file per command, and what they share.
+//!
+//! [`cli`] is the command line as typed, [`server`] the way to the daemon, [`output`] where
+//! everything is printed, [`failure`] what is told when something goes wrong, and [`exit`] the
+//! table of exit statuses. It knows the API and the reading of an agent's folder, nothing else.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod agent;
+mod chat;
+mod cli;
+mod deploy;
+mod doctor;
+mod dotenv;
+mod environment;
+mod exit;
+mod failure;
+mod interrupt;
+mod output;
+mod plain;
+mod prefix;
+mod send;
+mod server;
+mod session;
+mod status;
+mod turn;
+mod when;
+
+use self::cli::{Cli, Global, Verb};
+use self::environment::Environment;
+use self::exit::Exit;
+use self::failure::Failure;
+use self::output::{Messages, Output, Times};
+use self::server::{Server, Wanted};
+use crate::clock::Timestamp;
+
+/// What every command has at hand.
+#[derive(Debug)]
+struct Context {
+    server: Server,
+    output: Output,
+    environment: Environment,
+}
+
+impl Context {
+    fn new(global: Global) -> Result<Self, Failure> {
+        let environment = Environment::read();
+        let times =
+            if global.full { Times::Absolute } else { Times::Relative { now: Timestamp::now() } };
+        let messages = if global.quiet { Messages::Quiet } else { Messages::All };
+        let output = Output::new(global.output, times, messages);
+        let wanted =
+            Wanted { socket: global.socket, url: global.server, api_key_file: global.api_key_file };
+        let server = Server::find(&wanted, &environment)?;
+        if let Some(warning) = server.warning {
+            output::warn(warning);
+        }
+        Ok(Self { server, output, environment })
+    }
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // There is nobody to tell that the output is gone.
+            let _told = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+        }
+    };
+    // One connection at a time: a thread more would only cost time at the start.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            Failure::new(Exit::Failure, format!("the runtime does not start: {error}")).print();
+            return Exit::Failure.into();
+        }
+    };
+    let result = runtime.block_on(run(cli));
+    // A thread that still waits for a line of the terminal must not keep the program.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => Exit::Ok.into(),
+        Err(failure) => {
+            failure.print();
+            failure.exit.into()
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let mut context = Context::new(cli.global)?;
+    match cli.verb {
+        None | Some(Verb::Status) => status::run(&context).await,
+        Some(Verb::Deploy(deploy)) => deploy::run(&context, deploy).await,
+        Some(Verb::Agent(verb)) => agent::run(&context, verb).await,
+        Some(Verb::Session(verb)) => session::run(&mut context, verb).await,
+        Some(Verb::Send(send)) => send::run(&mut context, send).await,
+        Some(Verb::Chat(chat)) => chat::run(&mut context, chat).await,
+        Some(Verb::Interrupt(interrupt)) => interrupt::run(&context, interrupt).await,
+        Some(Verb::Doctor) => doctor::run(&context).await,
+    }
+}

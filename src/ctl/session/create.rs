@@ -1,0 +1,242 @@
+//! `ashctl session create`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use serde::de::DeserializeOwned;
+
+use super::id;
+use crate::ctl::Context;
+use crate::ctl::dotenv::Assignment;
+use crate::ctl::failure::Failure;
+use crate::ctl::server::{understand, whole};
+use crate::id::AgentName;
+use crate::wire::sessions::{CreateSession, McpServer, PermissionMode, Session, SessionEnvelope};
+
+/// Create a session, which starts its sandbox
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// Name of the agent
+    agent: AgentName,
+
+    /// Model of the session
+    #[arg(long)]
+    model: Option<String>,
+
+    /// Variable for the sandbox; a name alone takes the value that ashctl has
+    #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
+    env: Vec<Assignment>,
+
+    /// What the agent is told instead of its CLAUDE.md
+    #[arg(long, value_name = "TEXT", conflicts_with = "system_prompt_file")]
+    system_prompt: Option<String>,
+
+    /// The same from a file
+    #[arg(long, value_name = "FILE")]
+    system_prompt_file: Option<PathBuf>,
+
+    /// Who decides what a tool may do
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = "bypassPermissions",
+        value_parser = PossibleValuesParser::new(["bypassPermissions", "permissionsByAgent", "default"])
+            .map(on_the_wire::<PermissionMode>),
+    )]
+    permission_mode: PermissionMode,
+
+    /// Tool that may be used, as `Read` or `Bash(git *)`; may be given again
+    #[arg(long = "allowed-tool", value_name = "TOOL")]
+    allowed_tools: Vec<String>,
+
+    /// Tool that may not be used; may be given again
+    #[arg(long = "disallowed-tool", value_name = "TOOL")]
+    disallowed_tools: Vec<String>,
+
+    /// JSON file with MCP servers, shaped as `.mcp.json`
+    #[arg(long, value_name = "FILE")]
+    mcp_servers: Option<PathBuf>,
+
+    /// JSON file with subagents, an object by their names
+    #[arg(long, value_name = "FILE")]
+    subagents: Option<PathBuf>,
+
+    /// Subagent that leads the conversation
+    #[arg(long, value_name = "NAME")]
+    initial_agent: Option<String>,
+
+    /// Beta of the model API; may be given again
+    #[arg(long = "beta", value_name = "NAME")]
+    betas: Vec<String>,
+
+    /// Id of a stored credential
+    #[arg(long, value_name = "ID")]
+    credential: Option<String>,
+}
+
+/// The value that is spelt `text` on the wire.
+pub(crate) fn on_the_wire<T: DeserializeOwned>(text: String) -> T {
+    serde_json::from_value(serde_json::Value::String(text))
+        .expect("only spellings of the wire are possible values")
+}
+
+impl Create {
+    /// The request that the command line describes.
+    fn into_request(self) -> Result<CreateSession, Failure> {
+        let system_prompt = match &self.system_prompt_file {
+            Some(path) => Some(read_text(path)?),
+            None => self.system_prompt,
+        };
+        let extra_env = self
+            .env
+            .into_iter()
+            .map(Assignment::into_pair)
+            .collect::<Result<BTreeMap<_, _>, Failure>>()?;
+        Ok(CreateSession {
+            agent: self.agent.into(),
+            credential_id: self.credential,
+            extra_env,
+            model: self.model,
+            mcp_servers: self
+                .mcp_servers
+                .as_deref()
+                .map(read_mcp_servers)
+                .transpose()?
+                .unwrap_or_default(),
+            system_prompt,
+            permission_mode: self.permission_mode,
+            allowed_tools: self.allowed_tools,
+            disallowed_tools: self.disallowed_tools,
+            betas: self.betas,
+            subagents: self.subagents.as_deref().map(read_json).transpose()?,
+            initial_agent: self.initial_agent,
+        })
+    }
+}
+
+pub(super) async fn run(context: &Context, create: Create) -> Result<(), Failure> {
+    let Context { server, output, .. } = context;
+    let answer = whole(server.post("/api/sessions", &create.into_request()?).await?).await?;
+    output.one(&answer, "session", id, |session: Session| {
+        let Session { id, agent_name, agent_version, .. } = session;
+        output.line(&format!("Created session {id} of agent \"{agent_name}\" (v{agent_version})"))
+    })
+}
+
+/// Creates a session of `agent` without any options.
+pub(crate) async fn plainly(context: &Context, agent: &AgentName) -> Result<Session, Failure> {
+    let request = CreateSession { agent: agent.to_string(), ..CreateSession::default() };
+    let answer = whole(context.server.post("/api/sessions", &request).await?).await?;
+    Ok(understand::<SessionEnvelope>(&answer)?.session)
+}
+
+/// Reads a text file that the command line names.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("`{}` cannot be read: {error}", path.display())))
+}
+
+/// Reads a JSON file that the command line names.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+    serde_json::from_str(&read_text(path)?).map_err(|error| {
+        Failure::usage(format!("`{}` is not what is needed: {error}", path.display()))
+    })
+}
+
+/// Reads MCP servers: an object by their names, or one below `mcpServers`.
+fn read_mcp_servers(path: &Path) -> Result<BTreeMap<String, McpServer>, Failure> {
+    let mut servers: serde_json::Map<String, serde_json::Value> = read_json(path)?;
+    if let Some(serde_json::Value::Object(inner)) = servers.remove("mcpServers") {
+        servers = inner;
+    }
+    serde_json::from_value(servers.into()).map_err(|error| {
+        Failure::usage(format!("`{}` does not describe MCP servers: {error}", path.display()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        create: Create,
+    }
+
+    fn request(arguments: &[&str]) -> Result<CreateSession, Failure> {
+        let line = Line::try_parse_from([&["create"], arguments].concat()).unwrap();
+        line.create.into_request()
+    }
+
+    #[test]
+    fn every_option_reaches_the_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path.display().to_string()
+        };
+        let mcp =
+            file("mcp.json", r#"{"mcpServers":{"files":{"command":"mcp-files","args":["-v"]}}}"#);
+        let subagents = file("subagents.json", r#"{"critic":{"prompt":"Be strict"}}"#);
+        let prompt = file("prompt.md", "Be brief.\n");
+        let request = request(&[
+            "qa-bot",
+            "--model",
+            "opus",
+            "-e",
+            "A=1",
+            "--env",
+            "B=x=y",
+            "--system-prompt-file",
+            &prompt,
+            "--permission-mode",
+            "default",
+            "--allowed-tool",
+            "Read",
+            "--allowed-tool",
+            "Bash(a, b)",
+            "--disallowed-tool",
+            "Write",
+            "--mcp-servers",
+            &mcp,
+            "--subagents",
+            &subagents,
+            "--initial-agent",
+            "critic",
+            "--beta",
+            "b1",
+            "--credential",
+            "c1",
+        ]);
+        let expected = serde_json::json!({
+            "agent": "qa-bot", "credentialId": "c1", "extraEnv": {"A": "1", "B": "x=y"},
+            "model": "opus", "mcpServers": {"files": {"command": "mcp-files", "args": ["-v"]}},
+            "systemPrompt": "Be brief.\n", "permissionMode": "default",
+            "allowedTools": ["Read", "Bash(a, b)"], "disallowedTools": ["Write"], "betas": ["b1"],
+            "subagents": {"critic": {"prompt": "Be strict"}}, "initialAgent": "critic",
+        });
+        assert_eq!(serde_json::to_value(request.unwrap()).unwrap(), expected);
+    }
+
+    #[test]
+    fn mcp_servers_need_no_wrapper_but_the_right_members() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mcp.json");
+        std::fs::write(&path, r#"{"web":{"type":"http","url":"https://mcp.example"}}"#).unwrap();
+        assert_eq!(read_mcp_servers(&path).unwrap().keys().collect::<Vec<_>>(), ["web"]);
+        std::fs::write(&path, r#"{"web":{"cmd":"x"}}"#).unwrap();
+        assert!(read_mcp_servers(&path).unwrap_err().text.contains("cmd"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let failure = request(&["qa-bot", "--subagents", "/nowhere/x.json"]).unwrap_err();
+        assert!(failure.text.contains("/nowhere/x.json"), "{failure:?}");
+    }
+}

@@ -1,0 +1,94 @@
+//! `ashctl session`: create, list, show, end, messages, files.
+
+use clap::Subcommand;
+use http::Method;
+
+use super::Context;
+use super::failure::Failure;
+use super::output::Format;
+use super::prefix::resolve;
+use crate::id::AgentName;
+use crate::wire::sessions::{Session, SessionStatus};
+
+pub(crate) mod create;
+mod files;
+mod messages;
+mod show;
+
+use self::create::Create;
+use self::files::Files;
+use self::messages::Messages;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionVerb {
+    Create(Box<Create>),
+    /// List sessions, newest first
+    List {
+        /// Only sessions of this agent
+        #[arg(long, value_name = "NAME")]
+        agent: Option<AgentName>,
+        /// Only sessions in this state
+        #[arg(long)]
+        status: Option<SessionStatus>,
+        /// At most so many
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<u32>,
+        /// Without the first so many
+        #[arg(long, value_name = "COUNT")]
+        offset: Option<u32>,
+    },
+    /// Show a session
+    Show {
+        /// Id of the session, or its first characters
+        session: String,
+    },
+    /// End a session for good; its messages and files stay readable
+    End {
+        /// Id of the session, or its first characters
+        session: String,
+    },
+    Messages(Messages),
+    Files(Files),
+}
+
+pub(crate) async fn run(context: &mut Context, verb: SessionVerb) -> Result<(), Failure> {
+    match verb {
+        SessionVerb::Create(create) => create::run(context, *create).await,
+        SessionVerb::List { agent, status, limit, offset } => {
+            let mut query: Vec<String> = vec![];
+            query.extend(agent.map(|agent| format!("agent={agent}")));
+            query.extend(status.map(|status| format!("status={}", status.as_str())));
+            query.extend(limit.map(|limit| format!("limit={limit}")));
+            query.extend(offset.map(|offset| format!("offset={offset}")));
+            let answer = context.server.get(&with_query("/api/sessions", &query)).await?;
+            show::list(&context.output, &answer, offset.unwrap_or(0))
+        }
+        SessionVerb::Show { session } => {
+            let session = resolve(&context.server, &session).await?;
+            let answer = context.server.get(&format!("/api/sessions/{session}")).await?;
+            show::one(&context.output, &answer)
+        }
+        SessionVerb::End { session } => {
+            let session = resolve(&context.server, &session).await?;
+            let answer =
+                context.server.call(Method::DELETE, &format!("/api/sessions/{session}")).await?;
+            let output = &context.output;
+            match output.format {
+                Format::Table => output.line(&format!("Ended session {session}")),
+                Format::Id => output.line(&session.to_string()),
+                Format::Json | Format::Jsonl => output.one(&answer, "session", id, |_| Ok(())),
+            }
+        }
+        SessionVerb::Messages(messages) => messages::run(context, messages).await,
+        SessionVerb::Files(files) => files::run(context, files).await,
+    }
+}
+
+fn id(session: &Session) -> String {
+    session.id.to_string()
+}
+
+/// `path` with its query, if it has one.
+fn with_query(path: &str, query: &[String]) -> String {
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+}
