@@ -1,0 +1,18 @@
+//! The command line of `ashd`.
+
+use std::path::PathBuf;
+
+/// Runs Claude-powered agents: the daemon.
+#[derive(Debug, clap::Parser)]
+#[command(name = "ashd", version, after_long_help = super::config::reference())]
+pub(super) struct Arguments {
+    /// Read the configuration from FILE instead of /etc/ash/ash.toml.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Simulate sandboxes: no root, no bwrap, no Claude Code. For tests and for writing clients.
+    #[arg(long)]
+    pub(super) simulate: bool,
+    /// Check the configuration and exit.
+    #[arg(long)]
+    pub(super) check: bool,
+}

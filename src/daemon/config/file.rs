@@ -1,0 +1,148 @@
+//! The configuration as it is written: TOML, every member optional, unknown ones refused.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::ConfigError;
+
+/// Largest configuration file: nobody writes more by hand.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Fragment {
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) runtime_dir: Option<PathBuf>,
+    pub(super) log: Option<String>,
+    pub(super) api: Api,
+    pub(super) database: Database,
+    pub(super) claude: Claude,
+    pub(super) model: Model,
+    pub(super) sandbox: Sandbox,
+    pub(super) agents: Agents,
+    pub(super) sessions: Sessions,
+    pub(super) drain: Drain,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Api {
+    pub(super) host: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Database {
+    pub(super) url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Claude {
+    pub(super) path: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Model {
+    pub(super) base_url: Option<String>,
+    pub(super) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Sandbox {
+    pub(super) placement: Option<Placement>,
+    pub(super) degraded: Option<Degraded>,
+    pub(super) max: Option<u32>,
+    pub(super) memory_mib: Option<u64>,
+    pub(super) swap_mib: Option<u64>,
+    pub(super) tasks: Option<u64>,
+    pub(super) cpu_percent: Option<u32>,
+    pub(super) tmp_mib: Option<u64>,
+    pub(super) uid_first: Option<u32>,
+    pub(super) uid_count: Option<u32>,
+    pub(super) libexec_dir: Option<PathBuf>,
+    pub(super) bwrap: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Placement {
+    Auto,
+    Scope,
+    Plain,
+}
+
+/// What to do where a protection is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::daemon) enum Degraded {
+    Allow,
+    Refuse,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Agents {
+    pub(super) roots: Vec<PathBuf>,
+    pub(super) bytes_mib_max: Option<u64>,
+    pub(super) files_max: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Sessions {
+    pub(super) keep_ended_hours: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Drain {
+    pub(super) seconds: Option<u32>,
+}
+
+pub(super) fn read(path: &Path) -> Result<Fragment, ConfigError> {
+    use std::io::Read as _;
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut text = String::new();
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
+    parse(path, &text)
+}
+
+/// The error names the file, the line, and the key.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Fragment, ConfigError> {
+    toml::from_str(text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start).min(text.len());
+        let before = String::from_utf8_lossy(text.as_bytes().split_at(start).0);
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|character| *character != '\n').count() + 1;
+        let shown = text.lines().nth(line - 1).unwrap_or_default().trim();
+        let text = format!("{} (in `{shown}`)", error.message().replace('\n', "; "));
+        ConfigError::File { path: path.to_owned(), line, column, text }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        parse(Path::new("/etc/ash/ash.toml"), text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_file_line_and_key() {
+        assert_eq!(
+            error("[api]\nhost = \"::1\"\nprot = 4100\n"),
+            "/etc/ash/ash.toml:3:1: unknown field `prot`, expected one of `host`, `port`, `key_file` (in `prot = 4100`)"
+        );
+        assert!(error("[api]\nport = 70000\n").starts_with("/etc/ash/ash.toml:2:8: "));
+        assert!(error("[sandbox]\nplacement = \"jail\"\n").contains("unknown variant `jail`"));
+        assert!(error("data_dir = \n").starts_with("/etc/ash/ash.toml:1:"));
+    }
+}

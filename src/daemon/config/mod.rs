@@ -1,0 +1,196 @@
+//! The settings of `ashd`: built-in defaults < the configuration file < the environment, under
+//! the names of the original. [`KEYS`] is the one list of them; the reference in `docs/` is
+//! checked against it.
+
+mod environment;
+mod file;
+mod settings;
+
+pub(super) use settings::{Degraded, ModelSettings, Settings};
+
+use std::path::PathBuf;
+
+use super::arguments::Arguments;
+use environment::Environment;
+
+/// Where the configuration is when none is named; it may be absent.
+const DEFAULT_FILE: &str = "/etc/ash/ash.toml";
+
+/// A setting: its key in the file, its name in the environment, and what it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key {
+    pub(crate) key: &'static str,
+    pub(crate) environment: Option<&'static str>,
+    pub(crate) default: &'static str,
+    pub(crate) text: &'static str,
+}
+
+const fn key(
+    key: &'static str,
+    environment: Option<&'static str>,
+    default: &'static str,
+    text: &'static str,
+) -> Key {
+    Key { key, environment, default, text }
+}
+
+pub(crate) const KEYS: [Key; 30] = [
+    key(
+        "data_dir",
+        Some("ASH_DATA_DIR"),
+        "/var/lib/ash",
+        "Folder of the database, the agents and the sessions.",
+    ),
+    key(
+        "runtime_dir",
+        Some("ASH_RUNTIME_DIR"),
+        "/run/ash",
+        "Folder of the sockets. As an ordinary user: `$XDG_RUNTIME_DIR/ash`, else `run` below the data folder.",
+    ),
+    key("log", Some("ASH_LOG"), "info", "Level or filter of the log."),
+    key("api.host", Some("ASH_HOST"), "127.0.0.1", "Address that REST listens on."),
+    key("api.port", Some("ASH_PORT"), "4100", "Port of REST; 0 takes a free one."),
+    key(
+        "api.key_file",
+        None,
+        "",
+        "File with the API key. Without any key one is made in `initial-api-key` below the data folder.",
+    ),
+    key("api.key", Some("ASH_API_KEY"), "", "The API key itself; only in the environment."),
+    key(
+        "database.url",
+        Some("ASH_DATABASE_URL"),
+        "",
+        "`sqlite:` and the path of the database; `ash.db` below the data folder if empty.",
+    ),
+    key(
+        "claude.path",
+        Some("CLAUDE_CODE_EXECUTABLE"),
+        "",
+        "The native Claude Code CLI; looked for in the usual places if empty.",
+    ),
+    key(
+        "model.base_url",
+        Some("ANTHROPIC_BASE_URL"),
+        "https://api.anthropic.com",
+        "The model API, as ashd reaches it for the sandboxes.",
+    ),
+    key(
+        "model.key_file",
+        None,
+        "",
+        "File with the model key. systemd passes it as the credential `anthropic-api-key`.",
+    ),
+    key(
+        "model.key",
+        Some("ANTHROPIC_API_KEY"),
+        "",
+        "The model key itself; only in the environment.",
+    ),
+    key(
+        "model.auth_token",
+        Some("ANTHROPIC_AUTH_TOKEN"),
+        "",
+        "A bearer token instead of a key; only in the environment.",
+    ),
+    key(
+        "sandbox.placement",
+        None,
+        "auto",
+        "`auto`, `scope` (systemd) or `plain` (one process tree).",
+    ),
+    key(
+        "sandbox.degraded",
+        None,
+        "allow",
+        "`allow` or `refuse` to start where a protection is missing.",
+    ),
+    key(
+        "sandbox.max",
+        Some("ASH_MAX_SANDBOXES"),
+        "1000",
+        "Most sandboxes that live at the same time.",
+    ),
+    key(
+        "sandbox.memory_mib",
+        Some("ASH_SANDBOX_MEMORY_MB"),
+        "2048",
+        "Memory of a sandbox, in MiB.",
+    ),
+    key("sandbox.swap_mib", None, "2048", "Swap of a sandbox, in MiB."),
+    key("sandbox.tasks", None, "512", "Processes and threads of a sandbox."),
+    key("sandbox.cpu_percent", None, "200", "Processor time of a sandbox, in percent of one core."),
+    key(
+        "sandbox.tmp_mib",
+        None,
+        "256",
+        "Size of `/tmp` in a sandbox, in MiB; counts as its memory.",
+    ),
+    key(
+        "sandbox.uid_first",
+        None,
+        "1878917120",
+        "First host uid of sandboxes, when ashd runs as root.",
+    ),
+    key("sandbox.uid_count", None, "65536", "Number of such uids."),
+    key(
+        "sandbox.libexec_dir",
+        None,
+        "",
+        "Folder of ash-bridge and ash-launch; beside ashd, else `/usr/libexec/ash`, if empty.",
+    ),
+    key("sandbox.bwrap", None, "/usr/bin/bwrap", "bubblewrap."),
+    key("agents.roots", None, "[]", "Folders below which `POST /api/agents` may name a `path`."),
+    key("agents.bytes_mib_max", None, "256", "Largest agent, in MiB."),
+    key("agents.files_max", None, "50000", "Most files of an agent."),
+    key(
+        "sessions.keep_ended_hours",
+        None,
+        "24",
+        "Hours after which the files of an ended session are removed.",
+    ),
+    key("drain.seconds", None, "10", "Seconds that open requests get when ashd stops."),
+];
+
+/// The settings for `ashd --help`.
+pub(super) fn reference() -> String {
+    let line = |key: &Key| {
+        let default = if key.default.is_empty() { "unset" } else { key.default };
+        let environment = key.environment.unwrap_or("-");
+        format!("  {} ({environment}, {default})\n      {}", key.key, key.text)
+    };
+    let lines: Vec<String> = KEYS.iter().map(line).collect();
+    format!(
+        "Settings (key in the file, variable in the environment, default):\n{}",
+        lines.join("\n")
+    )
+}
+
+/// What is wrong with a setting.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("`{path}` cannot be read")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path}:{line}:{column}: {text}", path = path.display())]
+    File { path: PathBuf, line: usize, column: usize, text: String },
+    #[error("`{key}` {text}")]
+    Value { key: String, text: String },
+    #[error("the environment variable {name} {text}")]
+    Environment { name: &'static str, text: String },
+}
+
+/// Reads everything once.
+pub(super) fn load(arguments: &Arguments) -> Result<Settings, ConfigError> {
+    let fragment = match &arguments.config {
+        Some(path) => file::read(path)?,
+        None => match file::read(DEFAULT_FILE.as_ref()) {
+            Err(ConfigError::Unreadable { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                file::Fragment::default()
+            }
+            read => read?,
+        },
+    };
+    Settings::new(fragment, &Environment::process(), arguments.simulate)
+}

@@ -1,0 +1,287 @@
+//! The settings as they are meant: validated values, defaults filled in.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::environment::Environment;
+use super::file::{Fragment, Placement};
+use super::{ConfigError, KEYS};
+use crate::agent::AgentLimits;
+use crate::sandbox::{Limits, PlacementChoice};
+
+pub(in crate::daemon) use super::file::Degraded;
+
+/// Smallest memory of a sandbox: the CLI alone needs about 220 MB.
+const MEMORY_MIB_MIN: u64 = 256;
+/// Fewest tasks of a sandbox: the CLI and a shell have about 20 threads.
+const TASKS_MIN: u64 = 32;
+
+/// How the model is reached.
+#[derive(Debug, Clone)]
+pub(in crate::daemon) struct ModelSettings {
+    pub(in crate::daemon) base_url: String,
+    pub(in crate::daemon) key_file: Option<PathBuf>,
+    pub(in crate::daemon) key: Option<Zeroizing<String>>,
+    pub(in crate::daemon) auth_token: Option<Zeroizing<String>>,
+}
+
+#[derive(Debug, Clone)]
+pub(in crate::daemon) struct Settings {
+    pub(in crate::daemon) data: PathBuf,
+    pub(in crate::daemon) runtime: PathBuf,
+    pub(in crate::daemon) database: PathBuf,
+    pub(in crate::daemon) log: String,
+    pub(in crate::daemon) address: SocketAddr,
+    pub(in crate::daemon) api_key: Option<Zeroizing<String>>,
+    pub(in crate::daemon) api_key_file: Option<PathBuf>,
+    pub(in crate::daemon) claude: Option<PathBuf>,
+    pub(in crate::daemon) model: ModelSettings,
+    pub(in crate::daemon) placement: PlacementChoice,
+    pub(in crate::daemon) degraded: Degraded,
+    pub(in crate::daemon) sandboxes_max: usize,
+    pub(in crate::daemon) limits: Limits,
+    pub(in crate::daemon) uids: Range<u32>,
+    pub(in crate::daemon) libexec: Option<PathBuf>,
+    pub(in crate::daemon) bwrap: PathBuf,
+    pub(in crate::daemon) agent_roots: Vec<PathBuf>,
+    pub(in crate::daemon) agent_limits: AgentLimits,
+    pub(in crate::daemon) keep_ended: Duration,
+    pub(in crate::daemon) drain: Duration,
+    /// systemd's folder of credentials.
+    pub(in crate::daemon) credentials: Option<PathBuf>,
+    /// Names of the sockets that systemd passed.
+    pub(in crate::daemon) socket_names: Option<String>,
+}
+
+fn wrong(key: &str, text: impl Into<String>) -> ConfigError {
+    ConfigError::Value { key: key.to_owned(), text: text.into() }
+}
+
+/// The built-in default of `key`, from the one list.
+fn default_of(key: &str) -> &'static str {
+    KEYS.iter().find(|known| known.key == key).map_or("", |known| known.default)
+}
+
+fn number_of<N: std::str::FromStr + Default>(key: &str) -> N {
+    default_of(key).parse().unwrap_or_default()
+}
+
+impl Settings {
+    pub(super) fn new(
+        file: Fragment,
+        environment: &Environment,
+        simulate: bool,
+    ) -> Result<Self, ConfigError> {
+        let path = |name| environment.text(name).map(PathBuf::from);
+        let secret = |name| environment.text(name).map(|text| Zeroizing::new(text.to_owned()));
+        let data = path("ASH_DATA_DIR")
+            .or(file.data_dir)
+            .or_else(|| path("STATE_DIRECTORY"))
+            .unwrap_or_else(|| default_of("data_dir").into());
+        let data = std::path::absolute(&data).unwrap_or(data);
+        let runtime = path("ASH_RUNTIME_DIR").or(file.runtime_dir).unwrap_or_else(|| {
+            if nix::unistd::geteuid().is_root() {
+                default_of("runtime_dir").into()
+            } else {
+                path("XDG_RUNTIME_DIR")
+                    .map_or_else(|| data.join("run"), |folder| folder.join("ash"))
+            }
+        });
+        let runtime = std::path::absolute(&runtime).unwrap_or(runtime);
+        let database =
+            database(&data, environment.text("ASH_DATABASE_URL"), file.database.url.as_deref())?;
+        let log = environment
+            .text("ASH_LOG")
+            .map(str::to_owned)
+            .or(file.log)
+            .unwrap_or_else(|| default_of("log").to_owned());
+        let address = address(environment, file.api.host, file.api.port)?;
+        let sandboxes_max = environment.number("ASH_MAX_SANDBOXES", "a number of sandboxes")?;
+        let sandboxes_max: u32 =
+            sandboxes_max.or(file.sandbox.max).unwrap_or_else(|| number_of("sandbox.max"));
+        let memory_mib = environment
+            .number("ASH_SANDBOX_MEMORY_MB", "a number of MiB")?
+            .or(file.sandbox.memory_mib);
+        let limits = limits(memory_mib, &file.sandbox)?;
+        let uid_first = file.sandbox.uid_first.unwrap_or_else(|| number_of("sandbox.uid_first"));
+        let uid_count = file.sandbox.uid_count.unwrap_or_else(|| number_of("sandbox.uid_count"));
+        let uid_end = uid_first.checked_add(uid_count).filter(|_| uid_first > 0 && uid_count > 0);
+        let uids = uid_first
+            ..uid_end.ok_or_else(|| {
+                wrong("sandbox.uid_count", "does not name a block of uids above 0")
+            })?;
+        let base_url =
+            environment.text("ANTHROPIC_BASE_URL").map(str::to_owned).or(file.model.base_url);
+        let placement = match file.sandbox.placement.unwrap_or(Placement::Auto) {
+            _ if simulate => PlacementChoice::Simulated,
+            Placement::Auto => PlacementChoice::Auto,
+            Placement::Scope => PlacementChoice::Scope,
+            Placement::Plain => PlacementChoice::Plain,
+        };
+        let mib = file.agents.bytes_mib_max.unwrap_or_else(|| number_of("agents.bytes_mib_max"));
+        let agent_limits = AgentLimits {
+            bytes_max: mib
+                .checked_mul(1 << 20)
+                .ok_or_else(|| wrong("agents.bytes_mib_max", "is too large"))?,
+            files_max: file.agents.files_max.unwrap_or_else(|| number_of("agents.files_max")),
+            ..AgentLimits::default()
+        };
+        let keep_hours = file
+            .sessions
+            .keep_ended_hours
+            .unwrap_or_else(|| number_of("sessions.keep_ended_hours"));
+        let drain = file.drain.seconds.unwrap_or_else(|| number_of("drain.seconds"));
+        Ok(Self {
+            database,
+            log,
+            address,
+            api_key: secret("ASH_API_KEY"),
+            api_key_file: file.api.key_file,
+            claude: path("CLAUDE_CODE_EXECUTABLE").or(file.claude.path),
+            model: ModelSettings {
+                base_url: base_url.unwrap_or_else(|| default_of("model.base_url").to_owned()),
+                key_file: file.model.key_file,
+                key: secret("ANTHROPIC_API_KEY"),
+                auth_token: secret("ANTHROPIC_AUTH_TOKEN"),
+            },
+            placement,
+            degraded: file.sandbox.degraded.unwrap_or(Degraded::Allow),
+            sandboxes_max: sandboxes_max as usize,
+            limits,
+            uids,
+            libexec: file.sandbox.libexec_dir,
+            bwrap: file.sandbox.bwrap.unwrap_or_else(|| default_of("sandbox.bwrap").into()),
+            agent_roots: file.agents.roots,
+            agent_limits,
+            keep_ended: Duration::from_secs(u64::from(keep_hours) * 60 * 60),
+            drain: Duration::from_secs(u64::from(drain)),
+            credentials: path("CREDENTIALS_DIRECTORY"),
+            socket_names: environment.text("LISTEN_FDNAMES").map(str::to_owned),
+            data,
+            runtime,
+        })
+    }
+}
+
+fn database(
+    data: &Path,
+    environment: Option<&str>,
+    file: Option<&str>,
+) -> Result<PathBuf, ConfigError> {
+    let Some(url) = environment.or(file).filter(|url| !url.is_empty()) else {
+        return Ok(data.join("ash.db"));
+    };
+    let path = match url.split_once(':') {
+        Some(("sqlite" | "file", path)) => path.trim_start_matches("//"),
+        Some(("postgres" | "postgresql", _)) => {
+            return Err(wrong(
+                "database.url",
+                "names PostgreSQL, which this version cannot use yet; leave it out for SQLite",
+            ));
+        }
+        Some(_) => {
+            return Err(wrong("database.url", format!("`{url}` does not start with `sqlite:`")));
+        }
+        None => url,
+    };
+    let path = Path::new(path);
+    if path.as_os_str().is_empty() {
+        return Err(wrong("database.url", "names no file"));
+    }
+    Ok(data.join(path))
+}
+
+fn address(
+    environment: &Environment,
+    host: Option<String>,
+    port: Option<u16>,
+) -> Result<SocketAddr, ConfigError> {
+    let host = environment.text("ASH_HOST").map(str::to_owned).or(host);
+    let host = host.unwrap_or_else(|| default_of("api.host").to_owned());
+    let ip: IpAddr = match host.as_str() {
+        "localhost" => IpAddr::from([127, 0, 0, 1]),
+        text => text.trim_start_matches('[').trim_end_matches(']').parse().map_err(|_invalid| {
+            wrong(
+                "api.host (ASH_HOST)",
+                format!("is `{text}`, and should be an IP address, e.g. 127.0.0.1 or ::"),
+            )
+        })?,
+    };
+    let port = environment.number("ASH_PORT", "a port from 0 to 65535")?.or(port);
+    Ok(SocketAddr::new(ip, port.unwrap_or_else(|| number_of("api.port"))))
+}
+
+fn limits(memory_mib: Option<u64>, file: &super::file::Sandbox) -> Result<Limits, ConfigError> {
+    let mib = |key: &str, mib: u64, min: u64| {
+        let bytes = mib.checked_mul(1 << 20).filter(|_| mib >= min);
+        bytes.ok_or_else(|| wrong(key, format!("is {mib}, and should be {min} MiB or more")))
+    };
+    let memory = memory_mib.unwrap_or_else(|| number_of("sandbox.memory_mib"));
+    let swap = file.swap_mib.unwrap_or_else(|| number_of("sandbox.swap_mib"));
+    let tmp = file.tmp_mib.unwrap_or_else(|| number_of("sandbox.tmp_mib"));
+    let tasks = file.tasks.unwrap_or_else(|| number_of("sandbox.tasks"));
+    if tasks < TASKS_MIN {
+        return Err(wrong(
+            "sandbox.tasks",
+            format!("is {tasks}, and should be {TASKS_MIN} or more"),
+        ));
+    }
+    let cpu_percent = file.cpu_percent.unwrap_or_else(|| number_of("sandbox.cpu_percent"));
+    if cpu_percent == 0 {
+        return Err(wrong("sandbox.cpu_percent", "is 0, and should be 1 or more"));
+    }
+    Ok(Limits {
+        memory_bytes: mib("sandbox.memory_mib", memory, MEMORY_MIB_MIN)?,
+        swap_bytes: mib("sandbox.swap_mib", swap, 0)?,
+        tmp_bytes: mib("sandbox.tmp_mib", tmp, 1)?,
+        tasks,
+        cpu_percent,
+        ..Limits::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(file: &str, environment: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+        let fragment = super::super::file::parse(Path::new("ash.toml"), file)?;
+        Settings::new(fragment, &Environment::of(environment), false)
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
+        assert_eq!(settings("", &[]).unwrap().address.to_string(), "127.0.0.1:4100");
+        assert_eq!(settings("[api]\nport = 5000", &[]).unwrap().address.port(), 5000);
+        let both =
+            settings("[api]\nport = 5000", &[("ASH_PORT", "6000"), ("ASH_HOST", "::1")]).unwrap();
+        assert_eq!(both.address.to_string(), "[::1]:6000");
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_its_name() {
+        let error = |file, environment: &[(&str, &str)]| {
+            settings(file, environment).unwrap_err().to_string()
+        };
+        assert_eq!(
+            error("", &[("ASH_PORT", "http")]),
+            "the environment variable ASH_PORT is `http`, and should be a port from 0 to 65535"
+        );
+        assert!(error("", &[("ASH_HOST", "nowhere")]).contains("api.host (ASH_HOST)"));
+        assert!(error("[sandbox]\nmemory_mib = 10", &[]).contains("sandbox.memory_mib"));
+        assert!(error("", &[("ASH_DATABASE_URL", "postgres://db/ash")]).contains("PostgreSQL"));
+    }
+
+    #[test]
+    fn every_default_of_the_list_is_the_real_one() {
+        let settings = settings("", &[]).unwrap();
+        assert_eq!(settings.limits.memory_bytes >> 20, number_of::<u64>("sandbox.memory_mib"));
+        assert_eq!(settings.agent_limits.files_max, 50_000);
+        assert_eq!(settings.uids, 0x6FFE_0000..0x6FFF_0000);
+        assert_eq!(settings.model.base_url, "https://api.anthropic.com");
+    }
+}

@@ -1,0 +1,110 @@
+//! The secrets of ashd: read once, from files or the environment, never logged.
+
+use std::fs::OpenOptions;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+use super::config::{ModelSettings, Settings};
+use super::failure::Failure;
+use crate::egress::ModelKey;
+
+/// Largest secret in a file.
+const SECRET_BYTES_MAX: u64 = 64 << 10;
+/// The credential that systemd passes, and the file of the key that ashd makes itself.
+const MODEL_CREDENTIAL: &str = "anthropic-api-key";
+const API_KEY_CREDENTIAL: &str = "ash-api-key";
+const INITIAL_KEY_FILE: &str = "initial-api-key";
+
+/// The model key: a credential or a file, then the environment; none is possible, and then the
+/// model answers 401 with what to set.
+pub(super) fn model_key(settings: &Settings) -> Result<Option<ModelKey>, Failure> {
+    let ModelSettings { key_file, key, auth_token, .. } = &settings.model;
+    let passed = settings
+        .credentials
+        .as_ref()
+        .map(|folder| folder.join(MODEL_CREDENTIAL))
+        .filter(|path| path.exists());
+    if let Some(path) = key_file.clone().or(passed) {
+        return Ok(Some(ModelKey::api_key(&read(&path)?)?));
+    }
+    Ok(match (key, auth_token) {
+        (Some(key), _) => Some(ModelKey::api_key(key)?),
+        (None, Some(token)) => Some(ModelKey::auth_token(token)?),
+        (None, None) => None,
+    })
+}
+
+/// The API key: a credential or a file, the environment, or one made at the first start.
+pub(super) fn api_key(settings: &Settings) -> Result<Zeroizing<String>, Failure> {
+    if let Some(key) = &settings.api_key {
+        return Ok(key.clone());
+    }
+    let passed = settings
+        .credentials
+        .as_ref()
+        .map(|folder| folder.join(API_KEY_CREDENTIAL))
+        .filter(|path| path.exists());
+    match settings.api_key_file.clone().or(passed) {
+        Some(path) => read(&path),
+        None => initial_key(&settings.data.join(INITIAL_KEY_FILE)),
+    }
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let failed = |source| Failure::File { path: path.to_owned(), source };
+    let mut text = Zeroizing::new(String::new());
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(SECRET_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+    let trimmed = Zeroizing::new(text.trim().to_owned());
+    if trimmed.is_empty() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, "the file is empty")));
+    }
+    Ok(trimmed)
+}
+
+/// `ash_` and 24 random bytes, in a file that only its owner reads. Never printed.
+fn initial_key(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let failed = |source| Failure::File { path: path.to_owned(), source };
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => {
+            let mut random = Zeroizing::new([0_u8; 24]);
+            getrandom::fill(random.as_mut()).expect("Linux has had getrandom(2) since 3.17");
+            let key = Zeroizing::new(format!("ash_{}", URL_SAFE_NO_PAD.encode(random.as_slice())));
+            file.write_all(key.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+            tracing::info!(path = %path.display(), "made an API key");
+            Ok(key)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(path),
+        Err(source) => Err(failed(source)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_first_key_is_made_once_and_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(INITIAL_KEY_FILE);
+        let first = initial_key(&path).unwrap();
+        assert!(first.starts_with("ash_") && first.len() == 36);
+        assert_eq!(initial_key(&path).unwrap(), first);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn an_empty_secret_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, " \n").unwrap();
+        assert!(matches!(read(&path), Err(Failure::File { .. })));
+    }
+}

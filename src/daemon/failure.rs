@@ -1,0 +1,102 @@
+//! Why `ashd` does not start: what, why, and what to do.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::config::ConfigError;
+use super::logging;
+use crate::agent::AgentError;
+use crate::chain::chain;
+use crate::egress::{EgressError, KeyError};
+use crate::os::socket::SocketError;
+use crate::sandbox::LauncherError;
+use crate::store::StoreError;
+use crate::systemd::activation::ActivationError;
+
+/// Exit statuses, of sysexits(3) where one fits.
+const EX_CONFIG: u8 = 78;
+const EX_CANTCREAT: u8 = 73;
+const EX_UNAVAILABLE: u8 = 69;
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("the configuration is not usable")]
+    Config(#[from] ConfigError),
+    #[error("could not start the runtime")]
+    Runtime(#[source] io::Error),
+    #[error("could not start logging")]
+    Logging(#[source] io::Error),
+    #[error("could not make the folder `{path}`")]
+    Folder { path: PathBuf, source: io::Error },
+    #[error("another ashd (process {pid}) uses the data directory `{path}`")]
+    Locked { path: PathBuf, pid: String },
+    #[error("could not read or write `{path}`")]
+    File { path: PathBuf, source: io::Error },
+    #[error("the socket passed by systemd is not usable")]
+    Activation(#[from] ActivationError),
+    #[error("could not listen on {address}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("could not listen on `{path}`")]
+    Socket { path: PathBuf, source: SocketError },
+    #[error("could not open the store")]
+    Store(#[from] StoreError),
+    #[error("could not open the agents' folder")]
+    Agents(#[from] AgentError),
+    #[error("could not prepare the sandboxes")]
+    Launcher(#[from] LauncherError),
+    #[error("the model key is not usable")]
+    ModelKey(#[from] KeyError),
+    #[error("could not prepare the way to the model")]
+    Egress(#[from] EgressError),
+    #[error("the sandboxes of this host would be degraded: {}", notes.join("; "))]
+    Degraded { notes: Vec<String> },
+}
+
+impl Failure {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Folder { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "run ashd as root or as the user that owns it, or set ASH_DATA_DIR and ASH_RUNTIME_DIR".to_owned()
+            }
+            Self::Locked { .. } => {
+                "stop it first (`systemctl stop ashd`), or give this one another ASH_DATA_DIR".to_owned()
+            }
+            Self::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
+                format!("find the program with `ss -ltnp sport = :{}`, or set ASH_PORT", address.port())
+            }
+            Self::Listen { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need a privilege; set ASH_PORT, or use ashd.socket".to_owned()
+            }
+            Self::Socket { source: SocketError::Taken { .. }, .. } => {
+                "another ashd answers there; stop it, or set ASH_RUNTIME_DIR".to_owned()
+            }
+            Self::Store(StoreError::Newer { .. }) => {
+                "a newer ashd wrote this database; install that version again".to_owned()
+            }
+            Self::Degraded { .. } => {
+                "install what is missing, or accept it with `[sandbox] degraded = \"allow\"`".to_owned()
+            }
+            _ => return None,
+        })
+    }
+
+    fn status(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Activation(_) | Self::Degraded { .. } => EX_CONFIG,
+            Self::Folder { .. } | Self::File { .. } => EX_CANTCREAT,
+            Self::Locked { .. } | Self::Listen { .. } | Self::Socket { .. } => EX_UNAVAILABLE,
+            _ => 1,
+        }
+    }
+
+    /// Says it on stderr, with its causes, and answers the exit status.
+    pub(super) fn report(&self) -> ExitCode {
+        logging::say(&format!("ashd: {}", chain(self)));
+        if let Some(hint) = self.hint() {
+            logging::say(&format!("hint: {hint}"));
+        }
+        ExitCode::from(self.status())
+    }
+}

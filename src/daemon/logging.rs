@@ -1,0 +1,37 @@
+//! Where `ashd` says things: the journal when it is connected to one, else stderr.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::failure::Failure;
+
+/// Starts logging; `filter` is a level or a tracing filter, e.g. `info,ash::egress=debug`.
+pub(super) fn start(filter: &str) -> Result<(), Failure> {
+    let filter =
+        EnvFilter::try_new(filter).map_err(|error| Failure::Logging(io::Error::other(error)))?;
+    let registry = tracing_subscriber::registry().with(filter);
+    if libsystemd::logging::connected_to_journal() {
+        let journal = tracing_journald::layer().map_err(Failure::Logging)?;
+        let journal = journal
+            .with_syslog_identifier("ashd".to_owned())
+            .with_field_prefix(Some("ASH".to_owned()));
+        registry.with(journal).init();
+    } else {
+        let colors = io::stderr().is_terminal();
+        let stderr = tracing_subscriber::fmt::layer()
+            .with_writer(io::stderr)
+            .with_ansi(colors)
+            .with_target(false);
+        registry.with(stderr).init();
+    }
+    Ok(())
+}
+
+/// A line on stderr, before logging runs or beside it.
+pub(super) fn say(text: &str) {
+    // Where stderr is closed there is nobody to tell.
+    drop(writeln!(io::stderr().lock(), "{text}"));
+}

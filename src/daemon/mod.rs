@@ -1,0 +1,47 @@
+//! `ashd`: reads its settings, wires the parts together, serves, and leaves in order.
+
+mod arguments;
+mod config;
+mod credentials;
+mod data;
+mod failure;
+mod listen;
+mod logging;
+mod serve;
+mod wire_up;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::arguments::Arguments;
+use self::failure::Failure;
+
+/// Threads that serve connections and drive sessions: more than the cores of a small host gain
+/// nothing, and each costs memory.
+const WORKERS_MAX: usize = 4;
+
+/// The program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let settings = config::load(arguments)?;
+    if arguments.check {
+        logging::say("the configuration is in order");
+        return Ok(());
+    }
+    logging::start(&settings.log)?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(WORKERS_MAX))
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)?;
+    runtime.block_on(serve::serve(settings))
+}

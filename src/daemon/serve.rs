@@ -1,0 +1,159 @@
+//! Serves until told to stop, then leaves in order: streams end so that clients come back,
+//! what was promised is stored, sandboxes stay.
+
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::config::{Degraded, Settings};
+use super::failure::Failure;
+use super::listen::{self, Doors};
+use super::wire_up::{Parts, wire_up};
+use super::{credentials, logging};
+use crate::api::{Door, Keys, router};
+use crate::control::Control;
+use crate::sandbox::Level;
+use crate::systemd::notify;
+use crate::web::server::{self, Listener, ServerLimits};
+
+pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
+    let parts = wire_up(&settings).await?;
+    let doors = listen::open(&settings)?;
+    let key = credentials::api_key(&settings)?;
+    let keys = Keys::new(&[key.as_str()]);
+    drop(key);
+
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let Parts { control, egress, egress_listener, store, _lock } = parts;
+    let egress_stop = CancellationToken::new();
+    control.undo_half_made().await?;
+    control.host.recover().await?;
+    tasks.spawn({
+        let stop = egress_stop.clone();
+        async move { egress.serve(egress_listener, stop).await }
+    });
+    let addresses = open_doors(doors, &control, &keys, &settings, &stop, &tasks)?;
+    if settings.degraded == Degraded::Refuse {
+        refuse_degraded(&control).await?;
+    }
+    tasks.spawn({
+        let control = control.clone();
+        async move { control.sweep().await }
+    });
+    announce(&control, &addresses, &tasks, &stop);
+
+    stopped(&stop).await.map_err(Failure::Runtime)?;
+    notify::stopping("ending streams; sandboxes live on");
+    tracing::info!("stopping; sandboxes live on");
+    stop.cancel();
+    control.host.close().await;
+    egress_stop.cancel();
+    tasks.close();
+    if tokio::time::timeout(settings.drain, tasks.wait()).await.is_err() {
+        tracing::warn!("some requests were still open and were cut off");
+    }
+    store.close().await;
+    Ok(())
+}
+
+fn open_doors(
+    doors: Doors,
+    control: &Control,
+    keys: &Keys,
+    settings: &Settings,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> Result<Vec<String>, Failure> {
+    let limits = ServerLimits { drain_max: settings.drain, ..ServerLimits::default() };
+    let mut addresses = Vec::new();
+    for listener in doors.api {
+        let listener = nonblocking(listener.set_nonblocking(true))
+            .and_then(|()| tokio::net::TcpListener::from_std(listener).map_err(Failure::Runtime))?;
+        if let Ok(address) = listener.local_addr() {
+            addresses.push(format!("http://{address}"));
+        }
+        let service = router(control.clone(), Door::Tcp(keys.clone()));
+        tasks.spawn(server::serve(Listener::Tcp(listener), service, limits, stop.clone()));
+    }
+    for listener in doors.admin {
+        let listener = nonblocking(listener.set_nonblocking(true)).and_then(|()| {
+            tokio::net::UnixListener::from_std(listener).map_err(Failure::Runtime)
+        })?;
+        if let Some(path) = listener
+            .local_addr()
+            .ok()
+            .and_then(|address| Some(address.as_pathname()?.display().to_string()))
+        {
+            addresses.push(path);
+        }
+        let service = router(control.clone(), Door::Admin);
+        tasks.spawn(server::serve(Listener::Unix(listener), service, limits, stop.clone()));
+    }
+    Ok(addresses)
+}
+
+fn nonblocking(set: io::Result<()>) -> Result<(), Failure> {
+    set.map_err(Failure::Runtime)
+}
+
+/// Says where ashd is, and what it does not enforce, as soon as that is known.
+fn announce(
+    control: &Control,
+    addresses: &[String],
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(version, addresses = addresses.join(" "), "ashd serves");
+    logging::say(&format!("ashd {version} serves on {}", addresses.join(" ")));
+    notify::ready(&format!("serving on {}", addresses.join(" ")));
+    let launcher = control.host.launcher.clone();
+    let asked = stop.clone();
+    tasks.spawn(async move {
+        let isolation = tokio::select! {
+            isolation = launcher.measured_isolation() => isolation,
+            () = asked.cancelled() => return,
+        };
+        for note in isolation.notes {
+            tracing::warn!(note, "not enforced on this host");
+        }
+    });
+    if let Some(interval) = notify::watchdog_interval() {
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            let mut ticks = tokio::time::interval(interval);
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => notify::watchdog(),
+                    () = stop.cancelled() => return,
+                }
+            }
+        });
+    }
+}
+
+async fn refuse_degraded(control: &Control) -> Result<(), Failure> {
+    let found = control.host.launcher.measured_isolation().await;
+    let walls =
+        [found.files, found.network, found.identity, found.memory, found.processes, found.cpu];
+    if walls.iter().all(|wall| *wall == Level::Hard) {
+        Ok(())
+    } else {
+        Err(Failure::Degraded { notes: found.notes })
+    }
+}
+
+/// SIGTERM, SIGINT, or a part that gave up.
+async fn stopped(stop: &CancellationToken) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = stop.cancelled() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Makes the parts of ashd and hands each what it needs.
+
+use tokio::net::UnixListener;
+
+use super::config::Settings;
+use super::credentials;
+use super::data::{self, DataLock};
+use super::failure::Failure;
+use crate::agent::Library;
+use crate::control::{Control, ControlSettings};
+use crate::egress::{Egress, EgressError, EgressLimits, EgressSettings};
+use crate::os::socket;
+use crate::runner::cli::CliFinder;
+use crate::runner::workspace::Places;
+use crate::runner::{Host, HostSettings};
+use crate::sandbox::{Launcher, LauncherSettings};
+use crate::store::Store;
+
+/// The socket through which sandboxes reach the model, in a folder that they all see.
+const EGRESS_FOLDER: &str = "egress";
+const EGRESS_SOCKET: &str = "api.sock";
+/// Every sandbox's uid may connect; a placeholder says which session it is.
+const EGRESS_MODE: u32 = 0o666;
+
+/// The parts.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) control: Control,
+    pub(super) egress: Egress,
+    pub(super) egress_listener: UnixListener,
+    pub(super) store: Store,
+    pub(super) _lock: DataLock,
+}
+
+pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
+    data::folder(&settings.data, 0o711)?;
+    let lock = data::lock(&settings.data)?;
+    data::folder(&settings.runtime, 0o755)?;
+    data::folder(&settings.data.join("sessions"), 0o711)?;
+    let egress_folder = settings.runtime.join(EGRESS_FOLDER);
+    data::folder(&egress_folder, 0o755)?;
+
+    let database = settings.database.clone();
+    let agents = settings.data.join("agents");
+    data::folder(&agents, 0o700)?;
+    let opened = tokio::task::spawn_blocking(move || -> Result<(Store, Library), Failure> {
+        Ok((Store::open(&database)?, Library::open(&agents)?))
+    });
+    let (store, library) = opened
+        .await
+        .map_err(|_panicked| Failure::Runtime(std::io::Error::other("a worker died")))??;
+
+    let root = nix::unistd::geteuid().is_root();
+    // The last of the block is the probe's, the others are the sessions'.
+    let probe_uid = settings.uids.end - 1;
+    let launcher = Launcher::detect(LauncherSettings {
+        placement: settings.placement,
+        libexec: settings.libexec.clone(),
+        bwrap: settings.bwrap.clone(),
+        records: settings.runtime.join("sandboxes"),
+        probe_uid: root.then_some(probe_uid),
+    })
+    .await?;
+    let upstream = settings.model.base_url.parse().map_err(|_invalid| EgressError::Shape)?;
+    let key = credentials::model_key(settings)?;
+    let egress = Egress::new(EgressSettings { upstream, key, limits: EgressLimits::default() })?;
+    let path = egress_folder.join(EGRESS_SOCKET);
+    let bound = socket::bind(&path, EGRESS_MODE);
+    let listener = bound.map_err(|source| Failure::Socket { path: path.clone(), source })?;
+    listener
+        .set_nonblocking(true)
+        .map_err(|source| Failure::File { path: path.clone(), source })?;
+    let egress_listener =
+        UnixListener::from_std(listener).map_err(|source| Failure::File { path, source })?;
+
+    let host = Host::new(
+        store.clone(),
+        launcher.clone(),
+        egress.clone(),
+        CliFinder::new(settings.claude.clone()),
+        HostSettings {
+            places: Places { data: settings.data.clone(), runtime: settings.runtime.clone() },
+            egress_folder,
+            limits: settings.limits.clone(),
+            sandboxes_max: settings.sandboxes_max,
+            uids: (root && !launcher.is_simulated()).then_some(settings.uids.start..probe_uid),
+        },
+    );
+    let control = Control::new(
+        host,
+        library,
+        ControlSettings {
+            agent_limits: settings.agent_limits,
+            agent_roots: settings.agent_roots.clone(),
+            keep_ended: settings.keep_ended,
+        },
+    );
+    Ok(Parts { control, egress, egress_listener, store, _lock: lock })
+}
