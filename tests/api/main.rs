@@ -1,0 +1,11 @@
+//! The API of the real `ashd`, with simulated sandboxes: one file per resource. What needs a
+//! real sandbox or the real CLI is in `tests/real`, what needs systemd in `tests/system`.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by failing")]
+
+mod agents;
+mod daemon;
+mod history;
+mod server;
+mod sessions;
+mod turns;

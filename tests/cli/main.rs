@@ -1,0 +1,14 @@
+//! `ashctl` from the outside: the real program against a scripted server, one file per command.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod agents;
+mod chat;
+mod deploy;
+mod failures;
+mod output;
+mod program;
+mod scripted;
+mod sessions;
+mod simulated;
+mod status;
+mod turns;

@@ -1,0 +1,210 @@
+//! The real `ashctl` with a real `ashd` whose sandboxes are simulated: the wiring only, as every
+//! answer has its cases elsewhere.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::program::{Ashctl, Said, said};
+
+const KEY: &str = "ash_test-key";
+
+/// A daemon of its own. It is killed with the test.
+struct Ashd {
+    child: Child,
+    url: String,
+    folder: tempfile::TempDir,
+    /// Held, so that the daemon can go on writing to it.
+    _log: BufReader<ChildStderr>,
+}
+
+impl Ashd {
+    #[expect(clippy::disallowed_methods, reason = "the environment is emptied here")]
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ashd"))
+            .arg("--simulate")
+            .env_clear()
+            .env("ASH_DATA_DIR", folder.path().join("data"))
+            .env("ASH_RUNTIME_DIR", folder.path().join("run"))
+            .env("ASH_PORT", "0")
+            .env("ASH_API_KEY", KEY)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        let url = loop {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).unwrap() > 0, "ashd did not start: {said}");
+            if let Some((_, addresses)) = line.split_once(" serves on ") {
+                break addresses.split_whitespace().next().unwrap().to_owned();
+            }
+            said += &line;
+        };
+        Self { child, url, folder, _log: log }
+    }
+
+    fn ashctl(&self, arguments: &[&str]) -> Ashctl {
+        let socket = self.folder.path().join("run/admin.sock");
+        Ashctl::new().env("ASH_SOCKET", socket.to_str().unwrap()).args(arguments)
+    }
+
+    #[track_caller]
+    fn run(&self, arguments: &[&str]) -> Said {
+        self.ashctl(arguments).run()
+    }
+
+    /// What a command prints that succeeds.
+    #[track_caller]
+    fn prints(&self, arguments: &[&str]) -> String {
+        let said = self.run(arguments);
+        assert_eq!(said.status, 0, "{arguments:?}: {said:?}");
+        said.stdout
+    }
+
+    /// The folder of an agent.
+    fn agent_folder(&self) -> PathBuf {
+        let folder = self.folder.path().join("qa-bot");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("CLAUDE.md"), "You are a test.").unwrap();
+        folder
+    }
+
+    /// A session of an agent that it deploys.
+    fn session(&self) -> String {
+        self.prints(&["deploy", text(&self.agent_folder()), "-q"]);
+        self.prints(&["session", "create", "qa-bot", "-o", "id"]).trim_end().to_owned()
+    }
+}
+
+impl Drop for Ashd {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Starts to send, and waits until the first line of the answer is there.
+fn send_and_see(ashd: &Ashd, session: &str, message: &str) -> Child {
+    let mut child = ashd.ashctl(&["send", session, message, "--partial"]).start();
+    let mut line = String::new();
+    // The pipe must not be read further than the line.
+    let mut stdout = BufReader::with_capacity(1, child.stdout.as_mut().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    child
+}
+
+#[test]
+fn an_agent_lives_from_its_deploy_to_its_end() {
+    let ashd = Ashd::start();
+    let folder = ashd.agent_folder();
+    std::fs::write(folder.join(".env"), "TOKEN=hunter2\n").unwrap();
+    let said = ashd.run(&["deploy", text(&folder)]);
+    assert!(said.stdout.starts_with("Deployed agent \"qa-bot\" (v1)\n1 file, 15 B, "), "{said:?}");
+    assert_eq!(ashd.prints(&["agent", "list", "-o", "id"]), "qa-bot\n");
+    let shown = ashd.prints(&["agent", "show", "qa-bot", "-o", "json"]);
+    assert!(shown.contains(r#""TOKEN":"***""#) && !shown.contains("hunter2"), "{shown}");
+
+    let session = ashd.prints(&["session", "create", "qa-bot", "--model", "haiku", "-o", "id"]);
+    let session = session.trim_end();
+    let prefix = session.get(..8).unwrap();
+    ashd.run(&["send", prefix, "[[say:hello there]]"]).succeeds("hello there\n");
+    let answer = ashd.prints(&["send", prefix, "[[options]]", "--max-turns", "4"]);
+    assert!(
+        answer.contains(r#""max_turns":4"#) && answer.contains(r#""model":"haiku""#),
+        "{answer}"
+    );
+    ashd.run(&["chat", "qa-bot", "[[say:again]]", "-q", "--session", prefix]).succeeds("again\n");
+
+    let messages = ashd.prints(&["session", "messages", prefix]);
+    assert!(
+        messages.contains("[[say:hello there]]\n") && messages.contains("\nagain\n"),
+        "{messages}"
+    );
+    assert_eq!(ashd.prints(&["session", "files", prefix, "-o", "id"]), "CLAUDE.md\n");
+    assert_eq!(ashd.prints(&["session", "files", prefix, "CLAUDE.md"]), "You are a test.");
+    assert_eq!(ashd.run(&["session", "files", prefix, "../x"]).status, 5);
+
+    assert_eq!(ashd.prints(&["session", "list", "--status", "active", "-o", "id"]).trim(), session);
+    assert_eq!(ashd.prints(&["interrupt", prefix]), "No turn was running\n");
+    assert_eq!(ashd.prints(&["session", "end", prefix]), format!("Ended session {session}\n"));
+    assert_eq!(ashd.run(&["send", prefix, "hi"]).status, 5);
+    assert_eq!(ashd.prints(&["agent", "delete", "qa-bot"]), "Deleted agent \"qa-bot\"\n");
+    assert_eq!(ashd.run(&["agent", "show", "qa-bot"]).status, 4);
+    assert_eq!(ashd.run(&["session", "create", "qa-bot"]).status, 4);
+}
+
+#[test]
+fn the_daemon_is_shown_as_simulated() {
+    let ashd = Ashd::start();
+    let status = ashd.prints(&[]);
+    assert!(status.contains("isolation  none, sandboxes are simulated\n"), "{status}");
+    assert!(ashd.prints(&["doctor"]).contains("placement  simulated\n"));
+}
+
+#[test]
+fn a_running_turn_is_interrupted() {
+    let ashd = Ashd::start();
+    let session = ashd.session();
+    let child = send_and_see(&ashd, &session, "[[say:one\n]] [[delay:600000]] [[say:two]]");
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    let said = said(child);
+    assert_eq!(said.status, 130, "{said:?}");
+    ashd.run(&["send", &session, "[[say:still here]]"]).succeeds("still here\n");
+}
+
+#[test]
+fn a_turn_that_crashes_fails() {
+    let ashd = Ashd::start();
+    let session = ashd.session();
+    let said = ashd.run(&["send", &session, "[[crash]]"]);
+    assert_eq!(said.status, 8, "{said:?}");
+    assert!(said.stderr.contains("error: the turn failed: "), "{said:?}");
+}
+
+#[test]
+fn a_daemon_that_dies_in_a_turn_is_a_lost_connection() {
+    let mut ashd = Ashd::start();
+    let session = ashd.session();
+    let child = send_and_see(&ashd, &session, "[[say:one\n]] [[delay:600000]] [[say:two]]");
+    ashd.child.kill().unwrap();
+    let said = said(child);
+    assert_eq!(said.status, 7, "{said:?}");
+    assert!(said.stderr.contains("the turn goes on on the server"), "{said:?}");
+    assert_eq!(ashd.run(&["status"]).status, 3);
+}
+
+#[test]
+fn a_server_over_tcp_asks_for_its_key_even_in_the_middle_of_an_upload() {
+    let ashd = Ashd::start();
+    let folder = ashd.agent_folder();
+    std::fs::write(folder.join("large.bin"), vec![7; 32 << 20]).unwrap();
+    let over_tcp = |key: &str| {
+        Ashctl::new().env("ASH_API_KEY", key).args([
+            "deploy",
+            text(&folder),
+            "-q",
+            "-o",
+            "id",
+            "--server",
+            &ashd.url,
+        ])
+    };
+    over_tcp("ash_wrong").run().ends(
+        6,
+        "",
+        "error: Invalid API key\n\
+         hint: give an API key with `--api-key-file FILE` or `ASH_API_KEY`\n",
+    );
+    over_tcp(KEY).run().succeeds("qa-bot\n");
+}

@@ -1,0 +1,20 @@
+//! The real `ashd` with real sandboxes (bubblewrap), the real Claude Code CLI, and a stand-in for
+//! the model API, in one process tree: one file per promise. What needs systemd is in
+//! `tests/system`.
+//!
+//! Where the CLI or bubblewrap is missing, a test prints `SKIP: reason` and proves nothing.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by failing")]
+
+mod conversation;
+mod deaths;
+mod interrupts;
+mod isolation;
+mod model;
+mod options;
+mod processes;
+mod refusals;
+#[path = "../api/server.rs"]
+#[expect(dead_code, reason = "the tests of the API need more of it")]
+mod server;
+mod world;

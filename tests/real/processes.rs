@@ -1,0 +1,104 @@
+//! What lives on this host, read from `/proc`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+/// A process, not only its number: numbers are given away again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub(crate) pid: i32,
+    parent: i32,
+    started: u64,
+    pub(crate) command: Vec<String>,
+}
+
+impl Process {
+    fn read(pid: i32) -> Option<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // Behind the name, which may hold anything: state, parent, and 18 fields on the start.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        if fields[0] == "Z" {
+            return None;
+        }
+        let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let words = command.split(|byte| *byte == 0);
+        Some(Self {
+            pid,
+            parent: fields[1].parse().ok()?,
+            started: fields[19].parse().ok()?,
+            command: words.map(|word| String::from_utf8_lossy(word).into_owned()).collect(),
+        })
+    }
+
+    pub(crate) fn lives(&self) -> bool {
+        Self::read(self.pid).is_some_and(|now| now.started == self.started)
+    }
+
+    /// `kill -9`; one that has just ended is fine.
+    pub(crate) fn kill(&self) {
+        if self.lives() {
+            let _gone = kill(Pid::from_raw(self.pid), Signal::SIGKILL);
+        }
+    }
+}
+
+fn all() -> Vec<Process> {
+    let entries = std::fs::read_dir("/proc").unwrap();
+    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers.filter_map(Process::read).collect()
+}
+
+/// The process `root` and everything below it.
+fn tree(root: i32) -> Vec<Process> {
+    let mut children: BTreeMap<i32, Vec<Process>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for process in all() {
+        if process.pid == root {
+            found.push(process);
+        } else {
+            children.entry(process.parent).or_default().push(process);
+        }
+    }
+    let mut next = 0;
+    while let Some(parent) = found.get(next).map(|process| process.pid) {
+        found.extend(children.remove(&parent).unwrap_or_default());
+        next += 1;
+    }
+    found
+}
+
+/// Everything in and around the sandboxes that an ashd has written down in `records`.
+pub(crate) fn of_records(records: &Path) -> Vec<Process> {
+    let Ok(entries) = std::fs::read_dir(records) else { return Vec::new() };
+    let mut found = Vec::new();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        let name = path.file_name().unwrap().to_string_lossy();
+        // The others are of sandboxes that try the walls, and come and go.
+        if name.starts_with("s-") && name.ends_with(".json") {
+            let record: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+            let roots = [&record["outer"]["pid"], &record["init"]["pid"]];
+            let numbers = roots.iter().filter_map(|pid| i32::try_from(pid.as_i64()?).ok());
+            for process in numbers.flat_map(tree) {
+                if !found.contains(&process) {
+                    found.push(process);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Processes that see the workspace of one of `sessions`: they are in its sandbox.
+pub(crate) fn inside(sessions: &[String]) -> Vec<Process> {
+    let sees = |process: &Process| {
+        // Not readable without root where the process has shielded itself.
+        let mounts = std::fs::read_to_string(format!("/proc/{}/mountinfo", process.pid));
+        let mounts = mounts.unwrap_or_default();
+        sessions.iter().any(|session| mounts.contains(&format!("/{session}/workspace ")))
+    };
+    all().into_iter().filter(sees).collect()
+}
