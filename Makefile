@@ -1,0 +1,55 @@
+# `make` alone tells what there is.
+
+CARGO ?= cargo
+# What `make install` takes from target/: release, or debug where the time to build counts.
+PROFILE ?= release
+CARGO_TARGET_DIR ?= target
+
+prefix ?= /usr
+bindir ?= $(prefix)/bin
+sbindir ?= $(prefix)/sbin
+libexecdir ?= $(prefix)/libexec
+docdir ?= $(prefix)/share/doc/ash
+unitdir ?= $(prefix)/lib/systemd/system
+sysusersdir ?= $(prefix)/lib/sysusers.d
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
+DESTDIR ?=
+
+SCRIPTS = .ci/run packaging/demo packaging/claude-cli tests/run tests/client/run \
+	tests/system/run tests/system/machine tests/system/inside
+UNITS = systemd/ashd.service systemd/ashd.socket systemd/ashd-admin.socket systemd/ash-sandbox.slice
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build the product (release)
+	$(CARGO) build --release --locked
+
+demo: ## Build, deploy examples/agents/hello, talk to it, stop everything
+	@packaging/demo
+
+test: ## Every test there is; as root also on a real systemd
+	@tests/run
+
+check: ## Formatting, lints, documentation, shell scripts, unit files
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets --features testing -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --no-deps --document-private-items
+	@if command -v shellcheck >/dev/null; then \
+		echo shellcheck; shellcheck -x -P SCRIPTDIR $(SCRIPTS) tests/system/*.bash tests/system/cases/*.sh; \
+	else echo "SKIP: shellcheck is not installed"; fi
+	@packaging/verify-units $(UNITS)
+
+bench: ## Measure; prints tables of p50, p95, p99 and maximum
+	$(CARGO) bench --locked --features testing
+
+install: ## Install what `make build` built; DESTDIR= and PROFILE= are honored
+	install -D -m 0755 $(CARGO_TARGET_DIR)/$(PROFILE)/ashd $(DESTDIR)$(sbindir)/ashd
+	install -D -m 0755 $(CARGO_TARGET_DIR)/$(PROFILE)/ashctl $(DESTDIR)$(bindir)/ashctl
+	install -D -m 0755 -t $(DESTDIR)$(libexecdir)/ash $(CARGO_TARGET_DIR)/$(PROFILE)/ash-bridge $(CARGO_TARGET_DIR)/$(PROFILE)/ash-launch
+	install -D -m 0644 -t $(DESTDIR)$(unitdir) $(UNITS)
+	install -D -m 0644 systemd/sysusers.d/ash.conf $(DESTDIR)$(sysusersdir)/ash.conf
+	install -D -m 0644 systemd/tmpfiles.d/ash.conf $(DESTDIR)$(tmpfilesdir)/ash.conf
+	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE-APACHE LICENSE-MIT
+
+.PHONY: help build demo test check bench install
