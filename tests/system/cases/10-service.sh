@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# The unit: what systemd sees of ashd.
+
+ashd_tells_systemd_that_it_is_ready_and_what_it_does() {
+  equal notify "$(property ashd.service Type)"
+  equal active "$(property ashd.service ActiveState)"
+  equal 0 "$(property ashd.service NRestarts)" "restarts"
+  [ -n "$(property ashd.service StatusText)" ] || fail "it sent no STATUS="
+}
+
+ashd_has_six_capabilities_and_no_more() {
+  local pid held
+  pid=$(property ashd.service MainPID)
+  held=$(awk '/^CapBnd:/ {print $2}' "/proc/$pid/status")
+  # chown 0, dac_override 1, fowner 3, kill 5, setgid 6, setuid 7
+  equal 00000000000000eb "$held" "bounding set"
+  equal 1 "$(awk '/^NoNewPrivs:/ {print $2}' "/proc/$pid/status")" "NoNewPrivs"
+}
+
+systemd_holds_both_doors_while_ashd_is_stopped() {
+  systemctl stop ashd.service 2>/dev/null
+  equal inactive "$(property ashd.service ActiveState)"
+  # Nobody sees a refused connection: the first one starts ashd.
+  contains "$(health)" '"status":"ok"' "the API"
+  equal active "$(property ashd.service ActiveState)"
+  systemctl stop ashd.service 2>/dev/null
+  contains "$(api GET /health)" '"status":"ok"' "the admin socket"
+}
+
+health_tells_what_this_machine_enforces() {
+  local told
+  measured() { health | jq -e '.isolation.notes | any(contains("Not measured yet")) | not'; }
+  within 30 measured # ashd serves before the walls have been tried
+  told=$(health)
+  equal scope "$(jq -r .isolation.placement <<<"$told")" placement
+  equal hard "$(jq -r .isolation.files <<<"$told")" files
+  equal hard "$(jq -r .isolation.network <<<"$told")" network
+  equal hard "$(jq -r .isolation.identity <<<"$told")" identity
+  local expected=none
+  ! grep -qw memory "$CGROUP/cgroup.controllers" || expected=hard
+  if [ $expected = hard ]; then
+    equal hard "$(jq -r .isolation.memory <<<"$told")" memory
+    equal hard "$(jq -r .isolation.processes <<<"$told")" processes
+  else # systemd accepts MemoryMax= there without a word; ashd says that it does not hold
+    [ "$(jq -r .isolation.memory <<<"$told")" != hard ] || fail "memory is told as hard without a controller"
+    jq -e '.isolation.notes | length > 0' <<<"$told" || fail "no note says what is missing"
+  fi
+  jq -e '.simulated == false and .cli.problem == null' <<<"$told"
+}
+
+only_root_and_the_group_ash_reach_the_admin_socket() {
+  equal "root ash 660" "$(stat -c '%U %G %a' /run/ash/admin.sock)"
+  local refused
+  refused=$(setpriv --reuid=nobody --regid=nogroup --clear-groups \
+    curl --silent --show-error --unix-socket /run/ash/admin.sock http://ash/health 2>&1) && fail "nobody came in"
+  contains "$refused" "Couldn't connect"
+}
+
+the_api_wants_a_key_and_the_admin_socket_does_not() {
+  equal 401 "$(curl --silent --output /dev/null --write-out '%{http_code}' http://127.0.0.1:4100/api/agents)"
+  api GET /api/agents | jq -e '.agents[].name == "hello"'
+}
+
+ashctl_status_tells_that_all_is_well() {
+  local told
+  told=$(ashctl status)
+  contains "$told" "$(health | jq -r .version)"
+}
+
+ashctl_doctor_tells_wall_by_wall_what_holds() {
+  local told wall
+  told=$(ashctl doctor 2>&1) || true # its status tells whether something is missing
+  for wall in files network identity; do
+    grep -qE "^$wall +hard" <<<"$told" || fail "$wall is not told as hard: $told"
+  done
+  contains "$told" /ash-test/claude/claude "the CLI"
+}
+
+state_is_closed_to_others() {
+  local path
+  for path in /var/lib/ash/ash.db /var/lib/ash/agents; do
+    [ -e "$path" ] || continue
+    if setpriv --reuid=nobody --regid=nogroup --clear-groups test -r "$path"; then fail "nobody may read $path"; fi
+  done
+  if setpriv --reuid=nobody --regid=nogroup --clear-groups ls /var/lib/ash; then fail "nobody may list /var/lib/ash"; fi
+}
