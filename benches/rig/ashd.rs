@@ -1,0 +1,134 @@
+//! An ashd of a benchmark's own: the real one, with real sandboxes, in a folder that goes away.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::client::{Client, KEY};
+use super::process::{self, Kept, eventually};
+
+/// Says in ashd's log that a CLI answered `initialize`.
+const READY: &str = "Claude Code is ready";
+
+/// The file name of every CLI inside of a sandbox.
+const CLI_INSIDE: &str = "claude";
+
+pub(crate) struct Ashd {
+    kept: Kept,
+    address: SocketAddr,
+    log: mpsc::Receiver<String>,
+}
+
+impl Ashd {
+    /// Starts one and waits until it is healthy. `folder` may hold the data of an earlier one.
+    pub(crate) fn start(folder: &Path, claude: &Path, environment: &[(&str, &str)]) -> Self {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let address = free.local_addr().expect("it is bound");
+        drop(free);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ashd"))
+            .args(["--config", "/dev/null"])
+            .env_clear()
+            .env("ASH_DATA_DIR", folder.join("data"))
+            .env("ASH_RUNTIME_DIR", folder.join("run"))
+            .env("ASH_PORT", address.port().to_string())
+            .env("ASH_API_KEY", KEY)
+            .env("ASH_LOG", "info,ash::runner=debug")
+            .env("CLAUDE_CODE_EXECUTABLE", claude)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("ashd was built");
+        let stderr = child.stderr.take().expect("it is piped");
+        let (tell, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                // Nobody may listen; the pipe is read to its end all the same.
+                drop(tell.send(line));
+            }
+        });
+        let mut ashd = Self { kept: Kept(child), address, log };
+        eventually("a healthy ashd", || {
+            let ended = ashd.kept.0.try_wait().expect("it is our child");
+            assert!(ended.is_none(), "ashd ended: {:?}", ashd.log.iter().collect::<Vec<_>>());
+            let answer =
+                Client::connect(address).and_then(|mut client| client.ask("GET", "/health", ""));
+            answer.ok().filter(|answer| answer.status == 200)
+        });
+        ashd
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.kept.0.id()
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.address).expect("ashd serves")
+    }
+
+    /// Deploys a small agent.
+    pub(crate) fn deploy(&self, name: &str) {
+        let body = json!({ "name": name, "systemPrompt": "You are measured." }).to_string();
+        let answer = self.client().ask("POST", "/api/agents", &body).expect("ashd serves");
+        assert_eq!(answer.status, 201, "{}", answer.body);
+    }
+
+    /// Waits until so many more CLIs are ready.
+    pub(crate) fn until_ready(&self, count: usize) {
+        let end = Instant::now() + super::PATIENCE;
+        let mut ready = 0;
+        while ready < count {
+            let left = end.saturating_duration_since(Instant::now());
+            let line = self.log.recv_timeout(left).expect("the CLI gets ready");
+            ready += usize::from(line.contains(READY));
+        }
+    }
+
+    /// How Ash started the CLI of a session: its arguments and its environment.
+    pub(crate) fn invocation(&self, session: &str) -> (Vec<String>, Vec<String>) {
+        eventually("the session's CLI", || {
+            process::below(self.pid()).into_iter().find_map(|pid| {
+                let arguments = process::texts(pid, "cmdline");
+                let named = arguments.iter().any(|argument| argument.ends_with(session));
+                let is_cli = process::program(pid) == CLI_INSIDE;
+                (is_cli && named).then(|| (arguments, process::texts(pid, "environ")))
+            })
+        })
+    }
+
+    /// SIGTERM; its sandboxes are gone with it, for nobody else wants them.
+    pub(crate) fn stop(mut self) {
+        let sandboxes = process::below(self.pid());
+        process::terminate(&mut self.kept.0);
+        for pid in sandboxes {
+            let pid = nix::unistd::Pid::from_raw(pid.try_into().expect("a small number"));
+            // The rest of a sandbox goes with its first process.
+            let _gone = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}
+
+/// Creates a session of the agent that was deployed.
+pub(crate) fn session(client: &mut Client, agent: &str) -> String {
+    let body = json!({ "agent": agent }).to_string();
+    let answer = client.ask("POST", "/api/sessions", &body).expect("ashd serves");
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    answer.body["session"]["id"].as_str().expect("a session has an id").to_owned()
+}
+
+pub(crate) fn end(client: &mut Client, session: &str) {
+    let path = format!("/api/sessions/{session}");
+    let answer = client.ask("DELETE", &path, "").expect("ashd serves");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+/// The fake CLI without delays.
+pub(crate) fn fake_claude() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_ash-fake-claude"))
+}
