@@ -1,5 +1,5 @@
 //! A scripted Claude: a Claude Code CLI that speaks stream-json as 2.1.330 does, remembers the
-//! conversation on disk, and answers what the user's own words tell it to ([`Directive`]).
+//! conversation on disk, and answers what the user's own words tell it to ([`directive`]).
 //!
 //! `ashd --simulate` runs it in-process; benchmarks and fault tests run it as a program. Without
 //! a directive it answers at once, so what is measured around it is not its own time.
