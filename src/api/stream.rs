@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
+use tokio::time::Instant;
 
 use crate::control::send::TurnStream;
 use crate::session::frame::Frame;
@@ -29,8 +30,10 @@ impl TurnBody {
     /// fails: then the turn's end is in the history.
     pub(super) fn into_stream(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
         futures_util::stream::unfold(self, |mut body| async move {
+            // The client's silence counts, not the agent's: frames may come that it does not see.
+            let silent_until = Instant::now() + HEARTBEAT;
             loop {
-                let next = tokio::time::timeout(HEARTBEAT, body.turn.next()).await;
+                let next = tokio::time::timeout_at(silent_until, body.turn.next()).await;
                 let chunk = match next {
                     Err(_silence) => Bytes::from_static(b": heartbeat\n\n"),
                     Ok(Ok(Some(frame))) => encode(&frame, body.turn.partial),

@@ -78,7 +78,10 @@ impl Driver {
         loop {
             let page = Page { after, limit: PAGE_FRAMES_MAX, bytes_max: PAGE_BYTES_MAX };
             let page = self.host.store.turn_frames(self.record.key, ordinal, page).await;
-            let page = page.unwrap_or_default();
+            let page = page.unwrap_or_else(|error| {
+                tracing::error!(session = %self.record.id, %error, "could not read an unfinished turn");
+                Vec::new()
+            });
             let Some(last) = page.last().map(|row| row.sequence) else { return };
             for row in page.iter().filter(|row| row.kind == FrameKind::Cli as u8) {
                 if let Some(outcome) = self.turns.line(&Head::read(&row.data)) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::server::{Event, KEY, PATIENCE, Server, eventually};
+use crate::server::{Event, KEY, PATIENCE, Server, eventually, rest};
 
 fn names(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.name.as_str()).collect()
@@ -238,6 +238,25 @@ fn a_slow_client_gets_everything_and_holds_nobody_up() {
     let ids: Vec<u64> = events.iter().filter_map(|event| event.id).collect();
     let gaps: Vec<&[u64]> = ids.windows(2).filter(|pair| pair[1] != pair[0] + 1).collect();
     assert!(deltas >= 20_000 && last == Some("done"), "{deltas} deltas, {last:?} last, {gaps:?}");
+}
+
+#[test]
+fn a_client_that_sees_nothing_of_a_long_turn_gets_a_comment() {
+    let server = Server::start();
+    let session = server.session();
+    // Frames come all the time, but only partial ones, which this client did not ask for.
+    let words = "word ".repeat(80);
+    let body = json!({ "content": format!("[[chunks:80:250]][[say:{words}]]") }).to_string();
+    let mut stream = server.connect();
+    write!(
+        stream,
+        "POST /api/sessions/{session}/messages HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let said = rest(stream);
+    let (before, after) = said.split_once("\n: heartbeat\n").expect("a comment");
+    assert!(before.contains("event: session_start") && after.contains("event: done"), "{said}");
 }
 
 /// While the database is busy, more of the CLI's lines wait than one commit takes.
