@@ -14,6 +14,12 @@ fn in_the_middle(world: &World) -> (String, impl Iterator<Item = Event> + use<>)
     let body = json!({ "content": MESSAGE, "includePartialMessages": true });
     let mut stream = world.stream(&session, &body);
     assert!(stream.by_ref().any(|event| event.name == "text_delta"), "the answer began");
+    // The CLI writes its transcript beside the answer; what it has not written dies with it.
+    let home = world.folder.path().join(format!("data/sessions/{session}/home"));
+    let transcript = home.join(format!(".claude/projects/-workspace/{session}.jsonl"));
+    eventually("the message in the transcript", || {
+        std::fs::read_to_string(&transcript).is_ok_and(|text| text.contains("My name is Ada."))
+    });
     (session, stream)
 }
 
