@@ -8,12 +8,14 @@ use crate::world::{MODEL_KEY, World, root};
 fn the_model_key_is_not_in_the_sandbox() {
     let Some(world) = World::start() else { return };
     let session = world.session();
-    // In two pieces, so that it does not find the words of this very message.
+    // In two pieces, so that it does not find the words of this very message; and by the shell's
+    // own means, since the arguments of a `grep` that looks for it would hold it.
     let (start, end) = MODEL_KEY.split_at(10);
     let look = format!(
-        "key={start}; key=$key{end}; env | grep -c \"$key\"; \
-         cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c \"$key\"; \
-         grep -rlF \"$key\" /workspace /home/agent /tmp /run /etc 2>/dev/null | wc -l; \
+        "key={start}; key=$key{end}; count() {{ local n=0 line; while read -r line; do \
+         [[ $line != *$key* ]] || n=$((n + 1)); done; echo $n; }}; env | count; \
+         cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\\0' '\\n' | count; \
+         grep -rlFf <(echo \"$key\") /workspace /home/agent /tmp /run /etc 2>/dev/null | wc -l; \
          env | grep ^ANTHROPIC_API_KEY= | head -c 40"
     );
     let told = world.bash(&session, &look);
