@@ -137,8 +137,15 @@ fn announce(
 
 async fn refuse_degraded(control: &Control) -> Result<(), Failure> {
     let found = control.host.launcher.measured_isolation().await;
-    let walls =
-        [found.files, found.network, found.identity, found.memory, found.processes, found.cpu];
+    let walls = [
+        found.files,
+        found.network,
+        found.identity,
+        found.memory,
+        found.processes,
+        found.cpu,
+        found.seccomp,
+    ];
     if walls.iter().all(|wall| *wall == Level::Hard) {
         Ok(())
     } else {

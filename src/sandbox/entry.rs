@@ -25,7 +25,7 @@ use nix::unistd::{
 use super::mounts::{self, Numbers, SYNTHETIC_FILES, SystemDirectory};
 use super::order::{Entry, Handle, LaunchOrder, ORDER_BYTES_MAX, Refusal};
 use super::spec::Limits;
-use super::stage;
+use super::{seccomp, stage};
 use crate::os::{fd, sys};
 
 /// Open files of a process inside: what it gets, and what it may raise itself to.
@@ -40,6 +40,9 @@ const OOM_SCORE_ADJUST: &str = "300";
 
 /// The lowest number for a descriptor that is not one of the standard three or the listener.
 const NUMBER_MIN: RawFd = 10;
+
+/// What the filter of system calls is called where it fails.
+const FILTER: &str = "filter of system calls";
 
 /// The program.
 pub fn main() -> ExitCode {
@@ -175,10 +178,18 @@ fn arguments(
         cli: raw(4),
         status: raw(5),
         synthetic: [0; SYNTHETIC_FILES.len()],
+        filter: [0; seccomp::PROGRAMS],
     };
     for (number, (path, content)) in numbers.synthetic.iter_mut().zip(SYNTHETIC_FILES) {
         let file = step(path, fd::in_memory(path, content.as_bytes()))?;
         let file = step(path, fd::moved_up(file, NUMBER_MIN))?;
+        *number = file.as_raw_fd();
+        handles.push(file);
+    }
+    let programs = step(FILTER, seccomp::programs())?;
+    for (number, program) in numbers.filter.iter_mut().zip(programs) {
+        let file = step(FILTER, fd::in_memory(FILTER, &program))?;
+        let file = step(FILTER, fd::moved_up(file, NUMBER_MIN))?;
         *number = file.as_raw_fd();
         handles.push(file);
     }

@@ -66,6 +66,10 @@ pub(crate) enum LaunchError {
     )]
     SystemCallFilter { said: String },
     #[error(
+        "the kernel does not take the filter of system calls ({said}); run a kernel with CONFIG_SECCOMP_FILTER"
+    )]
+    FilterRefused { said: String },
+    #[error(
         "the user of the sandbox cannot reach a path that it is given ({said}); open its parent directories to it (mode 0711), or let ashd run with CAP_SYS_ADMIN"
     )]
     Unreachable { said: String },
@@ -144,6 +148,8 @@ fn from_bwrap(stderr: &str) -> LaunchError {
     let has = |part: &str| said.contains(part);
     if let Some(option) = said.strip_prefix("Unknown option ") {
         LaunchError::BwrapTooOld { option: option.to_owned() }
+    } else if has("PR_SET_SECCOMP") || has("seccomp") {
+        LaunchError::FilterRefused { said: owned() }
     } else if has("setting up uid map") || has("Failed RTM_NEWADDR") {
         LaunchError::UserNamespacesRestricted { said: owned() }
     } else if has("max_user_namespaces") && !has("ENOSPC") || has("Can't mount proc") {
@@ -180,7 +186,7 @@ mod tests {
     #[test]
     fn what_bwrap_says_leads_to_what_to_do() {
         type Check = fn(&LaunchError) -> bool;
-        let table: [(&str, Check); 10] = [
+        let table: [(&str, Check); 12] = [
             (
                 "bwrap: Unknown option --ro-bind-fd",
                 |e| matches!(e, LaunchError::BwrapTooOld { option } if option == "--ro-bind-fd"),
@@ -211,6 +217,11 @@ mod tests {
             ("noise\nbwrap: Can't find source path /proc/self/fd/6: Permission denied", |e| {
                 matches!(e, LaunchError::Unreachable { .. })
             }),
+            (
+                "bwrap: Unable to set up system call filtering as requested: prctl(PR_SET_SECCOMP) reported EINVAL.",
+                |e| matches!(e, LaunchError::FilterRefused { .. }),
+            ),
+            ("bwrap: Can't read seccomp data", |e| matches!(e, LaunchError::FilterRefused { .. })),
             ("thread 'main' panicked", |e| matches!(e, LaunchError::EndedEarly { .. })),
         ];
         for (said, check) in table {

@@ -5,9 +5,15 @@ use std::path::Path;
 
 use super::placement::Placement;
 use super::scope::InForce;
+use super::seccomp;
 
 /// The namespaces that a sandbox has of its own, as `/proc/<pid>/ns` names them.
 pub(super) const NAMESPACES: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
+
+/// What a probe runs inside: it prints its namespaces, one `name:[identity]` per line, and what the
+/// kernel says of its process. The names are those of [`NAMESPACES`].
+pub(super) const LOOK: &str = "cd /proc/self/ns && readlink cgroup ipc mnt net pid user uts && \
+                               exec cat /proc/self/status";
 
 /// How far a protection goes on this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +52,8 @@ pub(super) struct Seen {
     pub(super) inside: BTreeMap<String, String>,
     /// The same, of ashd.
     pub(super) outside: BTreeMap<String, String>,
+    /// How many filters of system calls hold inside, and how many of them ashd has itself.
+    pub(super) filters: (Filters, Filters),
     pub(super) own_user: bool,
     pub(super) in_force: InForce,
     pub(super) oom_policy: bool,
@@ -109,7 +117,12 @@ impl Isolation {
         };
         let processes = wall(force.processes, otherwise, &note);
         let cpu = wall(force.cpu, Level::None, &format!("CPU time is not limited: {why}."));
-        let seccomp = wall(false, Level::None, "System calls are not filtered in this version.");
+        let (filters, of_ashd) = seen.filters;
+        let seccomp = wall(
+            filters.more_than(of_ashd, seccomp::PROGRAMS),
+            Level::None,
+            "System calls are not filtered: the kernel has not taken the filter.",
+        );
         let disk = wall(false, Level::None, "Disk space is not limited in this version.");
         if force.memory && !seen.oom_policy {
             notes.push("A sandbox that runs out of memory is stopped as a whole: systemd is older than 253.".to_owned());
@@ -132,6 +145,36 @@ impl Isolation {
     }
 }
 
+/// What `/proc/<pid>/status` says of filters of system calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Filters {
+    /// There is at least one.
+    filtered: bool,
+    /// How many; Linux 5.9 and newer count them.
+    count: Option<usize>,
+}
+
+impl Filters {
+    pub(super) fn parse(status: &str) -> Self {
+        let member = |name| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        Self {
+            filtered: member("Seccomp:") == Some("2"),
+            count: member("Seccomp_filters:").and_then(|text| text.parse().ok()),
+        }
+    }
+
+    /// Those of this process.
+    pub(super) fn own() -> Self {
+        Self::parse(&std::fs::read_to_string("/proc/self/status").unwrap_or_default())
+    }
+
+    /// Whether there are `programs` beside the inherited ones.
+    fn more_than(self, inherited: Self, programs: usize) -> bool {
+        let count = self.count.map(|count| count.saturating_sub(inherited.count.unwrap_or(0)));
+        self.filtered && count.is_none_or(|count| count >= programs)
+    }
+}
+
 /// The identities of the namespaces of this process.
 pub(super) fn outside() -> BTreeMap<String, String> {
     let link = |name: &str| std::fs::read_link(Path::new("/proc/self/ns").join(name));
@@ -139,9 +182,12 @@ pub(super) fn outside() -> BTreeMap<String, String> {
     NAMESPACES.iter().filter_map(|name| Some(((*name).to_owned(), text(name)?))).collect()
 }
 
-/// What the probe's program printed: one `name:[identity]` per line.
+/// What the probe's program printed of its namespaces.
 pub(super) fn inside(printed: &str) -> BTreeMap<String, String> {
-    let name = |line: &str| line.split_once(":[").map(|(name, _)| name.to_owned());
+    let name = |line: &str| {
+        let (name, _) = line.split_once(":[")?;
+        NAMESPACES.contains(&name).then(|| name.to_owned())
+    };
     printed.lines().filter_map(|line| Some((name(line)?, line.to_owned()))).collect()
 }
 
@@ -153,6 +199,7 @@ mod tests {
         Seen {
             inside: inside(printed),
             outside: inside("cgroup:[1]\nmnt:[1]\nnet:[1]\npid:[1]\nuser:[1]\n"),
+            filters: (Filters::parse("Seccomp:\t2\nSeccomp_filters:\t7\n"), Filters::default()),
             own_user: true,
             in_force: InForce { memory: false, processes: false, cpu: true },
             oom_policy: true,
@@ -166,13 +213,33 @@ mod tests {
         assert_eq!((isolation.files, isolation.network), (Level::Hard, Level::Hard));
         assert_eq!((isolation.identity, isolation.cpu), (Level::Hard, Level::Hard));
         assert_eq!((isolation.memory, isolation.processes), (Level::None, Level::Soft));
-        assert_eq!(isolation.notes.len(), 4, "{:#?}", isolation.notes);
+        assert_eq!(isolation.seccomp, Level::Hard);
+        assert_eq!(isolation.notes.len(), 3, "{:#?}", isolation.notes);
 
         let shared = seen("mnt:[2]\nnet:[1]\npid:[2]\n");
         let isolation = Isolation::from_probe(&Placement::Plain, None, &shared);
         assert_eq!((isolation.files, isolation.network), (Level::Hard, Level::None));
         assert_eq!(isolation.identity, Level::Soft);
         assert_eq!(Isolation::from_probe(&Placement::Plain, None, &seen("")).files, Level::None);
+    }
+
+    #[test]
+    fn filters_that_ashd_has_itself_do_not_count() {
+        let inherited = Filters::parse("Seccomp:\t2\nSeccomp_filters:\t3\n");
+        for (inside, expected) in [
+            ("Seccomp:\t2\nSeccomp_filters:\t9\n", true),
+            ("Seccomp:\t2\nSeccomp_filters:\t8\n", false),
+            ("Seccomp:\t2\n", true),
+            ("Seccomp:\t0\nSeccomp_filters:\t0\n", false),
+            ("", false),
+        ] {
+            assert_eq!(Filters::parse(inside).more_than(inherited, 6), expected, "{inside:?}");
+        }
+    }
+
+    #[test]
+    fn the_probe_looks_at_every_namespace() {
+        assert!(LOOK.contains(&format!("readlink {} ", NAMESPACES.join(" "))), "{LOOK}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! own.
 //!
 //! In reading order: [`spec`] (what one is to be), [`mounts`] (bwrap's arguments, pure),
-//! [`order`] and [`entry`] (the program `ash-launch`), [`start`], [`live`] (what can be done to
+//! [`seccomp`] (the filter of system calls), [`order`] and [`entry`] (the program `ash-launch`), [`start`], [`live`] (what can be done to
 //! one, and its end), [`record`] (what a successor of this process finds), [`launcher`] (the way
 //! in).
 
@@ -19,6 +19,7 @@ mod probe;
 mod record;
 mod report;
 mod scope;
+mod seccomp;
 mod spec;
 mod stage;
 mod start;

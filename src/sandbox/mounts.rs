@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::os::fd::RawFd;
 
 use super::order::{Entry, LaunchOrder};
+use super::seccomp;
 
 /// The user and group inside, whatever they are outside.
 const AGENT_ID: &str = "1000";
@@ -67,6 +68,8 @@ pub(super) struct Numbers {
     pub(super) status: RawFd,
     /// In the order of [`SYNTHETIC_FILES`].
     pub(super) synthetic: [RawFd; SYNTHETIC_FILES.len()],
+    /// The programs of the filter of system calls.
+    pub(super) filter: [RawFd; seccomp::PROGRAMS],
 }
 
 /// Everything for bwrap's `--args`.
@@ -89,6 +92,9 @@ pub(super) fn arguments(
     list.option(["--remount-ro", "/dev"]);
     list.option(["--remount-ro", "/"]);
     list.option(["--chdir", "/workspace"]);
+    for number in numbers.filter {
+        list.option(["--add-seccomp-fd", &number.to_string()]);
+    }
     list.0
 }
 
@@ -110,10 +116,7 @@ pub(super) fn program(entry: Entry) -> Vec<String> {
         ]
         .map(str::to_owned)
         .to_vec(),
-        Entry::Probe => {
-            let links = super::isolation::NAMESPACES.map(|name| format!("/proc/self/ns/{name}"));
-            ["/usr/bin/readlink".to_owned()].into_iter().chain(links).collect()
-        }
+        Entry::Probe => ["/bin/sh", "-c", super::isolation::LOOK].map(str::to_owned).to_vec(),
     }
 }
 
@@ -195,6 +198,7 @@ mod tests {
             cli: 14,
             status: 15,
             synthetic: [20, 21, 22, 23, 24],
+            filter: [30, 31, 32, 33, 34, 35],
         };
         let mut text = String::new();
         for word in arguments(order, system, &numbers) {
@@ -281,6 +285,12 @@ mod tests {
         --remount-ro /dev
         --remount-ro /
         --chdir /workspace
+        --add-seccomp-fd 30
+        --add-seccomp-fd 31
+        --add-seccomp-fd 32
+        --add-seccomp-fd 33
+        --add-seccomp-fd 34
+        --add-seccomp-fd 35
         ");
     }
 
@@ -305,6 +315,7 @@ mod tests {
                 cli: 14,
                 status: 15,
                 synthetic: [20, 21, 22, 23, 24],
+                filter: [30, 31, 32, 33, 34, 35],
             },
         );
         let position = words.iter().position(|word| word == "--bind").unwrap();
@@ -315,7 +326,13 @@ mod tests {
     fn nothing_is_mounted_below_the_workspace_or_after_it() {
         let text = lines(&order(), &[]);
         let after = text.split_once("/workspace\n").unwrap().1;
-        assert_eq!(after, "--remount-ro /dev\n--remount-ro /\n--chdir /workspace");
+        assert!(
+            after.starts_with(
+                "--remount-ro /dev\n--remount-ro /\n--chdir /workspace\n--add-seccomp"
+            ),
+            "{after}"
+        );
+        assert!(!after.contains("bind") && !after.contains("tmpfs"), "{after}");
         assert!(!text.contains("/workspace/"));
     }
 }

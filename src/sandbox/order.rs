@@ -33,7 +33,7 @@ pub(super) struct LaunchOrder {
 pub(super) enum Entry {
     /// The bridge, with its socket.
     Bridge,
-    /// A program that prints its namespaces and ends.
+    /// A program that prints what it sees of its walls and ends.
     Probe,
 }
 

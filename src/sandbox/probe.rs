@@ -1,4 +1,4 @@
-//! Trying the walls: a sandbox that prints its namespaces and ends.
+//! Trying the walls: a sandbox that prints what it sees of them and ends.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::blocking;
 use super::error::LaunchError;
-use super::isolation::{Isolation, Seen, inside, outside};
+use super::isolation::{Filters, Isolation, Seen, inside, outside};
 use super::order::Entry;
 use super::placement::Placement;
 use super::record::PASSAGE;
@@ -20,8 +20,8 @@ use super::spec::{Limits, SandboxName, SandboxSpec};
 use super::start::{self, Site};
 use crate::systemd::scope::VERSION_WITH_OOM_POLICY;
 
-/// Most bytes of the probe's answer: seven short lines.
-const ANSWER_BYTES_MAX: u64 = 4 << 10;
+/// Most bytes of the probe's answer: seven short lines and some sixty of the kernel's.
+const ANSWER_BYTES_MAX: u64 = 16 << 10;
 
 /// Starts a probe and judges by what it saw. Nothing of it stays.
 pub(super) async fn measure(site: Site<'_>, uid: Option<u32>, reason: Option<&str>) -> Isolation {
@@ -122,5 +122,6 @@ async fn run(site: Site<'_>, spec: &SandboxSpec) -> Result<Seen, LaunchError> {
         Placement::Plain | Placement::Simulated => false,
     };
     let own_user = spec.uid.is_some();
-    Ok(Seen { inside, outside: outside(), own_user, in_force, oom_policy })
+    let filters = (Filters::parse(&printed), Filters::own());
+    Ok(Seen { inside, outside: outside(), filters, own_user, in_force, oom_policy })
 }

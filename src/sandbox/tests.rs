@@ -434,6 +434,67 @@ async fn there_is_no_way_to_more_rights() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn real_work_goes_on_behind_the_filter() {
+    let bench = bench!();
+    let spec = bench.spec();
+    let mut inside = bench.launcher.launch(&spec).await.unwrap();
+    let filters = ask(&mut inside, "grep ^Seccomp /proc/self/status").await;
+    assert!(filters.starts_with("Seccomp:\t2\n"), "{filters}");
+    for (program, line, expected) in [
+        (
+            "bash",
+            "echo {a,b} | while read -r x; do echo $x; done < <(sort <(echo z) <(echo y))",
+            "y\nz\n",
+        ),
+        (
+            "git",
+            "git init -q r && cd r && echo x > f && git add f && git -c user.name=a -c user.email=a@b commit -qm m && git clone -q . ../c && git -C ../c log --format=%s",
+            "m\n",
+        ),
+        (
+            "python3",
+            "python3 -c 'import subprocess, threading, multiprocessing as m, socket, tempfile\nif __name__ == \"__main__\":\n  t = threading.Thread(target=print, args=(1,)); t.start(); t.join()\n  p = m.get_context(\"fork\").Process(target=print, args=(2,)); p.start(); p.join()\n  s = socket.create_server((\"127.0.0.1\", 0)); c = socket.create_connection(s.getsockname()); s.accept()[0].sendall(b\"3\\n\"); print(c.recv(9).decode(), end=\"\")'",
+            "1\n2\n3\n",
+        ),
+        (
+            "node",
+            "node -e 'const {Worker} = require(\"worker_threads\"); new Worker(\"console.log(1+1)\", {eval: true}).on(\"exit\", () => { require(\"fs\").promises.writeFile(\"n\", \"x\").then(() => console.log(require(\"child_process\").execSync(\"cat n\").toString())) })'",
+            "2\nx\n",
+        ),
+        (
+            "gcc",
+            "printf '#include <stdio.h>\\n#include <pthread.h>\\nvoid *f(void *x) { return x; }\\nint main(void) { pthread_t t; pthread_create(&t, 0, f, 0); pthread_join(t, 0); puts(\"built\"); }\\n' > a.c && gcc -O2 -pthread a.c -o a.out && ./a.out",
+            "built\n",
+        ),
+        (
+            "tar",
+            "mkdir d && echo x > d/f && ln -s f d/l && tar -czf d.tgz d && rm -r d && tar -xzf d.tgz && cat d/l",
+            "x\n",
+        ),
+        (
+            "curl",
+            "curl -s file:///etc/hosts | head -1; curl -s --max-time 5 http://127.0.0.1:9/; echo $?",
+            "127.0.0.1 localhost\n7\n",
+        ),
+        ("perl", "perl -e 'my $p = fork; if (!$p) { exit 3 } wait; print $? >> 8, \"\\n\"'", "3\n"),
+    ] {
+        if ask(&mut inside, &format!("command -v {program}")).await.is_empty() {
+            println!("SKIP: {program} is not installed");
+            continue;
+        }
+        let said =
+            ask(&mut inside, &format!("cd /workspace && exec bash -c {}", quoted(line))).await;
+        assert_eq!(said, expected, "{program}");
+    }
+    bench.launcher.end(&spec.name).await;
+}
+
+/// As one word of a shell line.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_fork_bomb_stops_at_the_limit_of_its_user() {
     let bench = bench!();
     if bench.uid.is_none() {
@@ -706,6 +767,7 @@ async fn isolation_is_what_the_probe_saw() {
     assert_eq!((isolation.files, isolation.network), (Level::Hard, Level::Hard));
     let identity = if bench.uid.is_some() { Level::Hard } else { Level::Soft };
     assert_eq!(isolation.identity, identity);
+    assert_eq!(isolation.seccomp, Level::Hard);
     if isolation.placement == "plain" {
         assert_eq!((isolation.memory, isolation.cpu), (Level::None, Level::None));
     }
