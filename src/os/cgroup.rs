@@ -84,20 +84,6 @@ impl Cgroup {
             }
         }
     }
-
-    /// Calls `tell` with the number of kills for want of memory whenever it may have grown, until
-    /// the group is gone.
-    pub(crate) async fn watch_oom_kills(&self, tell: impl Fn(u64)) {
-        let Ok(mut events) = Watched::open(&self.directory.join("memory.events")) else { return };
-        while let Ok(text) = events.read() {
-            if let Some(kills) = member(&text, "oom_kill") {
-                tell(kills);
-            }
-            if events.changed().await.is_err() {
-                return;
-            }
-        }
-    }
 }
 
 /// The group of a process, as the version 2 hierarchy names it.

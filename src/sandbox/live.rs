@@ -1,8 +1,8 @@
 //! A sandbox that lives, or did a moment ago: its handles, and how it is brought to its end.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
@@ -42,7 +42,6 @@ pub(super) struct Live {
     in_force: OnceLock<InForce>,
     /// The scope of its name is its own, and not somebody else's.
     scope: AtomicBool,
-    oom_kills: Arc<AtomicU64>,
     tail: Tail,
     /// Held by whoever ends it; the next one then finds it ended.
     pub(super) ending: tokio::sync::Mutex<()>,
@@ -57,7 +56,6 @@ impl Live {
             cgroup: OnceLock::new(),
             in_force: OnceLock::new(),
             scope: AtomicBool::new(false),
-            oom_kills: Arc::default(),
             tail,
             ending: tokio::sync::Mutex::default(),
         }
@@ -81,18 +79,18 @@ impl Live {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Remembers the control group, and watches it for kills for want of memory: the group is
-    /// gone as soon as it is empty, and its count with it.
     pub(super) fn set_cgroup(&self, cgroup: Cgroup, in_force: InForce) {
         let _known = self.in_force.set(in_force);
-        if self.cgroup.set(cgroup.clone()).is_ok() && in_force.memory {
-            let count = Arc::clone(&self.oom_kills);
-            tokio::spawn(async move {
-                let tell = |kills| {
-                    count.fetch_max(kills, Ordering::Relaxed);
-                };
-                cgroup.watch_oom_kills(tell).await;
-            });
+        let _known = self.cgroup.set(cgroup);
+    }
+
+    /// Stops bwrap, which has nothing to do until the sandbox ends. So the control group, and its
+    /// count of kills for want of memory, outlives the sandbox until somebody has read it: systemd
+    /// removes an empty one at once.
+    pub(super) fn hold(&self) -> std::io::Result<()> {
+        match &self.outer {
+            Some(outer) if self.in_force().memory => outer.signal(Signal::SIGSTOP),
+            _ => Ok(()),
         }
     }
 
@@ -171,10 +169,7 @@ impl Live {
 
     /// How many processes of it were killed for want of memory; `None` where nobody counts.
     pub(super) fn oom_kills(&self) -> Option<u64> {
-        let now = self.cgroup.get().and_then(Cgroup::oom_kills);
-        let seen = self.oom_kills.fetch_max(now.unwrap_or(0), Ordering::Relaxed);
-        let counted = now.is_some() || self.in_force().memory;
-        counted.then(|| seen.max(now.unwrap_or(0)))
+        self.cgroup.get().and_then(Cgroup::oom_kills)
     }
 
     /// Ends everything in it and forgets it. Whatever cannot be done is told to the log: the rest
@@ -183,7 +178,6 @@ impl Live {
         let record = self.record();
         let name = &record.name;
         let was_alive = !self.has_left().await;
-        let oom_kills = self.oom_kills();
         let manager = self.manager(placement);
         if let Some(manager) = manager {
             let frozen = self.cgroup.get().and_then(Cgroup::occupancy).is_some_and(|is| is.frozen);
@@ -192,7 +186,7 @@ impl Live {
                 drop(self.cgroup.get().map(Cgroup::thaw));
             }
         }
-        self.kill_first().await;
+        let counted = self.kill_first().await;
         self.kill_rest(name, manager, records).await;
         let result = match manager {
             Some(manager) => forget(name, manager).await,
@@ -200,7 +194,6 @@ impl Live {
         };
         let stderr = self.tail.last_words().await;
         let status = status(name, records).await;
-        let counted = oom_kills.max(self.oom_kills()).unwrap_or(0);
         let observed = Observed {
             was_alive,
             exit_code: status.exit_code,
@@ -214,16 +207,24 @@ impl Live {
     }
 
     /// The first process first: its end is the end of all others in the sandbox, and bwrap then
-    /// writes down how it came.
-    async fn kill_first(&self) {
-        let Some(init) = self.init.get() else { return };
-        if let Err(error) = init.signal(Signal::SIGKILL) {
-            warn!(name = %self.record().name, %error, "the first process cannot be killed");
+    /// writes down how it came. Answers how many were killed for want of memory.
+    async fn kill_first(&self) -> u64 {
+        if let Some(init) = self.init.get() {
+            if let Err(error) = init.signal(Signal::SIGKILL) {
+                warn!(name = %self.record().name, %error, "the first process cannot be killed");
+            }
+            if timeout(KILL_DEADLINE, init.gone()).await.is_err() {
+                warn!(name = %self.record().name, "the first process does not end");
+            }
         }
-        if timeout(KILL_DEADLINE, init.gone()).await.is_err() {
-            warn!(name = %self.record().name, "the first process does not end");
+        let counted = self.oom_kills().unwrap_or(0);
+        if let Some(outer) = &self.outer
+            && self.record().init.is_some()
+        {
+            drop(outer.signal(Signal::SIGCONT));
+            drop(timeout(STATUS_DEADLINE, outer.gone()).await);
         }
-        drop(timeout(STATUS_DEADLINE, self.outer_gone()).await);
+        counted
     }
 
     /// bwrap, and what it had started when it was not yet a sandbox.

@@ -70,6 +70,7 @@ pub(super) async fn bridge(
             io::ErrorKind::PermissionDenied => LaunchError::ProcHidden,
             _ => disk(source, site.records.directory(), "writing the record"),
         })?;
+        live.hold().map_err(LaunchError::system("holding bwrap"))?;
         // The greeting had a connection of its own: what it read cannot be given back.
         connect(&spec.state).await.map_err(LaunchError::Socket)
     };
