@@ -28,8 +28,9 @@ use super::spec::Limits;
 use super::{seccomp, stage};
 use crate::os::{fd, sys};
 
-/// Open files of a process inside: what it gets, and what it may raise itself to.
-const OPEN_FILES: (u64, u64) = (4096, 65536);
+/// Open files that a process inside gets; it may raise itself to its limit. Programs that use
+/// `select` break beyond 1024, and few need more than this.
+const OPEN_FILES: u64 = 4096;
 
 /// Memory that a process inside may lock, in bytes: the kernel's default before 5.16.
 const LOCKED_BYTES: u64 = 64 << 10;
@@ -130,7 +131,9 @@ fn settle(limits: &Limits, own_user: bool) -> Result<(), Refusal> {
     // A wish, not a wall: a host without it only chooses less well.
     drop(fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJUST));
     limit("core", Resource::RLIMIT_CORE, (0, 0))?;
-    limit("open files", Resource::RLIMIT_NOFILE, OPEN_FILES)?;
+    let open_files = (OPEN_FILES.min(limits.open_files), limits.open_files);
+    limit("open files", Resource::RLIMIT_NOFILE, open_files)?;
+    limit("size of files", Resource::RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))?;
     limit("locked memory", Resource::RLIMIT_MEMLOCK, (LOCKED_BYTES, LOCKED_BYTES))?;
     if own_user {
         // Counted per user: only a user of its own makes it a limit of this sandbox.

@@ -19,9 +19,6 @@ const STOP_MICROSECONDS: u64 = 5_000_000;
 /// How long a probe may live if its ashd dies meanwhile.
 const PROBE_MICROSECONDS: u64 = 60_000_000;
 
-/// CPU and I/O share of a sandbox among sandboxes; systemd's default, said explicitly.
-const WEIGHT: u64 = 100;
-
 /// The scope of a sandbox. A failed one stays until it is asked how it ended, which is why the
 /// collect mode is left alone.
 pub(super) fn properties(name: &SandboxName, limits: &Limits, version: u32) -> Vec<Property> {
@@ -38,8 +35,8 @@ pub(super) fn properties(name: &SandboxName, limits: &Limits, version: u32) -> V
         ("MemorySwapMax", Variant::from(limits.swap_bytes)),
         ("TasksMax", Variant::from(limits.tasks)),
         ("CPUQuotaPerSecUSec", Variant::from(cpu_microseconds)),
-        ("CPUWeight", Variant::from(WEIGHT)),
-        ("IOWeight", Variant::from(WEIGHT)),
+        ("CPUWeight", Variant::from(limits.cpu_weight)),
+        ("IOWeight", Variant::from(limits.io_weight)),
     ];
     if name.session().is_none() {
         list.push(("RuntimeMaxUSec", Variant::from(PROBE_MICROSECONDS)));

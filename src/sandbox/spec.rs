@@ -114,6 +114,14 @@ pub(crate) struct Limits {
     pub(crate) tasks: u64,
     /// CPU time per time, in percent of one CPU.
     pub(crate) cpu_percent: u32,
+    /// Share of the CPU where it is short, from 1 to 10,000.
+    pub(crate) cpu_weight: u64,
+    /// Share of the disks where they are busy, likewise.
+    pub(crate) io_weight: u64,
+    /// Descriptors of a process that it may raise itself to.
+    pub(crate) open_files: u64,
+    /// Largest file that a process may write.
+    pub(crate) file_bytes: u64,
     /// `/tmp`, which counts as memory too.
     pub(crate) tmp_bytes: u64,
     /// `/dev/shm`, likewise.
@@ -129,6 +137,10 @@ impl Default for Limits {
             swap_bytes: 2 * GIB,
             tasks: 512,
             cpu_percent: 200,
+            cpu_weight: 100,
+            io_weight: 100,
+            open_files: 65_536,
+            file_bytes: 10 * GIB,
             tmp_bytes: 256 * MIB,
             shm_bytes: 64 * MIB,
             spill_bytes: 256 * MIB,

@@ -34,7 +34,7 @@ const fn key(
     Key { key, environment, default, text }
 }
 
-pub(crate) const KEYS: [Key; 30] = [
+pub(crate) const KEYS: [Key; 35] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -120,12 +120,17 @@ pub(crate) const KEYS: [Key; 30] = [
     key("sandbox.swap_mib", None, "2048", "Swap of a sandbox, in MiB."),
     key("sandbox.tasks", None, "512", "Processes and threads of a sandbox."),
     key("sandbox.cpu_percent", None, "200", "Processor time of a sandbox, in percent of one core."),
+    key("sandbox.cpu_weight", None, "100", "Its share of busy processors, from 1 to 10000."),
+    key("sandbox.io_weight", None, "100", "Its share of busy disks, from 1 to 10000."),
     key(
         "sandbox.tmp_mib",
         None,
         "256",
         "Size of `/tmp` in a sandbox, in MiB; counts as its memory.",
     ),
+    key("sandbox.shm_mib", None, "64", "Size of `/dev/shm` in a sandbox, in MiB, likewise."),
+    key("sandbox.file_mib", None, "10240", "Largest file that a sandbox may write, in MiB."),
+    key("sandbox.open_files", None, "65536", "Open files of one process in a sandbox."),
     key(
         "sandbox.uid_first",
         None,

@@ -1,7 +1,7 @@
 //! The settings as they are meant: validated values, defaults filled in.
 
 use std::net::{IpAddr, SocketAddr};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +19,13 @@ pub(in crate::daemon) use super::file::Degraded;
 const MEMORY_MIB_MIN: u64 = 256;
 /// Fewest tasks of a sandbox: the CLI and a shell have about 20 threads.
 const TASKS_MIN: u64 = 32;
+
+/// Fewest open files of a process in a sandbox: what every program may expect.
+const OPEN_FILES_MIN: u64 = 1024;
+/// Smallest file that a sandbox may at least write: the CLI itself writes its transcript.
+const FILE_MIB_MIN: u64 = 64;
+/// What the kernel takes as a weight.
+const WEIGHTS: RangeInclusive<u64> = 1..=10_000;
 
 /// How the model is reached.
 #[derive(Debug, Clone)]
@@ -234,10 +241,27 @@ fn limits(memory_mib: Option<u64>, file: &super::file::Sandbox) -> Result<Limits
     if cpu_percent == 0 {
         return Err(wrong("sandbox.cpu_percent", "is 0, and should be 1 or more"));
     }
+    let weight = |key: &str, given: Option<u64>| {
+        let weight = given.unwrap_or_else(|| number_of(key));
+        let known = WEIGHTS.contains(&weight).then_some(weight);
+        known.ok_or_else(|| wrong(key, format!("is {weight}, and should be from 1 to 10000")))
+    };
+    let open_files = file.open_files.unwrap_or_else(|| number_of("sandbox.open_files"));
+    if open_files < OPEN_FILES_MIN {
+        let text = format!("is {open_files}, and should be {OPEN_FILES_MIN} or more");
+        return Err(wrong("sandbox.open_files", text));
+    }
+    let shm = file.shm_mib.unwrap_or_else(|| number_of("sandbox.shm_mib"));
+    let file_mib = file.file_mib.unwrap_or_else(|| number_of("sandbox.file_mib"));
     Ok(Limits {
         memory_bytes: mib("sandbox.memory_mib", memory, MEMORY_MIB_MIN)?,
         swap_bytes: mib("sandbox.swap_mib", swap, 0)?,
         tmp_bytes: mib("sandbox.tmp_mib", tmp, 1)?,
+        shm_bytes: mib("sandbox.shm_mib", shm, 1)?,
+        file_bytes: mib("sandbox.file_mib", file_mib, FILE_MIB_MIN)?,
+        open_files,
+        cpu_weight: weight("sandbox.cpu_weight", file.cpu_weight)?,
+        io_weight: weight("sandbox.io_weight", file.io_weight)?,
         tasks,
         cpu_percent,
         ..Limits::default()
@@ -264,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_wrong_value_is_told_with_its_name() {
-        let error = |file, environment: &[(&str, &str)]| {
+        let error = |file: &str, environment: &[(&str, &str)]| {
             settings(file, environment).unwrap_err().to_string()
         };
         assert_eq!(
@@ -272,7 +296,13 @@ mod tests {
             "the environment variable ASH_PORT is `http`, and should be a port from 0 to 65535"
         );
         assert!(error("", &[("ASH_HOST", "nowhere")]).contains("api.host (ASH_HOST)"));
-        assert!(error("[sandbox]\nmemory_mib = 10", &[]).contains("sandbox.memory_mib"));
+        for mistake in ["memory_mib = 10", "cpu_weight = 0", "io_weight = 10001", "file_mib = 1"] {
+            let said = error(&format!("[sandbox]\n{mistake}"), &[]);
+            assert!(
+                said.contains(&format!("sandbox.{}", mistake.split(' ').next().unwrap())),
+                "{said}"
+            );
+        }
         assert!(error("", &[("ASH_DATABASE_URL", "postgres://db/ash")]).contains("PostgreSQL"));
     }
 
@@ -280,6 +310,7 @@ mod tests {
     fn every_default_of_the_list_is_the_real_one() {
         let settings = settings("", &[]).unwrap();
         assert_eq!(settings.limits.memory_bytes >> 20, number_of::<u64>("sandbox.memory_mib"));
+        assert_eq!(settings.limits, Limits::default());
         assert_eq!(settings.agent_limits.files_max, 50_000);
         assert_eq!(settings.uids, 0x6FFE_0000..0x6FFF_0000);
         assert_eq!(settings.model.base_url, "https://api.anthropic.com");
