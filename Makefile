@@ -10,6 +10,10 @@ bindir ?= $(prefix)/bin
 sbindir ?= $(prefix)/sbin
 libexecdir ?= $(prefix)/libexec
 docdir ?= $(prefix)/share/doc/ash
+mandir ?= $(prefix)/share/man
+bashcompletiondir ?= $(prefix)/share/bash-completion/completions
+zshcompletiondir ?= $(prefix)/share/zsh/vendor-completions
+fishcompletiondir ?= $(prefix)/share/fish/vendor_completions.d
 unitdir ?= $(prefix)/lib/systemd/system
 sysusersdir ?= $(prefix)/lib/sysusers.d
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
@@ -24,6 +28,14 @@ help: ## Show this list
 
 build: ## Build the product (release)
 	$(CARGO) build --release --locked
+	@$(MAKE) --no-print-directory manual
+
+# What the programs tell of themselves, for `make install`.
+manual = $(CARGO_TARGET_DIR)/$(PROFILE)/manual
+manual: ## Write the manual pages and completions of what `make build` built
+	rm -rf $(manual)
+	$(CARGO_TARGET_DIR)/$(PROFILE)/ashctl manual $(manual)
+	$(CARGO_TARGET_DIR)/$(PROFILE)/ashd --manual >$(manual)/ash.toml.5
 
 demo: ## Build, deploy examples/agents/hello, talk to it, stop everything
 	@packaging/demo
@@ -43,13 +55,20 @@ check: ## Formatting, lints, documentation, shell scripts, unit files
 bench: ## Measure; prints tables of p50, p95, p99 and maximum
 	$(CARGO) bench --locked --features testing
 
-install: ## Install what `make build` built; DESTDIR= and PROFILE= are honored
+install: manual ## Install what `make build` built; DESTDIR= and PROFILE= are honored
 	install -D -m 0755 $(CARGO_TARGET_DIR)/$(PROFILE)/ashd $(DESTDIR)$(sbindir)/ashd
 	install -D -m 0755 $(CARGO_TARGET_DIR)/$(PROFILE)/ashctl $(DESTDIR)$(bindir)/ashctl
 	install -D -m 0755 -t $(DESTDIR)$(libexecdir)/ash $(CARGO_TARGET_DIR)/$(PROFILE)/ash-bridge $(CARGO_TARGET_DIR)/$(PROFILE)/ash-launch
 	install -D -m 0644 -t $(DESTDIR)$(unitdir) $(UNITS)
 	install -D -m 0644 systemd/sysusers.d/ash.conf $(DESTDIR)$(sysusersdir)/ash.conf
 	install -D -m 0644 systemd/tmpfiles.d/ash.conf $(DESTDIR)$(tmpfilesdir)/ash.conf
+	install -D -m 0644 -t $(DESTDIR)$(mandir)/man1 $(manual)/man1/*.1
+	install -D -m 0644 -t $(DESTDIR)$(mandir)/man5 $(manual)/ash.toml.5
+	install -D -m 0644 -t $(DESTDIR)$(mandir)/man7 man/ash-agent.7
+	install -D -m 0644 -t $(DESTDIR)$(mandir)/man8 man/ashd.8
+	install -D -m 0644 $(manual)/completions/ashctl.bash $(DESTDIR)$(bashcompletiondir)/ashctl
+	install -D -m 0644 -t $(DESTDIR)$(zshcompletiondir) $(manual)/completions/_ashctl
+	install -D -m 0644 -t $(DESTDIR)$(fishcompletiondir) $(manual)/completions/ashctl.fish
 	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE-APACHE LICENSE-MIT
 
-.PHONY: help build demo test check bench install
+.PHONY: help build manual demo test check bench install

@@ -9,6 +9,7 @@ use super::chat::Chat;
 use super::deploy::Deploy;
 use super::exit;
 use super::interrupt::Interrupt;
+use super::manual::Manual;
 use super::output::Format;
 use super::send::Send;
 use super::session::SessionVerb;
@@ -79,6 +80,7 @@ pub(crate) enum Verb {
     Status,
     /// Show what this host can enforce, and what it lacks
     Doctor,
+    Manual(Manual),
 }
 
 #[cfg(test)]
@@ -146,7 +148,7 @@ mod tests {
     fn every_verb_is_documented() {
         let documented = documented();
         let mut verbs = vec![];
-        for verb in Cli::command().get_subcommands() {
+        for verb in Cli::command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
             let nested: Vec<_> = verb.get_subcommands().collect();
             if nested.is_empty() {
                 verbs.push(verb.get_name().to_owned());

@@ -11,6 +11,7 @@ use clap::Parser as _;
 mod agent;
 mod chat;
 mod cli;
+mod completion;
 mod deploy;
 mod doctor;
 mod dotenv;
@@ -18,6 +19,7 @@ mod environment;
 mod exit;
 mod failure;
 mod interrupt;
+mod manual;
 mod output;
 mod plain;
 mod prefix;
@@ -63,6 +65,7 @@ impl Context {
 
 /// The program.
 pub fn main() -> ExitCode {
+    completion::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -102,5 +105,6 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Verb::Chat(chat)) => chat::run(&mut context, chat).await,
         Some(Verb::Interrupt(interrupt)) => interrupt::run(&context, interrupt).await,
         Some(Verb::Doctor) => doctor::run(&context).await,
+        Some(Verb::Manual(manual)) => manual::run(&manual),
     }
 }

@@ -30,6 +30,12 @@ pub(super) fn start(filter: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What was asked for, on stdout.
+pub(super) fn print(text: &str) {
+    // A reader that has left needs no more.
+    drop(write!(io::stdout().lock(), "{text}"));
+}
+
 /// A line on stderr, before logging runs or beside it.
 pub(super) fn say(text: &str) {
     // Where stderr is closed there is nobody to tell.

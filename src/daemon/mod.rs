@@ -7,6 +7,7 @@ mod data;
 mod failure;
 mod listen;
 mod logging;
+mod manual;
 mod serve;
 mod wire_up;
 
@@ -31,9 +32,15 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.manual {
+        logging::print(&manual::settings());
+        return Ok(());
+    }
     let settings = config::load(arguments)?;
     if arguments.check {
-        logging::say("the configuration is in order");
+        let files: Vec<_> = settings.files.iter().map(|path| path.display().to_string()).collect();
+        let files = if files.is_empty() { "no file".to_owned() } else { files.join(", ") };
+        logging::say(&format!("the configuration is in order: {files}"));
         return Ok(());
     }
     logging::start(&settings.log)?;

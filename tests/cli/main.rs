@@ -3,6 +3,7 @@
 
 mod agents;
 mod chat;
+mod completion;
 mod deploy;
 mod failures;
 mod output;

@@ -9,6 +9,9 @@ use super::ConfigError;
 /// Largest configuration file: nobody writes more by hand.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// How like a known name a mistyped one is, from 0 to 1: below it a guess would mislead.
+const LIKENESS_MIN: f64 = 0.75;
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Fragment {
@@ -110,13 +113,14 @@ pub(super) struct Drain {
     pub(super) seconds: Option<u32>,
 }
 
-pub(super) fn read(path: &Path) -> Result<Fragment, ConfigError> {
+/// The content of a file.
+pub(super) fn text(path: &Path) -> Result<String, ConfigError> {
     use std::io::Read as _;
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut text = String::new();
     file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
-    parse(path, &text)
+    Ok(text)
 }
 
 /// The error names the file, the line, and the key.
@@ -127,9 +131,22 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Fragment, ConfigError> {
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|character| *character != '\n').count() + 1;
         let shown = text.lines().nth(line - 1).unwrap_or_default().trim();
-        let text = format!("{} (in `{shown}`)", error.message().replace('\n', "; "));
+        let message = error.message().replace('\n', "; ");
+        let nearest = nearest(&message).map(|name| format!("; did you mean `{name}`?"));
+        let text = format!("{message}{} (in `{shown}`)", nearest.unwrap_or_default());
         ConfigError::File { path: path.to_owned(), line, column, text }
     })
+}
+
+/// Of ``unknown field `x`, expected one of `a`, `b` `` the name that is most like `x`.
+fn nearest(message: &str) -> Option<&str> {
+    let mut names = message.strip_prefix("unknown ")?.split('`').skip(1).step_by(2);
+    let unknown = names.next()?;
+    names
+        .map(|name| (strsim::jaro_winkler(unknown, name), name))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -144,10 +161,12 @@ mod tests {
     fn a_mistake_is_told_with_file_line_and_key() {
         assert_eq!(
             error("[api]\nhost = \"::1\"\nprot = 4100\n"),
-            "/etc/ash/ash.toml:3:1: unknown field `prot`, expected one of `host`, `port`, `key_file` (in `prot = 4100`)"
+            "/etc/ash/ash.toml:3:1: unknown field `prot`, expected one of `host`, `port`, `key_file`; did you mean `port`? (in `prot = 4100`)"
         );
         assert!(error("[api]\nport = 70000\n").starts_with("/etc/ash/ash.toml:2:8: "));
         assert!(error("[sandbox]\nplacement = \"jail\"\n").contains("unknown variant `jail`"));
+        assert!(error("[sandbox]\nmemory = 1\n").contains("did you mean `memory_mib`?"));
+        assert!(!error("[qqq]\n").contains("did you mean"));
         assert!(error("data_dir = \n").starts_with("/etc/ash/ash.toml:1:"));
     }
 }

@@ -1,9 +1,10 @@
-//! The settings of `ashd`: built-in defaults < the configuration file < the environment, under
+//! The settings of `ashd`: built-in defaults < the configuration files < the environment, under
 //! the names of the original. [`KEYS`] is the one list of them; the reference in `docs/` is
 //! checked against it.
 
 mod environment;
 mod file;
+mod layers;
 mod settings;
 
 pub(super) use settings::{Degraded, ModelSettings, Settings};
@@ -12,9 +13,7 @@ use std::path::PathBuf;
 
 use super::arguments::Arguments;
 use environment::Environment;
-
-/// Where the configuration is when none is named; it may be absent.
-const DEFAULT_FILE: &str = "/etc/ash/ash.toml";
+use layers::Layers;
 
 /// A setting: its key in the file, its name in the environment, and what it is.
 #[derive(Debug, Clone, Copy)]
@@ -157,6 +156,9 @@ pub(crate) const KEYS: [Key; 35] = [
     key("drain.seconds", None, "10", "Seconds that open requests get when ashd stops."),
 ];
 
+/// Secrets, which no file may hold.
+pub(crate) const ENVIRONMENT_ONLY: [&str; 3] = ["api.key", "model.key", "model.auth_token"];
+
 /// The settings for `ashd --help`.
 pub(super) fn reference() -> String {
     let line = |key: &Key| {
@@ -178,6 +180,8 @@ pub(crate) enum ConfigError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{path}:{line}:{column}: {text}", path = path.display())]
     File { path: PathBuf, line: usize, column: usize, text: String },
+    #[error("there are more than {max} drop-ins")]
+    DropIns { max: usize },
     #[error("`{key}` {text}")]
     Value { key: String, text: String },
     #[error("the environment variable {name} {text}")]
@@ -186,16 +190,12 @@ pub(crate) enum ConfigError {
 
 /// Reads everything once.
 pub(super) fn load(arguments: &Arguments) -> Result<Settings, ConfigError> {
-    let fragment = match &arguments.config {
-        Some(path) => file::read(path)?,
-        None => match file::read(DEFAULT_FILE.as_ref()) {
-            Err(ConfigError::Unreadable { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound =>
-            {
-                file::Fragment::default()
-            }
-            read => read?,
-        },
+    let layers = match &arguments.config {
+        Some(path) => Layers::of(path)?,
+        None => Layers::of_host()?,
     };
-    Settings::new(fragment, &Environment::process(), arguments.simulate)
+    let settings = Settings::new(layers.fragment()?, &Environment::process(), arguments.simulate);
+    let mut settings = settings.map_err(|error| layers.place(error))?;
+    settings.files = layers.paths().map(PathBuf::from).collect();
+    Ok(settings)
 }

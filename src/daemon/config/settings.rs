@@ -38,6 +38,8 @@ pub(in crate::daemon) struct ModelSettings {
 
 #[derive(Debug, Clone)]
 pub(in crate::daemon) struct Settings {
+    /// The files they come from, lowest first.
+    pub(in crate::daemon) files: Vec<PathBuf>,
     pub(in crate::daemon) data: PathBuf,
     pub(in crate::daemon) runtime: PathBuf,
     pub(in crate::daemon) database: PathBuf,
@@ -143,6 +145,7 @@ impl Settings {
             .unwrap_or_else(|| number_of("sessions.keep_ended_hours"));
         let drain = file.drain.seconds.unwrap_or_else(|| number_of("drain.seconds"));
         Ok(Self {
+            files: vec![],
             database,
             log,
             address,
