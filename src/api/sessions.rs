@@ -77,3 +77,30 @@ pub(super) async fn end(
     let session = app.control.end(&caller, session_id(&id)?).await?;
     Ok(axum::Json(SessionEnvelope { session }).into_response())
 }
+
+pub(super) async fn pause(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    let session = app.control.pause(&caller, session_id(&id)?).await?;
+    Ok(axum::Json(SessionEnvelope { session }).into_response())
+}
+
+pub(super) async fn resume(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    let session = app.control.resume(&caller, session_id(&id)?).await?;
+    Ok(axum::Json(SessionEnvelope { session }).into_response())
+}
+
+pub(super) async fn stop(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    let session = app.control.stop(&caller, session_id(&id)?).await?;
+    Ok(axum::Json(SessionEnvelope { session }).into_response())
+}

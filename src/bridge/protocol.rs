@@ -17,8 +17,11 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The version of this protocol.
-pub(crate) const PROTOCOL: u32 = 1;
+/// The version of this protocol. 2: [`Kind::Pause`], [`Kind::Continue`].
+pub(crate) const PROTOCOL: u32 = 2;
+
+/// The first version with [`Kind::Pause`].
+pub(crate) const PROTOCOL_WITH_PAUSE: u32 = 2;
 
 /// Longest line the CLI may write. A 3 MB answer arrives as one line, and so does a tool result
 /// with an image in it; 64 MiB is beyond what the Messages API accepts.
@@ -78,6 +81,11 @@ pub(crate) enum Kind {
     Credit = 8,
     /// Nobody waits for the reply `number` any more.
     Cancel = 9,
+    /// Stop every other process of the sandbox where it stands (SIGSTOP): where no control group
+    /// can be frozen. [`Kind::Start`], [`Kind::Input`] and [`Kind::Shutdown`] continue them.
+    Pause = 10,
+    /// Let them go on.
+    Continue = 11,
 
     // From the bridge.
     /// Answer to `Hello`: [`BridgeHello`].
@@ -104,6 +112,8 @@ impl Kind {
             7 => Self::Shutdown,
             8 => Self::Credit,
             9 => Self::Cancel,
+            10 => Self::Pause,
+            11 => Self::Continue,
             65 => Self::Welcome,
             66 => Self::Frame,
             67 => Self::Notice,
@@ -145,6 +155,9 @@ pub(crate) struct BridgeHello {
     /// The highest number that was acknowledged once and is no longer here.
     #[serde(default)]
     pub(crate) forgotten: u64,
+    /// The other processes of the sandbox are stopped.
+    #[serde(default)]
+    pub(crate) paused: bool,
 }
 
 /// How to start the CLI.

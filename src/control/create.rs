@@ -9,7 +9,7 @@ use crate::egress::Placeholder;
 use crate::id::{AgentName, SessionId};
 use crate::session::Status;
 use crate::session::options::{SessionOptions, check_environment};
-use crate::store::{AgentRecord, NewSession, SessionChange, SessionRecord, StoreError};
+use crate::store::{AgentRecord, NewSession, SessionRecord, StoreError};
 use crate::wire::sessions::{CreateSession, Session};
 
 impl Control {
@@ -33,11 +33,6 @@ impl Control {
             self.undo(&record).await;
             return Err(refusal);
         }
-        let change = SessionChange {
-            status: Some((Status::Active, Timestamp::now())),
-            ..SessionChange::default()
-        };
-        self.host.store.update_session(record.id, change).await?;
         let record = SessionRecord { status: Status::Active, ..record };
         tracing::info!(session = %record.id, agent = %record.agent_name, version = record.agent_version, "session created");
         Ok(self.show(&record))
@@ -85,10 +80,12 @@ impl Control {
         let folders = self.host.settings.places.session(record.id);
         let digest = record.digest.parse().map_err(|_never_stored| Refusal::Worker)?;
         let (version, uid) = (self.library.path(&digest), record.uid);
+        let copying = self.copies.acquire().await.map_err(|_closed| Refusal::Worker)?;
         tokio::task::spawn_blocking(move || folders.create(&version, uid))
             .await
             .map_err(|_panicked| Refusal::Worker)?
             .map_err(Refusal::Workspace)?;
+        drop(copying);
         let handle = self.host.handle(record).await?;
         handle.start().await.map_err(Refusal::Start)
     }

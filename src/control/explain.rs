@@ -35,6 +35,14 @@ fn explain(refusal: &Refusal) -> Problem {
             Problem::new(Code::SessionState, text).hint("create a new session")
         }
         Refusal::SessionState { .. } => Problem::new(Code::SessionState, text),
+        Refusal::CannotRest { status: Status::Paused | Status::Stopped, .. } => {
+            Problem::new(Code::SessionState, text)
+                .hint("it rests already; a message or a resume wakes it")
+        }
+        Refusal::CannotRest { .. } => Problem::new(Code::SessionState, text),
+        Refusal::SessionBusy { .. } => Problem::new(Code::SessionBusy, text)
+            .hint("wait for the end of the turn, or interrupt it"),
+        Refusal::SessionGone => Problem::new(Code::SessionEnded, text),
         // The original's text, without our field in front of it.
         Refusal::Option { error } if error.field == "credentialId" => {
             Problem::new(Code::BadRequest, error.what.as_str()).field("credentialId")
@@ -86,7 +94,9 @@ fn start(error: &StartError) -> Problem {
         }
         StartError::Cli(cli) => Problem::new(Code::CliMissing, cli.to_string()),
         StartError::TooMany { .. } => Problem::new(Code::TooManySessions, error.to_string())
-            .hint("end sessions, or raise `[sandbox] max`"),
+            .hint("wait, end sessions, or raise `[sandbox] max`"),
+        StartError::MemoryShort => Problem::new(Code::TooManySessions, error.to_string())
+            .hint("wait, end sessions, or give the host more memory"),
         StartError::Store(error) => store(error),
         StartError::Ending => Problem::new(Code::ShuttingDown, error.to_string()),
         StartError::Launch(_) | StartError::Link(_) => {

@@ -1,6 +1,5 @@
 //! How the daemon is, and what this host enforces.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Control;
@@ -13,7 +12,7 @@ impl Control {
     pub(crate) async fn health(&self) -> Health {
         let counts = self.host.store.session_counts().await.unwrap_or_default();
         let of = |status: Status| counts.get(&status).copied().unwrap_or(0);
-        let sandboxes = self.host.sandboxes.load(Ordering::Relaxed) as u64;
+        let sandboxes = self.host.seats.taken() as u64;
         let running = self.host.busy() as u64;
         let cli = if self.host.launcher.is_simulated() {
             Cli { path: None, version: Some("simulated".to_owned()), problem: None }
@@ -38,7 +37,7 @@ impl Control {
                 total: sandboxes,
                 running,
                 waiting: sandboxes.saturating_sub(running),
-                max_capacity: self.host.settings.sandboxes_max as u64,
+                max_capacity: self.host.seats.max() as u64,
                 ..Pool::default()
             },
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -12,6 +12,7 @@ pub(crate) mod history;
 pub(crate) mod interrupt;
 pub(crate) mod list;
 mod refusal;
+pub(crate) mod rest;
 pub(crate) mod send;
 pub(crate) mod sweep;
 
@@ -29,6 +30,9 @@ use crate::runner::Host;
 
 /// Deploys that unpack at the same time: each holds a disk and a core.
 const DEPLOYS_AT_ONCE_MAX: usize = 2;
+
+/// Workspaces that are copied at the same time: more would only make the disk slower for all.
+const COPIES_AT_ONCE_MAX: usize = 4;
 
 /// What the verbs are told once.
 #[derive(Debug, Clone)]
@@ -55,6 +59,7 @@ pub(crate) struct Control {
     library: Arc<Library>,
     settings: Arc<ControlSettings>,
     deploys: Arc<Semaphore>,
+    copies: Arc<Semaphore>,
     /// Read by who makes or copies a version, written by who removes unused ones.
     versions: Arc<RwLock<()>>,
     started_at: Timestamp,
@@ -67,6 +72,7 @@ impl Control {
             library: Arc::new(library),
             settings: Arc::new(settings),
             deploys: Arc::new(Semaphore::new(DEPLOYS_AT_ONCE_MAX)),
+            copies: Arc::new(Semaphore::new(COPIES_AT_ONCE_MAX)),
             versions: Arc::default(),
             started_at: Timestamp::now(),
         }

@@ -25,6 +25,13 @@ pub(crate) enum Refusal {
     SessionNotFound,
     #[error("Session is {}", status.as_str())]
     SessionState { status: Status },
+    #[error("Cannot {verb} session with status \"{}\"", status.as_str())]
+    CannotRest { verb: &'static str, status: Status },
+    #[error("a session is not {verb}d while a turn of it runs or waits")]
+    SessionBusy { verb: &'static str },
+    /// The original's words.
+    #[error("Session has ended — create a new session")]
+    SessionGone,
     #[error("`{}`: {error}", error.field)]
     Option {
         #[source]

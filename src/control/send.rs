@@ -11,6 +11,7 @@ use crate::session::Status;
 use crate::session::content::Content;
 use crate::session::frame::{Frame, FrameKind};
 use crate::session::options::TurnOptions;
+use crate::session::tier::Tier;
 use crate::store::StoreError;
 use crate::wire::turns::SendMessage;
 
@@ -35,14 +36,20 @@ impl Control {
         let content = Content::parse(request.content)?;
         let record = self.session_record(caller, id).await?;
         match record.status {
-            Status::Active | Status::Error => {}
-            status @ (Status::Starting | Status::Paused | Status::Stopped | Status::Ended) => {
+            // A message wakes a session that rests.
+            Status::Active | Status::Error | Status::Paused | Status::Stopped => {}
+            status @ (Status::Starting | Status::Ended) => {
                 return Err(Refusal::SessionState { status });
             }
         }
         let handle = self.host.handle(&record).await?;
+        // Who finds no room hears of it before the message is taken.
+        let seat = match handle.view().tier {
+            Tier::Hibernated => Some(self.host.seat().await.map_err(Refusal::Start)?),
+            Tier::Hot | Tier::Frozen | Tier::Reclaimed => None,
+        };
         let partial = options.partial;
-        let turn = NewTurn { id: TurnId::new(), content, options };
+        let turn = NewTurn { id: TurnId::new(), content, options, seat };
         let accepted = handle.send(turn).await.map_err(Refusal::Send)?;
         let reader =
             Reader::new(handle.feed(), self.host.store.clone(), record.key, accepted.after);

@@ -79,6 +79,8 @@ impl From<Code> for Exit {
             | Code::FileTooLarge
             | Code::MethodNotAllowed
             | Code::PathOutside
+            | Code::SessionBusy
+            | Code::SessionEnded
             | Code::SessionState => Self::Refused,
             Code::AgentNotFound | Code::FileNotFound | Code::NotFound | Code::SessionNotFound => {
                 Self::NotFound

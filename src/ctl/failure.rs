@@ -108,6 +108,7 @@ fn hint_for(code: Code) -> Option<&'static str> {
         }
         Code::FileNotFound => "`ashctl session files ID` lists the files",
         Code::QueueFull => "wait for the running turn, or stop it with `ashctl interrupt ID`",
+        Code::SessionEnded => "create a new one with `ashctl session create AGENT`",
         Code::SessionNotFound => "`ashctl session list` shows all sessions",
         Code::TooManySessions => "end some with `ashctl session end ID`",
         Code::Unauthorized => "give an API key with `--api-key-file FILE` or `ASH_API_KEY`",

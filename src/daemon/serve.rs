@@ -43,6 +43,10 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         let control = control.clone();
         async move { control.sweep().await }
     });
+    tasks.spawn({
+        let control = control.clone();
+        async move { control.host.watch_memory().await }
+    });
     announce(&control, &addresses, &tasks, &stop);
 
     stopped(&stop).await.map_err(Failure::Runtime)?;

@@ -83,6 +83,9 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
             egress_folder,
             limits: settings.limits.clone(),
             sandboxes_max: settings.sandboxes_max,
+            wait_max: settings.wait,
+            pressure_percent_max: settings.pressure_percent,
+            tiers: settings.tiers,
             uids: (root && !launcher.is_simulated()).then_some(settings.uids.start..probe_uid),
         },
     );

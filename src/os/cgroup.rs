@@ -71,8 +71,42 @@ impl Cgroup {
         std::fs::write(self.directory.join("cgroup.kill"), "1")
     }
 
+    /// Stops everything in it where it stands; [`Cgroup::settled`] tells when that is done.
+    pub(crate) fn freeze(&self) -> io::Result<()> {
+        std::fs::write(self.directory.join("cgroup.freeze"), "1")
+    }
+
     pub(crate) fn thaw(&self) -> io::Result<()> {
         std::fs::write(self.directory.join("cgroup.freeze"), "0")
+    }
+
+    /// Returns when the kernel says that it is frozen, or that it is not; also when it is gone.
+    pub(crate) async fn settled(&self, frozen: bool) {
+        let Ok(mut events) = Watched::open(&self.directory.join("cgroup.events")) else { return };
+        while let Ok(text) = events.read() {
+            if member(&text, "frozen") == Some(u64::from(frozen)) || events.changed().await.is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Asks the kernel to take back what memory it can, to swap and from caches; answers by how
+    /// many bytes the group became smaller. Blocking (Linux 5.19).
+    pub(crate) fn reclaim(&self) -> io::Result<u64> {
+        let before = self.memory()?;
+        match std::fs::write(self.directory.join("memory.reclaim"), before.to_string()) {
+            // Not all of it could be taken, which is how it goes.
+            Err(error) if error.raw_os_error() == Some(nix::libc::EAGAIN) => {}
+            other => other?,
+        }
+        Ok(before.saturating_sub(self.memory()?))
+    }
+
+    /// Bytes of memory that it uses, swap not included.
+    pub(crate) fn memory(&self) -> io::Result<u64> {
+        let text = self.read("memory.current")?;
+        text.trim().parse().map_err(|_never| io::ErrorKind::InvalidData.into())
     }
 
     /// Returns when no process is left in it.

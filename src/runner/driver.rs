@@ -13,6 +13,8 @@ use super::handle::{Accepted, Command, NewTurn, SendError, StartError, View};
 use super::host::Host;
 use super::live::Live;
 use super::log::{Batch, Log};
+use super::rest::Rest;
+use super::seats::Seat;
 use super::workspace::SessionFolders;
 use crate::bridge::host::BridgeEvent;
 use crate::bridge::protocol::Notice;
@@ -67,6 +69,9 @@ pub(super) struct Driver {
     pub(super) view: watch::Sender<View>,
     /// The last message that the living bridge gave to its CLI.
     pub(super) bridge_last_input: u64,
+    pub(super) rest: Rest,
+    /// Room for the sandbox that lives, or for the next.
+    pub(super) seat: Option<Seat>,
 }
 
 impl Driver {
@@ -74,7 +79,7 @@ impl Driver {
         self.recover().await;
         let closing = self.host.closing.clone();
         loop {
-            if self.running.is_none() && self.turns.is_idle() {
+            if self.running.is_none() && self.turns.is_idle() && !self.is_held() {
                 if let Some(turn) = self.queue.pop_front() {
                     self.begin(turn).await;
                     continue;
@@ -82,6 +87,7 @@ impl Driver {
                 self.log.rest();
             }
             self.show();
+            let cools_at = self.cools_at();
             tokio::select! {
                 // Leaving keeps the sandbox: the next ashd takes it over.
                 () = closing.cancelled() => return,
@@ -91,9 +97,13 @@ impl Driver {
                     None => return,
                 },
                 event = next_event(&mut self.live) => match event {
-                    Some(event) => self.hear(event).await,
+                    Some(event) => {
+                        self.hear(event).await;
+                        self.freeze_if_due().await;
+                    }
                     None => self.lost().await,
                 },
+                () = until(cools_at) => self.cool().await,
             }
         }
     }
@@ -101,7 +111,14 @@ impl Driver {
     /// Tells outsiders what can be seen.
     pub(super) fn show(&self) {
         let queued = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
-        let view = View { busy: self.running.is_some(), queued, live: self.live.is_some() };
+        let rests = self.live.is_some() && self.is_at_rest();
+        let view = View {
+            busy: self.running.is_some(),
+            queued,
+            tier: self.rest.tier,
+            rests_since: rests.then_some(self.rest.since),
+            reclaims: self.rest.abilities.reclaim,
+        };
         self.view.send_if_modified(|seen| std::mem::replace(seen, view) != view);
     }
 
@@ -109,6 +126,11 @@ impl Driver {
         match command {
             Command::Start { answer } => {
                 let started = self.start().await;
+                if started.is_ok() && self.record.status == Status::Starting {
+                    let mut batch = Batch::default();
+                    self.set_status(Status::Active, &mut batch);
+                    self.log.commit(batch).await;
+                }
                 drop(answer.send(started));
             }
             Command::Send { turn, answer } => self.accept(turn, answer).await,
@@ -120,18 +142,25 @@ impl Driver {
                 let _nobody_waits = answer.send(self.running.as_ref().map(|turn| turn.id));
             }
             Command::Files { answer } => {
-                let started = self.ensure_sandbox().await;
+                let started = self.wake().await;
                 let sender = started.and_then(|()| {
                     self.live.as_ref().map(|live| live.sender.clone()).ok_or(StartError::Ending)
                 });
                 drop(answer.send(sender));
             }
+            Command::Pause { answer } => drop(answer.send(self.pause().await)),
+            Command::Resume { answer } => drop(answer.send(self.resume().await)),
+            Command::Stop { answer } => drop(answer.send(self.stop().await)),
+            Command::Cool { tier, answer } => {
+                self.cool_to(tier).await;
+                let _nobody_waits = answer.send(());
+            }
             Command::End { .. } => unreachable!("`run` ends on it"),
         }
     }
 
-    async fn start(&mut self) -> Result<(), StartError> {
-        self.ensure_sandbox().await?;
+    pub(super) async fn start(&mut self) -> Result<(), StartError> {
+        self.wake().await?;
         let model = self.record.model.clone();
         self.ensure_cli(
             SpawnOptions::new(&self.options, &TurnOptions::default()),
@@ -145,13 +174,17 @@ impl Driver {
             drop(answer.send(Err(SendError::QueueFull { max: QUEUE_MAX })));
             return;
         }
-        let NewTurn { id, content, options } = new;
+        let NewTurn { id, content, options, seat } = new;
+        self.seat = self.seat.take().or(seat);
         let request = TurnRequest { content: content.value().clone(), options: options.clone() };
         let request = serde_json::to_string(&request).expect("a request has a JSON form");
         let (ordinal, after) = (self.log.next_turn(), self.log.last());
         let stored = store::NewTurn { id, ordinal, request, at: Timestamp::now() };
         let turn = Turn { ordinal, id, content, options };
         let begins = self.running.is_none() && self.turns.is_idle() && self.queue.is_empty();
+        if !begins {
+            self.release().await;
+        }
         let first = begins.then(|| self.opening(&turn));
         match self.log.accept(stored, first).await {
             Ok(frames) => {
@@ -165,6 +198,15 @@ impl Driver {
                 }
             }
             Err(error) => drop(answer.send(Err(SendError::Store(error)))),
+        }
+    }
+
+    /// A message wakes a session that was put to rest, also if others wait before it.
+    async fn release(&mut self) {
+        if self.is_held() {
+            let mut batch = Batch::default();
+            self.set_status(Status::Active, &mut batch);
+            self.log.commit(batch).await;
         }
     }
 
@@ -198,7 +240,7 @@ impl Driver {
 
     /// Has what the running turn needs, and gives its message to the CLI.
     pub(super) async fn run_turn(&mut self) {
-        if let Err(error) = self.ensure_sandbox().await {
+        if let Err(error) = self.wake().await {
             self.fail(&chain(&error)).await;
             return;
         }
@@ -213,7 +255,7 @@ impl Driver {
     }
 
     /// Stores and shows what the bridge says, as much of it as waits.
-    async fn hear(&mut self, first: BridgeEvent) {
+    pub(super) async fn hear(&mut self, first: BridgeEvent) {
         let mut batch = Batch::default();
         let mut bytes = 0;
         let mut broken = None;
@@ -247,7 +289,7 @@ impl Driver {
             }
             next = self.live.as_mut().and_then(|live| live.events.try_recv());
         }
-        if let Some(outcome) = ended {
+        if let Some(outcome) = ended.clone() {
             self.tell_oom(&mut batch).await;
             self.finish(outcome, &mut batch);
         } else if let Some(reason) = broken {
@@ -261,11 +303,23 @@ impl Driver {
             live.stored = stored;
             live.sender.acknowledge(stored);
         }
+        if ended.is_some() {
+            self.rest.touch();
+        }
     }
 
     /// Answers why the CLI is gone, if it is.
     fn notice(&mut self, notice: Notice, batch: &mut Batch) -> Option<String> {
         let session = self.record.id;
+        let settled = matches!(
+            notice,
+            Notice::Ready { .. }
+                | Notice::StartFailed { .. }
+                | Notice::Exited { requested: false, .. }
+        );
+        if let Some(live) = self.live.as_mut().filter(|_| settled) {
+            live.starting = false;
+        }
         match notice {
             Notice::Ready { version, pid } => {
                 tracing::debug!(%session, version, pid, "Claude Code is ready");
@@ -347,7 +401,7 @@ impl Driver {
         }
     }
 
-    fn set_status(&mut self, status: Status, batch: &mut Batch) {
+    pub(super) fn set_status(&mut self, status: Status, batch: &mut Batch) {
         self.record.status = status;
         batch.status = Some(status);
     }
@@ -369,10 +423,11 @@ impl Driver {
     }
 
     /// Kills whatever of the sandbox is left.
-    async fn end_sandbox(&mut self) -> EndReport {
+    pub(super) async fn end_sandbox(&mut self) -> EndReport {
         self.live = None;
+        self.rest = Rest::new();
         let report = self.host.launcher.end(&self.name()).await;
-        self.host.sandboxes.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        self.seat = None;
         report
     }
 
@@ -431,9 +486,16 @@ impl Driver {
     }
 }
 
-async fn next_event(live: &mut Option<Live>) -> Option<BridgeEvent> {
+pub(super) async fn next_event(live: &mut Option<Live>) -> Option<BridgeEvent> {
     match live {
         Some(live) => live.events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(moment: Option<tokio::time::Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
 }

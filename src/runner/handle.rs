@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use super::feed::Feed;
+use super::seats::Seat;
 use crate::bridge::host::BridgeSender;
 use crate::id::TurnId;
 use crate::sandbox::LaunchError;
+use crate::session::Status;
 use crate::session::content::Content;
 use crate::session::options::TurnOptions;
+use crate::session::tier::Tier;
 use crate::store::StoreError;
 
 /// Commands that wait for a driver. A driver is busy for milliseconds, or while a sandbox
@@ -29,8 +33,12 @@ pub(crate) struct Handle {
 pub(crate) struct View {
     pub(crate) busy: bool,
     pub(crate) queued: u32,
-    /// A sandbox lives.
-    pub(crate) live: bool,
+    /// How warm its sandbox is.
+    pub(crate) tier: Tier,
+    /// Since when it has a sandbox that nobody wants anything of.
+    pub(crate) rests_since: Option<Instant>,
+    /// Memory can be taken from its processes.
+    pub(crate) reclaims: bool,
 }
 
 #[derive(Debug)]
@@ -50,6 +58,23 @@ pub(super) enum Command {
     Files {
         answer: oneshot::Sender<Result<BridgeSender, StartError>>,
     },
+    /// Rest until somebody wants something of the session.
+    Pause {
+        answer: oneshot::Sender<Result<Status, RestError>>,
+    },
+    /// Be ready for a message.
+    Resume {
+        answer: oneshot::Sender<Result<Status, RestError>>,
+    },
+    /// Have no process, until somebody wants something of the session.
+    Stop {
+        answer: oneshot::Sender<Result<Status, RestError>>,
+    },
+    /// Be as cold as that, if nothing runs.
+    Cool {
+        tier: Tier,
+        answer: oneshot::Sender<()>,
+    },
     End {
         answer: oneshot::Sender<()>,
     },
@@ -61,6 +86,8 @@ pub(crate) struct NewTurn {
     pub(crate) id: TurnId,
     pub(crate) content: Content,
     pub(crate) options: TurnOptions,
+    /// Room for its sandbox, if the session had none.
+    pub(crate) seat: Option<Seat>,
 }
 
 /// A message that is stored and will run.
@@ -81,12 +108,25 @@ pub(crate) enum StartError {
     Link(#[source] crate::bridge::host::LinkError),
     #[error("no session can start")]
     Cli(#[source] super::cli::CliError),
+    #[error("the memory of the host is short")]
+    MemoryShort,
     #[error("{running} sandboxes run, and {max} is the most")]
     TooMany { running: usize, max: usize },
     #[error("the session could not be stored")]
     Store(#[source] StoreError),
     #[error("the session is ending")]
     Ending,
+}
+
+/// Why a session was not put to rest or woken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RestError {
+    #[error("the session is {}", status.as_str())]
+    Status { status: Status },
+    #[error("a turn runs or waits")]
+    Busy,
+    #[error("the session could not be woken")]
+    Start(#[source] StartError),
 }
 
 /// Why a message was refused.
@@ -123,6 +163,30 @@ impl Handle {
 
     pub(crate) async fn files(&self) -> Result<BridgeSender, StartError> {
         self.ask(|answer| Command::Files { answer }).await.unwrap_or(Err(StartError::Ending))
+    }
+
+    pub(crate) async fn pause(&self) -> Result<Status, RestError> {
+        self.rest(|answer| Command::Pause { answer }).await
+    }
+
+    pub(crate) async fn resume(&self) -> Result<Status, RestError> {
+        self.rest(|answer| Command::Resume { answer }).await
+    }
+
+    pub(crate) async fn stop(&self) -> Result<Status, RestError> {
+        self.rest(|answer| Command::Stop { answer }).await
+    }
+
+    async fn rest(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<Status, RestError>>) -> Command,
+    ) -> Result<Status, RestError> {
+        self.ask(command).await.unwrap_or(Err(RestError::Start(StartError::Ending)))
+    }
+
+    /// Makes the session as cold as `tier`, if nothing of it runs.
+    pub(crate) async fn cool(&self, tier: Tier) {
+        self.ask(|answer| Command::Cool { tier, answer }).await;
     }
 
     /// Ends the session; returns when nothing of it runs any more.

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::ops::{Deref, Range};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,14 +15,27 @@ use super::driver::Driver;
 use super::feed::FeedWriter;
 use super::handle::{COMMANDS_MAX, Handle, View};
 use super::log::Log;
+use super::pressure::Pressure;
+use super::rest::Rest;
+use super::seats::Seats;
 use super::workspace::Places;
 use crate::egress::Egress;
 use crate::id::SessionId;
 use crate::sandbox::{Launcher, Limits};
 use crate::session::Status;
 use crate::session::options::SessionOptions;
+use crate::session::tier::{Tier, TierPolicy};
 use crate::session::turn::Turns;
 use crate::store::{SessionRecord, Store, StoreError, TurnState};
+
+/// Fewest sandboxes that may start at the same time.
+const LAUNCHES_MIN: usize = 4;
+
+/// Most of a start is the CLI's, which keeps a core busy for 0.3 s after it.
+fn launches_max() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    LAUNCHES_MIN.max(cores * 2)
+}
 
 /// What a host is told once.
 #[derive(Debug, Clone)]
@@ -32,6 +45,12 @@ pub(crate) struct HostSettings {
     pub(crate) egress_folder: PathBuf,
     pub(crate) limits: Limits,
     pub(crate) sandboxes_max: usize,
+    /// How long a request may wait for room.
+    pub(crate) wait_max: Duration,
+    /// Percent of time lost to a want of memory from which it is short; `None` for never.
+    pub(crate) pressure_percent_max: Option<u32>,
+    /// When sessions that rest become colder.
+    pub(crate) tiers: TierPolicy,
     /// The uids of sandboxes; none if ashd cannot change identity.
     pub(crate) uids: Option<Range<u32>>,
 }
@@ -49,8 +68,10 @@ pub(crate) struct Shared {
     pub(crate) settings: HostSettings,
     /// Cancelled when ashd leaves.
     pub(crate) closing: CancellationToken,
-    /// Sandboxes that live or start.
-    pub(crate) sandboxes: AtomicUsize,
+    pub(crate) seats: Seats,
+    pub(crate) pressure: Pressure,
+    /// Sandboxes that may start at the same time.
+    pub(super) launches: Semaphore,
     drivers: std::sync::Mutex<HashMap<SessionId, Handle>>,
     tasks: TaskTracker,
 }
@@ -76,9 +97,11 @@ impl Host {
             launcher,
             egress,
             cli,
+            seats: Seats::new(settings.sandboxes_max, settings.wait_max),
+            pressure: Pressure::new(settings.pressure_percent_max),
+            launches: Semaphore::new(launches_max()),
             settings,
             closing: CancellationToken::new(),
-            sandboxes: AtomicUsize::new(0),
             drivers: std::sync::Mutex::default(),
             tasks: TaskTracker::new(),
         }))
@@ -124,6 +147,8 @@ impl Host {
             commands: received,
             view,
             bridge_last_input: 0,
+            rest: Rest::new(),
+            seat: None,
         };
         self.tasks.spawn(driver.run());
         drivers.insert(record.id, handle.clone());
@@ -139,6 +164,11 @@ impl Host {
                 tracing::error!(session = %record.id, %error, "the session cannot reach the model");
             }
         }
+    }
+
+    pub(super) fn handles(&self) -> Vec<Handle> {
+        let drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+        drivers.values().cloned().collect()
     }
 
     /// Sessions whose turn runs.
@@ -171,7 +201,12 @@ impl Host {
                 let running = running.count();
                 let queued = u32::try_from(pending.len() - running).unwrap_or(u32::MAX);
                 // Requests are served before the driver has found out more.
-                let view = View { busy: running > 0, queued, live: lives.is_some() };
+                let tier = match lives {
+                    None => Tier::Hibernated,
+                    Some(_) if self.launcher.is_frozen(&name).await => Tier::Frozen,
+                    Some(_) => Tier::Hot,
+                };
+                let view = View { busy: running > 0, queued, tier, ..View::default() };
                 self.handle_seen(&record, view).await?;
             }
         }

@@ -2,7 +2,6 @@
 //! (with the conversation) when a message needs other options than it runs with.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,8 +36,19 @@ pub(super) struct Live {
     pub(super) model: Option<String>,
     /// The last packet number that was acknowledged.
     pub(super) stored: u64,
+    /// The bridge's version of the protocol.
+    pub(super) protocol: u32,
+    /// The CLI starts, and has neither come up nor failed.
+    pub(super) starting: bool,
     /// Processes that the sandbox lost to its memory limit, as far as told.
     pub(super) oom_kills: u64,
+}
+
+impl Live {
+    /// No CLI is on its way up: stopped there, it would be taken for one that hangs.
+    pub(super) fn cli_is_settled(&self) -> bool {
+        !self.starting
+    }
 }
 
 impl Driver {
@@ -47,22 +57,26 @@ impl Driver {
         if self.live.is_some() {
             return Ok(());
         }
+        let launched = self.launch_when_there_is_room().await;
+        if launched.is_err() {
+            self.seat = None;
+        }
+        launched
+    }
+
+    async fn launch_when_there_is_room(&mut self) -> Result<(), StartError> {
         let cli = if self.host.launcher.is_simulated() {
             std::path::PathBuf::new()
         } else {
             self.host.cli.find().await.map_err(StartError::Cli)?.path
         };
-        let max = self.host.settings.sandboxes_max;
-        let running = self.host.sandboxes.fetch_add(1, Ordering::Relaxed);
-        let launched = if running < max {
-            self.launch(cli).await
-        } else {
-            Err(StartError::TooMany { running, max })
-        };
-        if launched.is_err() {
-            self.host.sandboxes.fetch_sub(1, Ordering::Relaxed);
+        if self.seat.is_none() {
+            self.seat = Some(self.host.seat().await?);
         }
-        launched
+        // A burst must leave processors for the sessions that are there.
+        let host = self.host.clone();
+        let _one_of_few = host.launches.acquire().await.map_err(|_closed| StartError::Ending)?;
+        self.launch(cli).await
     }
 
     async fn launch(&mut self, cli: std::path::PathBuf) -> Result<(), StartError> {
@@ -100,7 +114,17 @@ impl Driver {
             host::connect(stream, stored, GREETING_DEADLINE).await.map_err(StartError::Link)?;
         self.bridge_last_input = hello.last_input;
         let oom_kills = self.host.launcher.oom_kills(&self.name()).await.unwrap_or(0);
-        self.live = Some(Live { sender, events, spawn: None, model: None, stored, oom_kills });
+        self.rest.warm(hello.paused);
+        self.live = Some(Live {
+            sender,
+            events,
+            spawn: None,
+            model: None,
+            stored,
+            protocol: hello.protocol,
+            starting: false,
+            oom_kills,
+        });
         self.show();
         Ok(())
     }
@@ -125,6 +149,7 @@ impl Driver {
             files: spawn.files.iter().map(start_file).collect(),
         };
         live.spawn = Some(spawn);
+        live.starting = true;
         live.model = model.map(str::to_owned);
         // A connection that has ended says so by its events.
         if let Err(error) = live.sender.start(&start) {

@@ -8,7 +8,11 @@ pub(crate) mod handle;
 pub(crate) mod host;
 mod live;
 mod log;
+mod pressure;
 mod recovery;
+mod rest;
+pub(crate) mod seats;
 pub(crate) mod workspace;
 
+pub(crate) use crate::session::tier::TierPolicy;
 pub(crate) use host::{Host, HostSettings};

@@ -5,6 +5,7 @@ use super::driver::{Driver, Turn, TurnRequest};
 use super::log::Batch;
 use crate::session::content::Content;
 use crate::session::frame::{FrameKind, Head};
+use crate::session::tier::Tier;
 use crate::session::turn::Outcome;
 use crate::store::{Page, TurnRecord, TurnState};
 
@@ -27,6 +28,10 @@ impl Driver {
         self.running = running.first().map(turn);
         self.reconnect().await;
         if self.running.is_some() {
+            // One that was stopped by its bridge goes on; a frozen one was thawed to greet.
+            if let Err(error) = self.thaw().await {
+                tracing::warn!(session = %self.record.id, %error, "a sandbox with a turn does not thaw");
+            }
             self.recover_turn().await;
         }
     }
@@ -34,15 +39,21 @@ impl Driver {
     /// A sandbox that still lives is taken over; it sends what was not stored.
     async fn reconnect(&mut self) {
         let session = self.record.id;
+        let frozen = self.thaw_to_greet().await;
         match self.host.launcher.reconnect(&self.name()).await {
             Ok(Some(stream)) => {
-                self.host.sandboxes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                self.seat = Some(self.host.seats.adopt());
                 match self.link(stream, self.record.bridge_stored).await {
-                    Ok(()) => tracing::info!(%session, "took over a living sandbox"),
+                    Ok(()) => {
+                        tracing::info!(%session, frozen, "took over a living sandbox");
+                        if frozen {
+                            self.cool_to(Tier::Frozen).await;
+                        }
+                    }
                     Err(error) => {
                         tracing::warn!(%session, error = crate::chain::chain(&error), "could not take over a sandbox, ending it");
                         self.host.launcher.end(&self.name()).await;
-                        self.host.sandboxes.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+                        self.seat = None;
                     }
                 }
             }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::error::{LaunchError, LauncherError};
+use super::freezing::FreezeError;
 use super::isolation::Isolation;
 use super::live::Live;
 use super::placement::{Placement, Programs, Wanted};
@@ -188,6 +189,28 @@ impl Launcher {
         self.inner.find(name).await?.oom_kills()
     }
 
+    /// Stops everything in the sandbox where it stands, until it is thawed.
+    pub(crate) async fn freeze(&self, name: &SandboxName) -> Result<(), FreezeError> {
+        let live = self.inner.find(name).await.ok_or(FreezeError::NoControlGroup)?;
+        live.freeze(&self.inner.placement).await
+    }
+
+    pub(crate) async fn thaw(&self, name: &SandboxName) -> Result<(), FreezeError> {
+        let live = self.inner.find(name).await.ok_or(FreezeError::NoControlGroup)?;
+        live.thaw(&self.inner.placement).await
+    }
+
+    /// Gives memory of a frozen sandbox back; answers by how many bytes it became smaller.
+    pub(crate) async fn reclaim(&self, name: &SandboxName) -> Result<u64, FreezeError> {
+        let live = self.inner.find(name).await.ok_or(FreezeError::NoControlGroup)?;
+        live.reclaim().await
+    }
+
+    /// Whether the kernel says that the sandbox is frozen.
+    pub(crate) async fn is_frozen(&self, name: &SandboxName) -> bool {
+        self.inner.find(name).await.is_some_and(|live| live.is_frozen())
+    }
+
     /// The sandboxes of sessions that live, whoever started them.
     pub(crate) async fn live(&self) -> Vec<SandboxName> {
         let inner = &self.inner;
@@ -294,7 +317,11 @@ impl Inner {
         if let Placement::Scope(manager) = &self.placement {
             match manager.state(&name.unit()).await {
                 Ok(None) => {}
-                Ok(Some(_state)) => live.own_scope(),
+                Ok(Some(state)) => {
+                    live.own_scope();
+                    let frozen = state.freezer != "running";
+                    live.frozen_by_systemd.store(frozen, std::sync::atomic::Ordering::Relaxed);
+                }
                 Err(error) => {
                     live.own_scope();
                     warn!(%name, %error, "systemd does not tell of the scope");

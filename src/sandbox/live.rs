@@ -42,6 +42,8 @@ pub(super) struct Live {
     in_force: OnceLock<InForce>,
     /// The scope of its name is its own, and not somebody else's.
     scope: AtomicBool,
+    /// systemd froze it, or believes so, and must be asked to thaw it.
+    pub(super) frozen_by_systemd: AtomicBool,
     tail: Tail,
     /// Held by whoever ends it; the next one then finds it ended.
     pub(super) ending: tokio::sync::Mutex<()>,
@@ -56,6 +58,7 @@ impl Live {
             cgroup: OnceLock::new(),
             in_force: OnceLock::new(),
             scope: AtomicBool::new(false),
+            frozen_by_systemd: AtomicBool::new(false),
             tail,
             ending: tokio::sync::Mutex::default(),
         }
@@ -121,8 +124,12 @@ impl Live {
         self.scope.store(true, Ordering::Relaxed);
     }
 
+    pub(super) fn cgroup(&self) -> Option<&Cgroup> {
+        self.cgroup.get()
+    }
+
     /// systemd, if it holds a scope of this sandbox.
-    fn manager<'a>(&self, placement: &'a Placement) -> Option<&'a Manager> {
+    pub(super) fn manager<'a>(&self, placement: &'a Placement) -> Option<&'a Manager> {
         match placement {
             Placement::Scope(manager) if self.scope.load(Ordering::Relaxed) => Some(manager),
             _ => None,
@@ -179,12 +186,11 @@ impl Live {
         let name = &record.name;
         let was_alive = !self.has_left().await;
         let manager = self.manager(placement);
-        if let Some(manager) = manager {
-            let frozen = self.cgroup.get().and_then(Cgroup::occupancy).is_some_and(|is| is.frozen);
-            if frozen && let Err(error) = manager.thaw(&name.unit()).await {
-                debug!(%name, error = %error, "systemd did not thaw the scope, doing it directly");
-                drop(self.cgroup.get().map(Cgroup::thaw));
-            }
+        if self.is_frozen()
+            && let Err(error) = self.thaw(placement).await
+        {
+            // Killing reaches the frozen, too.
+            debug!(%name, %error, "the sandbox does not thaw before its end");
         }
         let counted = self.kill_first().await;
         self.kill_rest(name, manager, records).await;

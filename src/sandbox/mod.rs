@@ -2,13 +2,15 @@
 //! own.
 //!
 //! In reading order: [`spec`] (what one is to be), [`mounts`] (bwrap's arguments, pure),
-//! [`seccomp`] (the filter of system calls), [`order`] and [`entry`] (the program `ash-launch`), [`start`], [`live`] (what can be done to
-//! one, and its end), [`record`] (what a successor of this process finds), [`launcher`] (the way
+//! [`seccomp`] (the filter of system calls), [`order`] and [`entry`] (the program `ash-launch`),
+//! [`start`], [`live`] (what can be done to one, and its end), [`freezing`], [`record`] (what a
+//! successor of this process finds), [`launcher`] (the way
 //! in).
 
 mod entry;
 mod environment;
 mod error;
+mod freezing;
 mod isolation;
 mod launcher;
 mod live;
@@ -31,6 +33,7 @@ mod tests;
 
 pub use entry::main;
 pub(crate) use error::{LaunchError, LauncherError};
+pub(crate) use freezing::FreezeError;
 pub(crate) use isolation::{Isolation, Level};
 pub(crate) use launcher::{Launcher, LauncherSettings};
 pub(crate) use placement::Wanted as PlacementChoice;

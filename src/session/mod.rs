@@ -9,6 +9,7 @@ pub(crate) mod frame;
 pub(crate) mod options;
 pub(crate) mod shown;
 pub(crate) mod status;
+pub(crate) mod tier;
 pub(crate) mod timeline;
 pub(crate) mod turn;
 

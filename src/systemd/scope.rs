@@ -173,6 +173,11 @@ impl Manager {
         self.call_on_unit("KillUnit", &(unit, "all", nix::libc::SIGKILL)).await
     }
 
+    /// Freezes every process of the scope; answered when they are.
+    pub(crate) async fn freeze(&self, unit: &str) -> Result<(), ScopeError> {
+        self.call(PATH, MANAGER, "FreezeUnit", &(unit,)).await.map(drop)
+    }
+
     /// Thaws a frozen scope: systemd stops no unit that it believes frozen.
     pub(crate) async fn thaw(&self, unit: &str) -> Result<(), ScopeError> {
         self.call_on_unit("ThawUnit", &(unit,)).await

@@ -14,6 +14,9 @@ pub(crate) enum Operation {
     ListSessions,
     GetSession,
     EndSession,
+    PauseSession,
+    ResumeSession,
+    StopSession,
     SendMessage,
     InterruptSession,
     ListMessages,
@@ -37,7 +40,7 @@ const fn route(operation: Operation, method: &'static str, path: &'static str) -
     Route { operation, method, path, open: false }
 }
 
-pub(crate) const OPERATIONS: [Route; 16] = [
+pub(crate) const OPERATIONS: [Route; 19] = [
     Route { open: true, ..route(Operation::Health, "GET", "/health") },
     route(Operation::DeployAgent, "POST", "/api/agents"),
     route(Operation::UploadAgent, "PUT", "/api/agents/{name}/bundle"),
@@ -48,6 +51,9 @@ pub(crate) const OPERATIONS: [Route; 16] = [
     route(Operation::ListSessions, "GET", "/api/sessions"),
     route(Operation::GetSession, "GET", "/api/sessions/{id}"),
     route(Operation::EndSession, "DELETE", "/api/sessions/{id}"),
+    route(Operation::PauseSession, "POST", "/api/sessions/{id}/pause"),
+    route(Operation::ResumeSession, "POST", "/api/sessions/{id}/resume"),
+    route(Operation::StopSession, "POST", "/api/sessions/{id}/stop"),
     route(Operation::SendMessage, "POST", "/api/sessions/{id}/messages"),
     route(Operation::InterruptSession, "POST", "/api/sessions/{id}/interrupt"),
     route(Operation::ListMessages, "GET", "/api/sessions/{id}/messages"),

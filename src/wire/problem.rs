@@ -23,6 +23,8 @@ pub(crate) enum Code {
     PathOutside,
     QueueFull,
     SandboxFailed,
+    SessionBusy,
+    SessionEnded,
     SessionNotFound,
     SessionState,
     ShuttingDown,
@@ -42,6 +44,8 @@ impl Code {
                 404
             }
             Self::MethodNotAllowed => 405,
+            Self::SessionBusy => 409,
+            Self::SessionEnded => 410,
             Self::BodyTooLarge | Self::FileTooLarge => 413,
             Self::QueueFull => 429,
             Self::Internal | Self::Unknown => 500,
@@ -73,6 +77,8 @@ impl Code {
             Self::PathOutside => "path_outside",
             Self::QueueFull => "queue_full",
             Self::SandboxFailed => "sandbox_failed",
+            Self::SessionBusy => "session_busy",
+            Self::SessionEnded => "session_ended",
             Self::SessionNotFound => "session_not_found",
             Self::SessionState => "session_state",
             Self::ShuttingDown => "shutting_down",
@@ -84,7 +90,7 @@ impl Code {
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::AgentInvalid,
         Self::AgentNotFound,
         Self::BadRequest,
@@ -101,6 +107,8 @@ impl Code {
         Self::PathOutside,
         Self::QueueFull,
         Self::SandboxFailed,
+        Self::SessionBusy,
+        Self::SessionEnded,
         Self::SessionNotFound,
         Self::SessionState,
         Self::ShuttingDown,

@@ -44,6 +44,32 @@ impl SessionStatus {
     }
 }
 
+/// How warm a session's sandbox is, from the warmest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Tier {
+    /// Its processes run.
+    Hot,
+    /// Its processes are in memory and use no processor time.
+    Frozen,
+    /// The same, and what the kernel could take of their memory is taken.
+    Reclaimed,
+    /// It has no processes; files and conversation are kept.
+    #[default]
+    Hibernated,
+}
+
+impl Tier {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Hot => "hot",
+            Self::Frozen => "frozen",
+            Self::Reclaimed => "reclaimed",
+            Self::Hibernated => "hibernated",
+        }
+    }
+}
+
 /// A session as every route answers it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,6 +94,9 @@ pub(crate) struct Session {
     /// Whether a turn runs.
     #[serde(default)]
     pub(crate) busy: bool,
+    /// How warm its sandbox is; none once it has ended.
+    #[serde(default)]
+    pub(crate) tier: Option<Tier>,
 }
 
 /// What `GET` shows of a session's options.

@@ -8,4 +8,5 @@ mod daemon;
 mod history;
 mod server;
 mod sessions;
+mod tiers;
 mod turns;

@@ -27,6 +27,7 @@ pub(crate) struct Server {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
+    pub(crate) retry_after: Option<String>,
     pub(crate) body: Value,
 }
 
@@ -225,9 +226,11 @@ pub(crate) fn serving_at(child: &mut Child) -> Result<String, String> {
 fn answer(mut response: http::Response<ureq::Body>) -> Answer {
     let header = response.headers().get("content-type");
     let content_type = header.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+    let retry_after = response.headers().get("retry-after");
+    let retry_after = retry_after.map(|value| value.to_str().unwrap().to_owned());
     let text = response.body_mut().read_to_string().unwrap();
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    Answer { status: response.status().as_u16(), content_type, body }
+    Answer { status: response.status().as_u16(), content_type, retry_after, body }
 }
 
 /// Reads events from a stream.

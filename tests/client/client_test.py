@@ -179,6 +179,21 @@ class Published(unittest.TestCase):
             list(self.client.send_message_stream(session.id, "hello?"))
         self.assertEqual(refused.exception.response.status_code, 400)
 
+    def test_a_session_is_paused_stopped_and_resumed_and_remembers(self):
+        session = self.client.create_session(self.agent)
+        self.turn(session, "The word is heliotrope. [[say:I will remember.]]")
+        for verb, status in ((self.client.pause_session, "paused"), (self.client.stop_session, "stopped")):
+            self.assertEqual(verb(session.id).status, status)
+            with self.assertRaises(httpx.HTTPStatusError) as refused:
+                verb(session.id)
+            self.assertEqual(refused.exception.response.status_code, 400)
+            self.assertEqual(self.client.resume_session(session.id).status, "active")
+            self.assertIn("heliotrope", self.result(self.turn(session, "Which word? [[recall]]")))
+        self.client.end_session(session.id)
+        with self.assertRaises(httpx.HTTPStatusError) as gone:
+            self.client.resume_session(session.id)
+        self.assertEqual(gone.exception.response.status_code, 410)
+
     def test_a_session_of_an_unknown_agent_is_refused(self):
         with self.assertRaises(httpx.HTTPStatusError) as refused:
             self.client.create_session("nobody")

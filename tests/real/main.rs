@@ -14,6 +14,7 @@ mod model;
 mod options;
 mod processes;
 mod refusals;
+mod rest;
 #[path = "../api/server.rs"]
 #[expect(dead_code, reason = "the tests of the API need more of it")]
 mod server;

@@ -9,7 +9,7 @@ use crate::world::{World, bash, named};
 const WRITE: &str = r#"[[tool:Write:{"file_path":"/workspace/new.txt","content":"x"}]]"#;
 
 /// An MCP server that has one tool, which answers with the server's environment.
-const MCP_SERVER: &str = r#"#!/bin/bash
+pub(crate) const MCP_SERVER: &str = r#"#!/bin/bash
 while IFS= read -r line; do
   id=$(sed -n 's/.*"id":\([0-9]*\).*/\1/p' <<<"$line")
   case $line in

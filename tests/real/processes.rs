@@ -34,6 +34,29 @@ impl Process {
         })
     }
 
+    /// Whether each of its threads was stopped by a signal.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.pid)) else {
+            return false;
+        };
+        threads.map(|thread| thread.unwrap().path().join("stat")).all(|stat| {
+            let stat = std::fs::read_to_string(stat).unwrap_or_default();
+            stat.rsplit_once(") ").is_some_and(|(_, behind)| behind.starts_with('T'))
+        })
+    }
+
+    /// Processor time that it has used, in clock ticks.
+    pub(crate) fn ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// Whether it descends from the other.
+    pub(crate) fn is_below(&self, other: &Self) -> bool {
+        self != other && tree(other.pid).contains(self)
+    }
+
     pub(crate) fn lives(&self) -> bool {
         Self::read(self.pid).is_some_and(|now| now.started == self.started)
     }

@@ -82,6 +82,10 @@ impl Requests {
         Self { shared, turns: Arc::new(Semaphore::new(REQUESTS_MAX)) }
     }
 
+    pub(super) fn are_open(&self) -> bool {
+        self.shared.with(|state| !state.open.is_empty())
+    }
+
     pub(super) async fn list(&self, request: Request) -> Result<FileList, FileError> {
         let mut answer = self.open(&request).await?;
         match answer.reply().await? {

@@ -165,8 +165,17 @@ impl BridgeSender {
         self.command(Packet::new(Kind::Interrupt, 0, Bytes::new()))
     }
 
-    /// Ends the CLI and the bridge.
-    #[cfg(test)]
+    /// Stops every other process of the sandbox, where the bridge can.
+    pub(crate) fn pause(&self) -> Result<(), SendError> {
+        self.command(Packet::new(Kind::Pause, 0, Bytes::new()))
+    }
+
+    /// Lets them go on.
+    pub(crate) fn go_on(&self) -> Result<(), SendError> {
+        self.command(Packet::new(Kind::Continue, 0, Bytes::new()))
+    }
+
+    /// Ends the CLI, in steps, and then the bridge.
     pub(crate) fn shutdown(&self) -> Result<(), SendError> {
         self.command(Packet::new(Kind::Shutdown, 0, Bytes::new()))
     }
@@ -177,6 +186,11 @@ impl BridgeSender {
             return Err(SendError::TooLarge { bytes });
         }
         self.outbox.push(packet)
+    }
+
+    /// Somebody waits for a file.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.requests.are_open()
     }
 
     /// The regular files of the workspace. It waits while the sandbox is frozen.

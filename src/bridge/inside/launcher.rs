@@ -26,6 +26,16 @@ impl Launcher {
         }
     }
 
+    /// Stops every other process of the sandbox, or lets them go on. Says whether it could: only
+    /// process 1 reaches all of them, and nothing outside.
+    pub(super) fn pause(&self, pause: bool) -> bool {
+        match self {
+            Self::Program(..) => process::is_first() && process::signal_others(pause),
+            // Whoever says nothing to a scripted Claude has stopped it.
+            Self::Simulated => true,
+        }
+    }
+
     /// Waits for the end of a program, and collects orphans meanwhile. Cancel-safe.
     pub(super) async fn exit(&mut self) -> Exit {
         match self {

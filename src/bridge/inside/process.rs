@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -106,6 +106,22 @@ pub(super) fn start(program: &Path, invocation: &Invocation) -> io::Result<CliPr
     })
 }
 
+/// Whether this is the first process of its namespace.
+pub(super) fn is_first() -> bool {
+    Pid::this() == Pid::from_raw(1)
+}
+
+/// Stops every process of the namespace but this one, or lets them go on. Only for its first
+/// process, which the signal does not reach.
+pub(super) fn signal_others(stop: bool) -> bool {
+    let signal = if stop { Signal::SIGSTOP } else { Signal::SIGCONT };
+    match kill(Pid::from_raw(-1), signal) {
+        // Nobody else is there.
+        Ok(()) | Err(Errno::ESRCH) => true,
+        Err(_) => false,
+    }
+}
+
 /// Collects children that ended.
 pub(super) struct Reaper {
     signals: Signals,
@@ -181,7 +197,7 @@ impl Reaper {
         let whom = if self.everyone { None } else { self.watched };
         let _unnamed = waitpid(whom, Some(WaitPidFlag::WNOHANG));
         let watched = self.watched?;
-        if nix::sys::signal::kill(watched, None) != Err(Errno::ESRCH) {
+        if kill(watched, None) != Err(Errno::ESRCH) {
             return None;
         }
         self.watched = None;

@@ -58,6 +58,8 @@ pub(super) struct Relay {
     /// What came behind a `Start` that is not done yet.
     waiting: VecDeque<Waiting>,
     last_input: u64,
+    /// The CLI and what it started are stopped.
+    paused: bool,
     /// Since when nobody needs this bridge.
     orphaned: Option<Instant>,
     /// When to leave at the latest, once that is decided.
@@ -114,6 +116,7 @@ impl Relay {
             next: None,
             waiting: VecDeque::new(),
             last_input: 0,
+            paused: false,
             orphaned: None,
             leaving: None,
         }
@@ -225,7 +228,14 @@ impl Relay {
         [self.leaving, orphan, cli].into_iter().flatten().min()
     }
 
+    fn go_on(&mut self) {
+        if std::mem::take(&mut self.paused) {
+            self.launcher.pause(false);
+        }
+    }
+
     fn leave(&mut self) {
+        self.go_on();
         self.leaving.get_or_insert_with(|| Instant::now() + LEAVE_MAX);
         self.next = None;
         self.waiting.clear();
@@ -251,6 +261,8 @@ impl Relay {
                 (Kind::Credit, _) => connection.transfers.credit(&packet),
                 (Kind::Cancel, _) => connection.transfers.cancel(packet.number),
                 (Kind::Shutdown, _) => self.leave(),
+                (Kind::Pause, _) => self.paused |= self.launcher.pause(true),
+                (Kind::Continue, _) => self.go_on(),
                 (kind, _) => return Err(ProtocolError::OutOfPlace { kind }),
             }
         }
@@ -265,6 +277,7 @@ impl Relay {
             last_input: self.last_input,
             cli_running: self.cli.is_some() || self.preparing.is_some() || self.next.is_some(),
             forgotten: self.journal.forgotten(),
+            paused: self.paused,
         };
         if let Some(connection) = &mut self.connection {
             connection.outgoing.push_packet(&Packet::json(Kind::Welcome, 0, &welcome));
@@ -274,6 +287,7 @@ impl Relay {
     }
 
     fn start(&mut self, start: StartCli) {
+        self.go_on();
         if self.leaving.is_some() {
             return self.start_failed("the sandbox is being ended".to_owned());
         }
@@ -357,6 +371,7 @@ impl Relay {
     }
 
     fn input(&mut self, number: u64, payload: Bytes) {
+        self.go_on();
         let waiting = self.waiting.iter().rev().find_map(|waiting| match waiting {
             Waiting::Input(number, _) => Some(*number),
             Waiting::Interrupt => None,

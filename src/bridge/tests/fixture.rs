@@ -70,6 +70,7 @@ async fn a_controller_understands_a_bridge_of_version_1() {
     let mut link = connect(ours, 0, PATIENCE).await.unwrap();
     theirs.shutdown().await.unwrap();
     let hello = BridgeHello {
+        paused: false,
         protocol: 1,
         version: "0.1.0".to_owned(),
         last: 0,

@@ -44,6 +44,7 @@ impl Liar {
 
 fn hello(last: u64) -> BridgeHello {
     BridgeHello {
+        paused: false,
         protocol: PROTOCOL,
         version: "1".to_owned(),
         last,

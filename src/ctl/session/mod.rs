@@ -1,4 +1,4 @@
-//! `ashctl session`: create, list, show, end, messages, files.
+//! `ashctl session`: create, list, show, pause, resume, stop, end, messages, files.
 
 use clap::Subcommand;
 use http::Method;
@@ -42,6 +42,21 @@ pub(crate) enum SessionVerb {
         /// Id of the session, or its first characters
         session: String,
     },
+    /// Freeze a session between its turns; a message or a resume wakes it
+    Pause {
+        /// Id of the session, or its first characters
+        session: String,
+    },
+    /// Have a session ready for a message, however cold it is
+    Resume {
+        /// Id of the session, or its first characters
+        session: String,
+    },
+    /// End the processes of a session; files and conversation stay, a message wakes it
+    Stop {
+        /// Id of the session, or its first characters
+        session: String,
+    },
     /// End a session for good; its messages and files stay readable
     End {
         /// Id of the session, or its first characters
@@ -68,6 +83,9 @@ pub(crate) async fn run(context: &mut Context, verb: SessionVerb) -> Result<(), 
             let answer = context.server.get(&format!("/api/sessions/{session}")).await?;
             show::one(&context.output, &answer)
         }
+        SessionVerb::Pause { session } => rest(context, &session, "pause", "Paused").await,
+        SessionVerb::Resume { session } => rest(context, &session, "resume", "Resumed").await,
+        SessionVerb::Stop { session } => rest(context, &session, "stop", "Stopped").await,
         SessionVerb::End { session } => {
             let session = resolve(&context.server, &session).await?;
             let answer =
@@ -81,6 +99,18 @@ pub(crate) async fn run(context: &mut Context, verb: SessionVerb) -> Result<(), 
         }
         SessionVerb::Messages(messages) => messages::run(context, messages).await,
         SessionVerb::Files(files) => files::run(context, files).await,
+    }
+}
+
+async fn rest(context: &Context, session: &str, verb: &str, done: &str) -> Result<(), Failure> {
+    let session = resolve(&context.server, session).await?;
+    let target = format!("/api/sessions/{session}/{verb}");
+    let answer = context.server.call(Method::POST, &target).await?;
+    let output = &context.output;
+    match output.format {
+        Format::Table => output.line(&format!("{done} session {session}")),
+        Format::Id => output.line(&session.to_string()),
+        Format::Json | Format::Jsonl => output.one(&answer, "session", id, |_| Ok(())),
     }
 }
 

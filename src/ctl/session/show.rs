@@ -7,7 +7,7 @@ use crate::ctl::agent::list_or_dash;
 use crate::ctl::failure::Failure;
 use crate::ctl::output::{Format, Output, Times, cell, columns, optional};
 use crate::ctl::server::understand;
-use crate::wire::sessions::{Session, SessionList};
+use crate::wire::sessions::{Session, SessionList, Tier};
 
 /// Prints the answer to a request for sessions, the first `offset` of which were skipped.
 pub(super) fn list(output: &Output, answer: &[u8], offset: u32) -> Result<(), Failure> {
@@ -47,9 +47,12 @@ fn table(sessions: Vec<Session>, times: Times) -> Table {
 
 /// The state, and what happens in it.
 fn status(session: &Session) -> String {
-    let status = session.status.as_str();
+    let status = match session.tier.filter(|tier| *tier != Tier::Hot) {
+        Some(tier) => format!("{}, {}", session.status.as_str(), tier.as_str()),
+        None => session.status.as_str().to_owned(),
+    };
     match (session.busy, session.queued_turns) {
-        (false, _) => status.to_owned(),
+        (false, _) => status,
         (true, 0) => format!("{status}, busy"),
         (true, queued) => format!("{status}, busy, {queued} queued"),
     }

@@ -25,6 +25,7 @@ pub(super) struct Fragment {
     pub(super) sandbox: Sandbox,
     pub(super) agents: Agents,
     pub(super) sessions: Sessions,
+    pub(super) tiers: Tiers,
     pub(super) drain: Drain,
 }
 
@@ -61,6 +62,7 @@ pub(super) struct Sandbox {
     pub(super) placement: Option<Placement>,
     pub(super) degraded: Option<Degraded>,
     pub(super) max: Option<u32>,
+    pub(super) wait_seconds: Option<u32>,
     pub(super) memory_mib: Option<u64>,
     pub(super) swap_mib: Option<u64>,
     pub(super) tasks: Option<u64>,
@@ -105,6 +107,15 @@ pub(super) struct Agents {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Sessions {
     pub(super) keep_ended_hours: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Tiers {
+    pub(super) freeze_after_seconds: Option<u32>,
+    pub(super) reclaim_after_seconds: Option<u32>,
+    pub(super) hibernate_after_seconds: Option<u32>,
+    pub(super) pressure_percent: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -111,6 +111,12 @@ pub(crate) const KEYS: [Key; 35] = [
         "Most sandboxes that live at the same time.",
     ),
     key(
+        "sandbox.wait_seconds",
+        None,
+        "30",
+        "Seconds that a request waits for room for its sandbox before it is refused.",
+    ),
+    key(
         "sandbox.memory_mib",
         Some("ASH_SANDBOX_MEMORY_MB"),
         "2048",
@@ -152,6 +158,30 @@ pub(crate) const KEYS: [Key; 35] = [
         None,
         "24",
         "Hours after which the files of an ended session are removed.",
+    ),
+    key(
+        "tiers.freeze_after_seconds",
+        None,
+        "60",
+        "Seconds of rest after which a session is frozen; 0 for never.",
+    ),
+    key(
+        "tiers.reclaim_after_seconds",
+        None,
+        "600",
+        "Seconds of rest after which its memory is given back, where the kernel can; 0 for never.",
+    ),
+    key(
+        "tiers.hibernate_after_seconds",
+        Some("ASH_IDLE_TIMEOUT_MS"),
+        "1800",
+        "Seconds of rest after which its processes are ended; 0 for never. The variable is in milliseconds.",
+    ),
+    key(
+        "tiers.pressure_percent",
+        None,
+        "10",
+        "Percent of time lost to a want of memory from which sessions that rest give theirs back and new sandboxes wait; 0 for never.",
     ),
     key("drain.seconds", None, "10", "Seconds that open requests get when ashd stops."),
 ];

@@ -11,6 +11,7 @@ use super::environment::Environment;
 use super::file::{Fragment, Placement};
 use super::{ConfigError, KEYS};
 use crate::agent::AgentLimits;
+use crate::runner::TierPolicy;
 use crate::sandbox::{Limits, PlacementChoice};
 
 pub(in crate::daemon) use super::file::Degraded;
@@ -59,6 +60,12 @@ pub(in crate::daemon) struct Settings {
     pub(in crate::daemon) agent_roots: Vec<PathBuf>,
     pub(in crate::daemon) agent_limits: AgentLimits,
     pub(in crate::daemon) keep_ended: Duration,
+    /// When sessions that rest become colder.
+    pub(in crate::daemon) tiers: TierPolicy,
+    /// Percent of time lost to a want of memory from which it is short.
+    pub(in crate::daemon) pressure_percent: Option<u32>,
+    /// How long a request may wait for room.
+    pub(in crate::daemon) wait: Duration,
     pub(in crate::daemon) drain: Duration,
     /// systemd's folder of credentials.
     pub(in crate::daemon) credentials: Option<PathBuf>,
@@ -143,6 +150,16 @@ impl Settings {
             .sessions
             .keep_ended_hours
             .unwrap_or_else(|| number_of("sessions.keep_ended_hours"));
+        let idle: Option<u64> =
+            environment.number("ASH_IDLE_TIMEOUT_MS", "a number of milliseconds")?;
+        let tiers = tiers(&file.tiers, idle);
+        let pressure: u32 =
+            file.tiers.pressure_percent.unwrap_or_else(|| number_of("tiers.pressure_percent"));
+        if pressure > 100 {
+            return Err(wrong("tiers.pressure_percent", "is more than 100"));
+        }
+        let wait: u32 =
+            file.sandbox.wait_seconds.unwrap_or_else(|| number_of("sandbox.wait_seconds"));
         let drain = file.drain.seconds.unwrap_or_else(|| number_of("drain.seconds"));
         Ok(Self {
             files: vec![],
@@ -168,6 +185,9 @@ impl Settings {
             agent_roots: file.agents.roots,
             agent_limits,
             keep_ended: Duration::from_secs(u64::from(keep_hours) * 60 * 60),
+            tiers,
+            pressure_percent: (pressure > 0).then_some(pressure),
+            wait: Duration::from_secs(u64::from(wait)),
             drain: Duration::from_secs(u64::from(drain)),
             credentials: path("CREDENTIALS_DIRECTORY"),
             socket_names: environment.text("LISTEN_FDNAMES").map(str::to_owned),
@@ -223,6 +243,23 @@ fn address(
     };
     let port = environment.number("ASH_PORT", "a port from 0 to 65535")?.or(port);
     Ok(SocketAddr::new(ip, port.unwrap_or_else(|| number_of("api.port"))))
+}
+
+/// 0 is never.
+fn tiers(file: &super::file::Tiers, idle_milliseconds: Option<u64>) -> TierPolicy {
+    let after = |seconds: Option<u32>, key| {
+        let seconds = seconds.unwrap_or_else(|| number_of(key));
+        (seconds > 0).then(|| Duration::from_secs(seconds.into()))
+    };
+    let hibernate_after = match idle_milliseconds {
+        Some(milliseconds) => (milliseconds > 0).then(|| Duration::from_millis(milliseconds)),
+        None => after(file.hibernate_after_seconds, "tiers.hibernate_after_seconds"),
+    };
+    TierPolicy {
+        freeze_after: after(file.freeze_after_seconds, "tiers.freeze_after_seconds"),
+        reclaim_after: after(file.reclaim_after_seconds, "tiers.reclaim_after_seconds"),
+        hibernate_after,
+    }
 }
 
 fn limits(memory_mib: Option<u64>, file: &super::file::Sandbox) -> Result<Limits, ConfigError> {

@@ -1,0 +1,291 @@
+//! What a driver does with a session that nobody talks to: freezes its sandbox, gives its memory
+//! back, and ends it in the end; and how it wakes. Only between turns.
+//!
+//! *Invariant:* whatever the driver wants of a sandbox, it thaws it first.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, timeout_at};
+
+use super::driver::{Driver, next_event};
+use super::handle::{RestError, StartError};
+use super::log::Batch;
+use crate::bridge::protocol::PROTOCOL_WITH_PAUSE;
+use crate::chain::chain;
+use crate::sandbox::FreezeError;
+use crate::session::Status;
+use crate::session::frame::FrameKind;
+use crate::session::tier::{Abilities, Tier};
+use crate::session::turn::Outcome;
+use crate::store::TurnState;
+
+/// Time for a sandbox to leave by itself: the bridge ends the CLI in steps of 2 s, and takes
+/// 8 s at most.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How a session rests.
+#[derive(Debug)]
+pub(super) struct Rest {
+    pub(super) tier: Tier,
+    /// Since when nobody wants anything of it.
+    pub(super) since: Instant,
+    /// It was paused while its CLI still started: frozen as soon as that is done.
+    freeze_when_ready: bool,
+    /// Found out when first tried.
+    pub(super) abilities: Abilities,
+    /// The bridge stopped the processes, not the kernel's freezer.
+    stopped_by_bridge: bool,
+}
+
+impl Rest {
+    pub(super) fn new() -> Self {
+        Self {
+            tier: Tier::Hibernated,
+            since: Instant::now(),
+            freeze_when_ready: false,
+            abilities: Abilities { freeze: true, reclaim: true },
+            stopped_by_bridge: false,
+        }
+    }
+
+    /// There is a new sandbox, or one that was taken over.
+    pub(super) fn warm(&mut self, stopped_by_bridge: bool) {
+        *self = Self { stopped_by_bridge, ..Self::new() };
+        self.tier = if stopped_by_bridge { Tier::Frozen } else { Tier::Hot };
+    }
+
+    pub(super) fn touch(&mut self) {
+        self.since = Instant::now();
+    }
+}
+
+impl Driver {
+    /// Nothing runs and nothing waits.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.running.is_none() && self.turns.is_idle() && (self.queue.is_empty() || self.is_held())
+    }
+
+    /// Its user put it to rest: what waits, waits for a resume or for the next message.
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self.record.status, Status::Paused | Status::Stopped)
+    }
+
+    /// When it is to become colder.
+    pub(super) fn cools_at(&self) -> Option<Instant> {
+        let live = self.live.as_ref().filter(|live| live.cli_is_settled())?;
+        let _settled = live;
+        if !self.is_at_rest() {
+            return None;
+        }
+        let paused = self.is_held();
+        let (_, after) =
+            self.host.settings.tiers.next(self.rest.tier, paused, self.rest.abilities)?;
+        Some(self.rest.since + after)
+    }
+
+    /// It has rested for long enough.
+    pub(super) async fn cool(&mut self) {
+        let paused = self.is_held();
+        let next = self.host.settings.tiers.next(self.rest.tier, paused, self.rest.abilities);
+        if let Some((tier, _)) = next {
+            self.cool_to(tier).await;
+        }
+    }
+
+    /// Makes it as cold as `tier`, if it rests; what is not possible here is left.
+    pub(super) async fn cool_to(&mut self, tier: Tier) {
+        let Some(live) = &self.live else { return };
+        // A CLI that is on its way up may be ended, but not stopped.
+        if !self.is_at_rest() || !(live.cli_is_settled() || tier == Tier::Hibernated) {
+            return;
+        }
+        if live.sender.is_asked() {
+            // A file is on its way to a client, who may take his time.
+            return self.rest.touch();
+        }
+        let session = self.record.id;
+        match tier {
+            Tier::Hot => {}
+            Tier::Frozen => self.freeze().await,
+            Tier::Reclaimed => {
+                if self.rest.tier == Tier::Hot {
+                    self.freeze().await;
+                }
+                self.reclaim().await;
+            }
+            Tier::Hibernated => self.hibernate().await,
+        }
+        tracing::debug!(%session, tier = self.rest.tier.as_str(), "the session rests");
+        self.show();
+    }
+
+    async fn freeze(&mut self) {
+        if self.rest.tier != Tier::Hot {
+            return;
+        }
+        match self.host.launcher.freeze(&self.name()).await {
+            Ok(()) => self.rest.tier = Tier::Frozen,
+            Err(FreezeError::NoControlGroup) => self.stop_by_bridge(),
+            Err(error) => {
+                let session = self.record.id;
+                tracing::warn!(%session, error = chain(&error), "the sandbox could not be frozen");
+                self.rest.abilities.freeze = false;
+            }
+        }
+    }
+
+    /// Without a control group the bridge stops the processes beside it.
+    fn stop_by_bridge(&mut self) {
+        let Some(live) = &self.live else { return };
+        self.rest.abilities.reclaim = false;
+        if live.protocol >= PROTOCOL_WITH_PAUSE && live.sender.pause().is_ok() {
+            self.rest.tier = Tier::Frozen;
+            self.rest.stopped_by_bridge = true;
+        } else {
+            self.rest.abilities.freeze = false;
+        }
+    }
+
+    async fn reclaim(&mut self) {
+        if !self.rest.abilities.reclaim {
+            return;
+        }
+        let session = self.record.id;
+        match self.host.launcher.reclaim(&self.name()).await {
+            Ok(bytes) => {
+                tracing::debug!(%session, bytes, "memory of the session was reclaimed");
+                self.rest.tier = Tier::Reclaimed;
+            }
+            Err(error) => {
+                tracing::debug!(%session, error = chain(&error), "no memory is reclaimed here");
+                self.rest.abilities.reclaim = false;
+            }
+        }
+    }
+
+    /// Ends the sandbox in order: its CLI gets the time to write what it has to write.
+    pub(super) async fn hibernate(&mut self) {
+        if self.live.is_none() {
+            return;
+        }
+        if let Err(error) = self.thaw().await {
+            tracing::warn!(session = %self.record.id, error = chain(&error), "the sandbox does not thaw, ending it as it is");
+        } else if let Some(live) = &self.live {
+            let _told = live.sender.shutdown();
+            let deadline = Instant::now() + LEAVE_DEADLINE;
+            while let Ok(Some(event)) = timeout_at(deadline, next_event(&mut self.live)).await {
+                self.hear(event).await;
+            }
+        }
+        self.end_sandbox().await;
+        self.rest = Rest::new();
+        self.show();
+    }
+
+    /// Has a sandbox, if there is one, in which everything runs.
+    pub(super) async fn thaw(&mut self) -> Result<(), FreezeError> {
+        self.rest.touch();
+        self.rest.freeze_when_ready = false;
+        if self.live.is_none() || self.rest.tier == Tier::Hot {
+            return Ok(());
+        }
+        if std::mem::take(&mut self.rest.stopped_by_bridge) {
+            // A connection that has ended says so by its events.
+            let _told = self.live.as_ref().map(|live| live.sender.go_on());
+        } else {
+            self.host.launcher.thaw(&self.name()).await?;
+        }
+        self.rest.tier = Tier::Hot;
+        self.show();
+        Ok(())
+    }
+
+    /// A taken over sandbox that the kernel says is frozen can greet nobody: it is woken for that.
+    pub(super) async fn thaw_to_greet(&mut self) -> bool {
+        if !self.host.launcher.is_frozen(&self.name()).await {
+            return false;
+        }
+        if let Err(error) = self.host.launcher.thaw(&self.name()).await {
+            tracing::warn!(session = %self.record.id, error = chain(&error), "a frozen sandbox does not thaw");
+        }
+        true
+    }
+
+    /// Freezes the session until somebody wants something of it.
+    pub(super) async fn pause(&mut self) -> Result<Status, RestError> {
+        match self.record.status {
+            Status::Active => {}
+            status => return Err(RestError::Status { status }),
+        }
+        if self.running.is_some() || !self.queue.is_empty() || !self.turns.is_idle() {
+            return Err(RestError::Busy);
+        }
+        self.move_to(Status::Paused, json!({ "action": "paused" })).await;
+        self.cool_to(Tier::Frozen).await;
+        self.rest.freeze_when_ready = self.live.is_some() && self.rest.tier == Tier::Hot;
+        Ok(self.record.status)
+    }
+
+    /// Once the CLI is ready, or is not going to be.
+    pub(super) async fn freeze_if_due(&mut self) {
+        let settled = self.live.as_ref().is_some_and(super::live::Live::cli_is_settled);
+        if settled && std::mem::take(&mut self.rest.freeze_when_ready) {
+            self.cool_to(Tier::Frozen).await;
+        }
+    }
+
+    /// Ends every process of the session. A running turn is interrupted; what waits, waits on.
+    pub(super) async fn stop(&mut self) -> Result<Status, RestError> {
+        match self.record.status {
+            Status::Active | Status::Starting => {}
+            status => return Err(RestError::Status { status }),
+        }
+        if let Some(turn) = &self.running {
+            let error = json!({
+                "error": "the turn was interrupted: the session was stopped",
+                "code": "interrupted",
+            });
+            let mut batch = Batch::default();
+            batch.push(FrameKind::Error, Some(turn.ordinal), error.to_string());
+            self.turns.broken();
+            self.finish(Outcome::Interrupted, &mut batch);
+            debug_assert!(matches!(batch.turn, Some((_, TurnState::Interrupted))));
+            self.log.commit(batch).await;
+        }
+        self.move_to(Status::Stopped, json!({ "action": "stopped" })).await;
+        self.hibernate().await;
+        Ok(self.record.status)
+    }
+
+    /// Has a sandbox with a CLI that starts, or is ready already, before the next message comes.
+    pub(super) async fn resume(&mut self) -> Result<Status, RestError> {
+        if self.record.status == Status::Ended {
+            return Err(RestError::Status { status: Status::Ended });
+        }
+        let path = if self.live.is_some() { "warm" } else { "cold" };
+        self.start().await.map_err(RestError::Start)?;
+        if self.record.status != Status::Active {
+            let fact = json!({ "action": "resumed", "path": path, "source": "local" });
+            self.move_to(Status::Active, fact).await;
+        }
+        Ok(self.record.status)
+    }
+
+    async fn move_to(&mut self, status: Status, fact: serde_json::Value) {
+        let mut batch = Batch::default();
+        self.set_status(status, &mut batch);
+        batch.push(FrameKind::Lifecycle, None, fact.to_string());
+        self.log.commit(batch).await;
+    }
+
+    /// A sandbox that does not thaw is of no use: it is ended, and a new one takes its place.
+    pub(super) async fn wake(&mut self) -> Result<(), StartError> {
+        if let Err(error) = self.thaw().await {
+            tracing::warn!(session = %self.record.id, error = chain(&error), "the sandbox does not thaw, starting another");
+            self.end_sandbox().await;
+            self.rest = Rest::new();
+        }
+        self.ensure_sandbox().await
+    }
+}

@@ -1,0 +1,205 @@
+//! A session that rests costs no processor time, and comes back exactly as it was.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::options::MCP_SERVER;
+use crate::processes;
+use crate::server::eventually;
+use crate::world::{FOREVER, World, bash, named};
+
+fn verb(world: &World, session: &str, verb: &str) -> Value {
+    let answer = world.send("POST", &format!("/api/sessions/{session}/{verb}"), &[], b"");
+    assert_eq!(answer.status, 200, "{verb}: {answer:?}");
+    answer.body["session"].clone()
+}
+
+fn becomes(world: &World, session: &str, tier: &str) {
+    eventually(tier, || world.state(session)["tier"] == tier);
+}
+
+#[test]
+fn a_paused_session_keeps_its_processes_and_none_of_them_runs() {
+    let Some(mut world) = World::start() else { return };
+    let session = world.session();
+    world.say(&session, "My name is Ada.");
+    // Something of the agent's own that would run for ever.
+    world.bash(&session, "(while :; do :; done) >/dev/null 2>&1 & disown");
+    let cli = world.cli();
+    let bridge = world.bridge();
+    assert_eq!(verb(&world, &session, "pause")["status"], "paused");
+    becomes(&world, &session, "frozen");
+    let frozen: Vec<_> = {
+        let mut inside = world.processes();
+        // bwrap outside and the bridge inside only wait.
+        inside.retain(|process| process.is_below(&bridge));
+        inside
+    };
+    assert!(frozen.len() >= 2, "{frozen:#?}");
+    eventually("that all are stopped", || frozen.iter().all(processes::Process::is_stopped));
+    let used: Vec<u64> = frozen.iter().map(processes::Process::ticks).collect();
+    // Also in the eyes of the next ashd.
+    world.crash(|_| {});
+    assert_eq!(world.state(&session)["status"], "paused");
+    becomes(&world, &session, "frozen");
+    let later: Vec<u64> = frozen.iter().map(processes::Process::ticks).collect();
+    assert_eq!(later, used, "processor time of frozen processes");
+    assert_eq!(verb(&world, &session, "resume")["tier"], "hot");
+    let answer = world.say(&session, "[[recall]]");
+    assert!(answer.contains("My name is Ada."), "{answer}");
+    assert_eq!(world.state(&session)["status"], "active");
+    assert_eq!(world.bridge(), bridge, "the same sandbox");
+    drop(cli);
+    world.end();
+}
+
+#[test]
+fn a_paused_session_can_be_ended_and_stopped_processes_with_it() {
+    let Some(world) = World::start() else { return };
+    let session = world.session();
+    world.say(&session, "one");
+    verb(&world, &session, "pause");
+    becomes(&world, &session, "frozen");
+    world.end();
+}
+
+#[test]
+fn a_resume_starts_the_cli_before_a_message_comes() {
+    let Some(world) = World::start() else { return };
+    let session = world.session();
+    world.say(&session, "My name is Ada.");
+    assert_eq!(verb(&world, &session, "stop")["tier"], "hibernated");
+    assert!(world.processes().is_empty(), "{:#?}", world.processes());
+    assert_eq!(verb(&world, &session, "resume")["tier"], "hot");
+    eventually("the CLI", || world.clis().len() == 1);
+    let cli = world.cli();
+    assert!(cli.command.contains(&format!("--resume={session}")), "{cli:?}");
+    let answer = world.say(&session, "[[recall]]");
+    assert!(answer.contains("My name is Ada."), "{answer}");
+    assert_eq!(world.cli(), cli, "the message uses the CLI of the resume");
+    world.end();
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_turn_leaves_nothing_running_and_the_conversation_whole() {
+    let Some(world) = World::start() else { return };
+    let session = world.session();
+    world.say(&session, "My name is Ada.");
+    let mut stream = world.stream(&session, &json!({ "content": bash(FOREVER) }));
+    assert!(stream.any(|event| event.name == "tool_use"));
+    verb(&world, &session, "stop");
+    assert_eq!(stream.last().unwrap().name, "done");
+    assert!(world.processes().is_empty(), "{:#?}", world.processes());
+    let answer = world.say(&session, "[[recall]]");
+    assert!(answer.contains("My name is Ada."), "{answer}");
+    world.end();
+}
+
+/// What of a file must come back: type and mode, size, time of change, content or target.
+type Exact = (u32, u64, i64, i64, Vec<u8>);
+
+fn tree(folder: &Path) -> BTreeMap<String, Exact> {
+    fn walk(folder: &Path, below: &str, found: &mut BTreeMap<String, Exact>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{below}{}", entry.file_name().to_string_lossy());
+            let metadata = entry.path().symlink_metadata().unwrap();
+            let content = if metadata.is_symlink() {
+                let target = std::fs::read_link(entry.path()).unwrap();
+                target.into_os_string().into_encoded_bytes()
+            } else if metadata.is_file() {
+                std::fs::read(entry.path()).unwrap()
+            } else {
+                walk(&entry.path(), &format!("{name}/"), found);
+                Vec::new()
+            };
+            let exact = (
+                metadata.mode(),
+                if metadata.is_dir() { 0 } else { metadata.size() },
+                metadata.mtime(),
+                metadata.mtime_nsec(),
+                content,
+            );
+            found.insert(name, exact);
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(folder, "", &mut found);
+    found
+}
+
+/// What a session was made of, as its agent sees it.
+fn seen(world: &World, session: &str) -> Vec<String> {
+    let mut seen =
+        vec![world.bash(session, "echo \"$FRUIT, $TREE\"; ls -l link; stat -c %a,%Y run")];
+    seen.push(world.say(session, "[[tool:mcp__tiny__whisper:{}]]"));
+    let system = world.say(session, "[[echo-system]]");
+    seen.push(system.contains("Speak like a pirate.").to_string());
+    // Neither a tool that is taken away nor one that nobody allowed.
+    seen.push(world.say(session, "[[tool:WebSearch:{\"query\":\"x\"}]]").replace(session, "ID"));
+    let denied = r#"[[tool:Write:{"file_path":"/workspace/new.txt","content":"x"}]]"#;
+    world.say(session, denied);
+    let file = world.get(&format!("/api/sessions/{session}/files/new.txt"));
+    seen.push(file.status.to_string());
+    let asked = world.model.seen().requests;
+    let models = asked.into_iter().filter(|request| request.path == "/v1/messages");
+    seen.push(models.filter_map(|request| request.model).next_back().unwrap());
+    let shown = world.state(session);
+    seen.extend([&shown["config"], &shown["model"]].map(Value::to_string));
+    seen
+}
+
+#[test]
+fn everything_of_a_session_is_the_same_after_a_stop_a_crash_and_another_day() {
+    let Some(mut world) = World::start() else { return };
+    world.deploy_files("tester", &[("mcp.sh", MCP_SERVER, true)]);
+    let session = world.session_of(&json!({
+        "agent": "tester", "model": "claude-haiku-4-5", "systemPrompt": "Speak like a pirate.",
+        "permissionMode": "default", "allowedTools": ["Bash", "mcp__tiny__whisper"],
+        "disallowedTools": ["WebSearch"],
+        "extraEnv": { "FRUIT": "plum", "TREE": "two words" },
+        "mcpServers": { "tiny": { "command": "/workspace/mcp.sh", "env": { "WORD": "heliotrope" } } },
+    }));
+    world.say(&session, "My name is Ada.");
+    let script = "mkdir -p deep/er; printf 'a\\0b' > deep/er/bytes; ln -s nowhere/at/all link; \
+                  : > run; chmod 0751 run; touch -d 2001-02-03T04:05:06.789 run; mkdir -m 700 own";
+    world.bash(&session, script);
+    let before = seen(&world, &session);
+    assert!(before[1].contains("heliotrope"), "{before:#?}");
+    assert_eq!((&*before[2], &*before[4]), ("true", "404"), "{before:#?}");
+    let workspace = world.folder.path().join(format!("data/sessions/{session}/workspace"));
+    let files = tree(&workspace);
+    assert!(files.len() > 6, "{files:#?}");
+    type Ending = fn(&mut World, &str);
+    let endings: [(&str, Ending); 3] = [
+        ("a stop", |world, session| drop(verb(world, session, "stop"))),
+        ("a crash of the sandbox", |world, _| {
+            world.bridge().kill();
+            eventually("the end of the sandbox", || world.processes().is_empty());
+        }),
+        ("another day", |world, _| {
+            world.crash(|folder| {
+                for process in processes::of_records(&folder.join("run/sandboxes")) {
+                    process.kill();
+                }
+                // What a reboot leaves.
+                std::fs::remove_dir_all(folder.join("run")).unwrap();
+            });
+        }),
+    ];
+    for (ending, end) in endings {
+        end(&mut world, &session);
+        assert_eq!(tree(&workspace), files, "files after {ending}");
+        let after = seen(&world, &session);
+        assert_eq!(after, before, "after {ending}");
+        let answer = world.say(&session, "[[recall]]");
+        assert!(answer.contains("My name is Ada."), "after {ending}: {answer}");
+        assert_eq!(tree(&workspace), files, "files after a turn behind {ending}");
+    }
+    let events = world.turn(&session, &json!({ "content": bash("echo 1"), "maxTurns": 1 }));
+    assert_eq!(named(&events, "error").len(), 1, "limits of a message hold: {events:#?}");
+    world.end();
+}
