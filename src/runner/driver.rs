@@ -13,7 +13,7 @@ use super::handle::{Accepted, Command, NewTurn, SendError, StartError, View};
 use super::host::Host;
 use super::live::Live;
 use super::log::{Batch, Log};
-use super::rest::Rest;
+use super::rest::{self, Rest};
 use super::seats::Seat;
 use super::workspace::SessionFolders;
 use crate::bridge::host::BridgeEvent;
@@ -103,23 +103,9 @@ impl Driver {
                     }
                     None => self.lost().await,
                 },
-                () = until(cools_at) => self.cool().await,
+                () = rest::until(cools_at) => self.cool().await,
             }
         }
-    }
-
-    /// Tells outsiders what can be seen.
-    pub(super) fn show(&self) {
-        let queued = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
-        let rests = self.live.is_some() && self.is_at_rest();
-        let view = View {
-            busy: self.running.is_some(),
-            queued,
-            tier: self.rest.tier,
-            rests_since: rests.then_some(self.rest.since),
-            reclaims: self.rest.abilities.reclaim,
-        };
-        self.view.send_if_modified(|seen| std::mem::replace(seen, view) != view);
     }
 
     async fn obey(&mut self, command: Command) {
@@ -198,15 +184,6 @@ impl Driver {
                 }
             }
             Err(error) => drop(answer.send(Err(SendError::Store(error)))),
-        }
-    }
-
-    /// A message wakes a session that was put to rest, also if others wait before it.
-    async fn release(&mut self) {
-        if self.is_held() {
-            let mut batch = Batch::default();
-            self.set_status(Status::Active, &mut batch);
-            self.log.commit(batch).await;
         }
     }
 
@@ -489,13 +466,6 @@ impl Driver {
 pub(super) async fn next_event(live: &mut Option<Live>) -> Option<BridgeEvent> {
     match live {
         Some(live) => live.events.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn until(moment: Option<tokio::time::Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
 }

@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::driver::{Driver, next_event};
-use super::handle::{RestError, StartError};
+use super::handle::{RestError, StartError, View};
 use super::log::Batch;
 use crate::bridge::protocol::PROTOCOL_WITH_PAUSE;
 use crate::chain::chain;
@@ -61,6 +61,29 @@ impl Rest {
 }
 
 impl Driver {
+    /// Tells outsiders what can be seen.
+    pub(super) fn show(&self) {
+        let queued = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
+        let rests = self.live.is_some() && self.is_at_rest();
+        let view = View {
+            busy: self.running.is_some(),
+            queued,
+            tier: self.rest.tier,
+            rests_since: rests.then_some(self.rest.since),
+            reclaims: self.rest.abilities.reclaim,
+        };
+        self.view.send_if_modified(|seen| std::mem::replace(seen, view) != view);
+    }
+
+    /// A message wakes a session that was put to rest, also if others wait before it.
+    pub(super) async fn release(&mut self) {
+        if self.is_held() {
+            let mut batch = Batch::default();
+            self.set_status(Status::Active, &mut batch);
+            self.log.commit(batch).await;
+        }
+    }
+
     /// Nothing runs and nothing waits.
     pub(super) fn is_at_rest(&self) -> bool {
         self.running.is_none() && self.turns.is_idle() && (self.queue.is_empty() || self.is_held())
@@ -73,9 +96,8 @@ impl Driver {
 
     /// When it is to become colder.
     pub(super) fn cools_at(&self) -> Option<Instant> {
-        let live = self.live.as_ref().filter(|live| live.cli_is_settled())?;
-        let _settled = live;
-        if !self.is_at_rest() {
+        let settled = self.live.as_ref().is_some_and(super::live::Live::cli_is_settled);
+        if !settled || !self.is_at_rest() {
             return None;
         }
         let paused = self.is_held();
@@ -287,5 +309,13 @@ impl Driver {
             self.rest = Rest::new();
         }
         self.ensure_sandbox().await
+    }
+}
+
+/// Never for `None`.
+pub(super) async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }

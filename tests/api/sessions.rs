@@ -165,14 +165,3 @@ fn ending_a_session_ends_its_turn() {
     let names: Vec<String> = stream.map(|event| event.name).collect();
     assert_eq!(names[names.len() - 2..], ["error", "done"]);
 }
-
-#[test]
-fn too_many_sandboxes_are_refused_and_leave_nothing() {
-    let server = Server::start_in(tempfile::tempdir().unwrap(), &[("ASH_MAX_SANDBOXES", "1")]);
-    let first = server.session();
-    let refused = server.post("/api/sessions", &json!({ "agent": "tester" }));
-    assert_eq!((refused.status, &refused.body["code"]), (503, &json!("too_many_sessions")));
-    assert_eq!(server.get("/api/sessions").body["total"], 1);
-    assert_eq!(server.delete(&format!("/api/sessions/{first}")).status, 200);
-    assert_eq!(server.post("/api/sessions", &json!({ "agent": "tester" })).status, 201);
-}
