@@ -33,7 +33,7 @@ const fn key(
     Key { key, environment, default, text }
 }
 
-pub(crate) const KEYS: [Key; 35] = [
+pub(crate) const KEYS: [Key; 40] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
