@@ -5,7 +5,8 @@
 //!
 //! Ground, which knows Linux but not Ash: [`id`], [`clock`], [`chain`], [`os`], [`systemd`], [`web`].
 //! The words: [`wire`] (what crosses the API), [`agent`] (a deployable folder), [`session`]
-//! (a conversation, pure), [`bridge`] (ashd's talk with a sandbox), [`sandbox`], [`egress`]
+//! (a conversation, pure), [`bridge`] (ashd's talk with a sandbox), [`sandbox`],
+//! [`sandboxd`] (what wants privilege), [`egress`]
 //! (the one way out of a sandbox), [`simulation`] (a scripted Claude), [`store`].
 //! The work: [`runner`] (one host's live sessions), [`control`] (one file per verb).
 //! The doors: [`api`] (REST), [`ctl`] (`ashctl`), [`daemon`] (`ashd`).
@@ -23,6 +24,7 @@ mod id;
 mod os;
 mod runner;
 mod sandbox;
+mod sandboxd;
 mod session;
 mod simulation;
 mod store;
@@ -36,6 +38,7 @@ pub mod testing;
 pub use bridge::main as bridge_main;
 pub use ctl::main as ctl_main;
 pub use daemon::main as daemon_main;
+pub use daemon::sandboxd_main;
 pub use sandbox::main as launch_main;
 #[cfg(feature = "testing")]
 pub use store::measure_main as store_measure_main;

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::digest::Digest;
 use super::error::AgentError;
 use super::limits::AgentLimits;
-use super::staging::Staging;
+use super::staging::{Staging, opened};
 use super::unpacking::{Unpacked, Unpacking};
 
 const STAGING: &str = ".staging";
@@ -52,7 +52,12 @@ impl Library {
         }
         std::fs::create_dir(&staging)
             .map_err(|source| AgentError::io("create", &staging, source))?;
-        Ok(Self { directory: directory.to_owned() })
+        let library = Self { directory: directory.to_owned() };
+        for digest in library.kept()? {
+            let path = library.path(&digest);
+            opened(&path).map_err(|source| AgentError::io("open", &path, source))?;
+        }
+        Ok(library)
     }
 
     /// A place to put a version together.
@@ -88,20 +93,24 @@ impl Library {
         &self,
         used: &BTreeSet<Digest>,
     ) -> Result<BTreeSet<Digest>, AgentError> {
-        let failed = |source| AgentError::io("read", &self.directory, source);
         let mut removed = BTreeSet::new();
-        for entry in std::fs::read_dir(&self.directory).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let Some(Ok(digest)) = name.to_str().map(str::parse::<Digest>) else { continue };
-            if used.contains(&digest) {
-                continue;
-            }
+        for digest in self.kept()?.into_iter().filter(|digest| !used.contains(digest)) {
             let path = self.path(&digest);
             Staging::take(&path, &self.staging_path())
                 .map_err(|source| AgentError::io("remove", &path, source))?;
             removed.insert(digest);
         }
         Ok(removed)
+    }
+
+    fn kept(&self) -> Result<Vec<Digest>, AgentError> {
+        let failed = |source| AgentError::io("read", &self.directory, source);
+        let mut kept = Vec::new();
+        for entry in std::fs::read_dir(&self.directory).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            kept.extend(name.to_str().and_then(|name| name.parse::<Digest>().ok()));
+        }
+        Ok(kept)
     }
 
     fn staging_path(&self) -> PathBuf {

@@ -2,13 +2,14 @@
 
 use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::error::AgentError;
 
-/// Nobody else looks into a version or a workspace.
-const MODE: u32 = 0o700;
+/// A version is copied by the user of a sandbox, who is given a descriptor of its folder; the
+/// library around it is closed to everybody.
+const MODE: u32 = 0o755;
 
 /// Owns a directory it has created; dropping it removes the directory and all that is in it.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ impl Staging {
         DirBuilder::new()
             .mode(MODE)
             .create(path)
+            .and_then(|()| opened(path))
             .map_err(|source| AgentError::io("create", path, source))?;
         Ok(Self { path: Some(path.to_owned()) })
     }
@@ -41,11 +43,12 @@ impl Staging {
         self.path = None;
         Ok(())
     }
+}
 
-    /// Leaves the directory where it is.
-    pub(super) fn keep(mut self) {
-        self.path = None;
-    }
+/// Gives a version's folder its mode: `umask` may have taken bits away, and an older Ash gave it
+/// to its own user only.
+pub(super) fn opened(path: &Path) -> io::Result<()> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))
 }
 
 impl Drop for Staging {

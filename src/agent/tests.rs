@@ -10,6 +10,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use tar::EntryType;
 
+use crate::os::fs::Root;
+
 use super::fixture::{Host, RawTar, folder, packed, tree, write};
 use super::*;
 
@@ -53,7 +55,9 @@ proptest! {
         let digest = host.commit(packed);
         prop_assert_eq!(tree(&host.library.path(&digest)), tree(source.path()));
         let workspace = host.path("workspace");
-        copy_workspace(&host.library.path(&digest), &workspace, None).unwrap();
+        fs::create_dir(&workspace).unwrap();
+        let version = Root::open(&host.library.path(&digest)).unwrap();
+        copy_workspace(&version, &Root::open(&workspace).unwrap()).unwrap();
         prop_assert_eq!(tree(&workspace), tree(source.path()));
     }
 
@@ -147,9 +151,10 @@ fn a_full_disk_is_said_to_be_full_and_the_old_version_stays() {
         let source = folder(&[("CLAUDE.md", "")]);
         write(source.path(), "x", vec![1; 60 << 10], false);
         let workspace = disk.join("workspace");
-        let error = copy_workspace(source.path(), &workspace, None).unwrap_err();
+        fs::create_dir(&workspace).unwrap();
+        let roots = (Root::open(source.path()).unwrap(), Root::open(&workspace).unwrap());
+        let error = copy_workspace(&roots.0, &roots.1).unwrap_err();
         assert!(matches!(error, AgentError::DiskFull { .. }), "{error}");
-        assert!(!workspace.exists());
 
         assert_eq!(fs::read_dir(disk.join("agents/.staging")).unwrap().count(), 0);
         assert_eq!(fs::read(version.path.join("CLAUDE.md")).unwrap(), b"Be kind.");

@@ -77,14 +77,10 @@ impl Control {
     }
 
     async fn bring_up(&self, record: &SessionRecord) -> Result<(), Refusal> {
-        let folders = self.host.settings.places.session(record.id);
         let digest = record.digest.parse().map_err(|_never_stored| Refusal::Worker)?;
-        let (version, uid) = (self.library.path(&digest), record.uid);
         let copying = self.copies.acquire().await.map_err(|_closed| Refusal::Worker)?;
-        tokio::task::spawn_blocking(move || folders.create(&version, uid))
-            .await
-            .map_err(|_panicked| Refusal::Worker)?
-            .map_err(Refusal::Workspace)?;
+        let prepared = self.host.launcher.prepare(record.id, record.uid, digest).await;
+        prepared.map_err(Refusal::Workspace)?;
         drop(copying);
         let handle = self.host.handle(record).await?;
         handle.start().await.map_err(Refusal::Start)
@@ -116,14 +112,12 @@ impl Control {
 
     /// Removes a session's files; what cannot be removed is logged and tried again by the sweep.
     pub(super) async fn remove_folders(&self, id: SessionId) -> bool {
-        let folders = self.host.settings.places.session(id);
-        match tokio::task::spawn_blocking(move || folders.remove()).await {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
+        match self.host.launcher.remove(id).await {
+            Ok(()) => true,
+            Err(error) => {
                 tracing::error!(session = %id, %error, "could not remove the files of a session");
                 false
             }
-            Err(_panicked) => false,
         }
     }
 }

@@ -3,9 +3,9 @@
 use super::Refusal;
 use crate::agent::{AgentError, Fault};
 use crate::chain::chain;
-use crate::runner::cli::CliError;
 use crate::runner::handle::{SendError, StartError};
-use crate::runner::workspace::WorkspaceError;
+use crate::sandbox::CliError;
+use crate::sandboxd::SandboxdError;
 use crate::session::Status;
 use crate::store::StoreError;
 use crate::wire::problem::{Code, Problem};
@@ -75,15 +75,10 @@ fn agent(error: &AgentError) -> Problem {
     }
 }
 
-fn workspace(error: &WorkspaceError) -> Problem {
+fn workspace(error: &SandboxdError) -> Problem {
     match error {
-        WorkspaceError::Copy(error) => agent(error),
-        WorkspaceError::Folder { source, .. }
-            if source.kind() == std::io::ErrorKind::StorageFull =>
-        {
-            disk_full()
-        }
-        error @ WorkspaceError::Folder { .. } => Problem::new(Code::Internal, chain(error)),
+        SandboxdError::DiskFull { .. } => disk_full(),
+        error => Problem::new(Code::Internal, chain(error)),
     }
 }
 

@@ -44,7 +44,7 @@ impl Control {
             coordinator_id: format!("{}-{}", hostname(), std::process::id()),
             remote_runners: 0,
             simulated: self.host.launcher.is_simulated(),
-            isolation: isolation(self.host.launcher.isolation()),
+            isolation: isolation(self.host.launcher.isolation().await),
             cli,
         }
     }
@@ -61,7 +61,7 @@ fn isolation(found: sandbox::Isolation) -> Isolation {
         sandbox::Level::Hard => Level::Hard,
     };
     Isolation {
-        placement: found.placement.to_owned(),
+        placement: found.placement.into_owned(),
         files: level(found.files),
         network: level(found.network),
         identity: level(found.identity),

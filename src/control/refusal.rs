@@ -4,7 +4,7 @@ use crate::agent::AgentError;
 use crate::bridge::host::FileError;
 use crate::id::IdError;
 use crate::runner::handle::{SendError, StartError};
-use crate::runner::workspace::WorkspaceError;
+use crate::sandboxd::SandboxdError;
 use crate::session::Status;
 use crate::session::options::OptionError;
 use crate::store::StoreError;
@@ -38,7 +38,7 @@ pub(crate) enum Refusal {
         error: OptionError,
     },
     #[error("the session could not be created")]
-    Workspace(#[source] WorkspaceError),
+    Workspace(#[source] SandboxdError),
     #[error("the session could not be started")]
     Start(#[source] StartError),
     #[error("the message was not taken")]

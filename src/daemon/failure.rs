@@ -1,4 +1,4 @@
-//! Why `ashd` does not start: what, why, and what to do.
+//! Why a daemon does not start: what, why, and what to do.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +11,9 @@ use crate::agent::AgentError;
 use crate::chain::chain;
 use crate::egress::{EgressError, KeyError};
 use crate::os::socket::SocketError;
+use crate::runner::RecoverError;
 use crate::sandbox::LauncherError;
+use crate::sandboxd::SandboxdError;
 use crate::store::StoreError;
 use crate::systemd::activation::ActivationError;
 
@@ -46,6 +48,12 @@ pub(super) enum Failure {
     Agents(#[from] AgentError),
     #[error("could not prepare the sandboxes")]
     Launcher(#[from] LauncherError),
+    #[error("ash-sandboxd does not do its part")]
+    Sandboxd(#[from] SandboxdError),
+    #[error("could not take over what an earlier ashd left")]
+    Recover(#[from] RecoverError),
+    #[error("`{path}` could be replaced by another user than root: {reason}")]
+    Untrusted { path: PathBuf, reason: String },
     #[error("the model key is not usable")]
     ModelKey(#[from] KeyError),
     #[error("could not prepare the way to the model")]
@@ -75,6 +83,12 @@ impl Failure {
             Self::Store(StoreError::Newer { .. }) => {
                 "a newer ashd wrote this database; install that version again".to_owned()
             }
+            Self::Sandboxd(SandboxdError::Unreachable { .. }) => {
+                "start it (`systemctl start ash-sandboxd.socket`), or leave `[sandbox] socket` empty".to_owned()
+            }
+            Self::Untrusted { path, .. } => {
+                format!("run `systemd-tmpfiles --create`, or `chown root {}` and take its write permission from others", path.display())
+            }
             Self::Degraded { .. } => {
                 "install what is missing, or accept it with `[sandbox] degraded = \"allow\"`".to_owned()
             }
@@ -84,16 +98,21 @@ impl Failure {
 
     fn status(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Activation(_) | Self::Degraded { .. } => EX_CONFIG,
+            Self::Config(_)
+            | Self::Activation(_)
+            | Self::Degraded { .. }
+            | Self::Untrusted { .. } => EX_CONFIG,
             Self::Folder { .. } | Self::File { .. } => EX_CANTCREAT,
-            Self::Locked { .. } | Self::Listen { .. } | Self::Socket { .. } => EX_UNAVAILABLE,
+            Self::Locked { .. } | Self::Listen { .. } | Self::Socket { .. } | Self::Sandboxd(_) => {
+                EX_UNAVAILABLE
+            }
             _ => 1,
         }
     }
 
     /// Says it on stderr, with its causes, and answers the exit status.
-    pub(super) fn report(&self) -> ExitCode {
-        logging::say(&format!("ashd: {}", chain(self)));
+    pub(super) fn report(&self, program: &str) -> ExitCode {
+        logging::say(&format!("{program}: {}", chain(self)));
         if let Some(hint) = self.hint() {
             logging::say(&format!("hint: {hint}"));
         }

@@ -1,4 +1,4 @@
-//! Where `ashd` says things: the journal when it is connected to one, else stderr.
+//! Where the daemons say things: the journal when it is connected to one, else stderr.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -9,14 +9,14 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::failure::Failure;
 
 /// Starts logging; `filter` is a level or a tracing filter, e.g. `info,ash::egress=debug`.
-pub(super) fn start(filter: &str) -> Result<(), Failure> {
+pub(super) fn start(program: &str, filter: &str) -> Result<(), Failure> {
     let filter =
         EnvFilter::try_new(filter).map_err(|error| Failure::Logging(io::Error::other(error)))?;
     let registry = tracing_subscriber::registry().with(filter);
     if libsystemd::logging::connected_to_journal() {
         let journal = tracing_journald::layer().map_err(Failure::Logging)?;
         let journal = journal
-            .with_syslog_identifier("ashd".to_owned())
+            .with_syslog_identifier(program.to_owned())
             .with_field_prefix(Some("ASH".to_owned()));
         registry.with(journal).init();
     } else {

@@ -1,4 +1,5 @@
-//! `ashd`: reads its settings, wires the parts together, serves, and leaves in order.
+//! `ashd`: reads its settings, wires the parts together, serves, and leaves in order. And the
+//! parts of it that are programs of their own under systemd: [`sandboxd`].
 
 mod arguments;
 mod config;
@@ -8,6 +9,7 @@ mod failure;
 mod listen;
 mod logging;
 mod manual;
+mod sandboxd;
 mod serve;
 mod wire_up;
 
@@ -22,12 +24,14 @@ use self::failure::Failure;
 /// nothing, and each costs memory.
 const WORKERS_MAX: usize = 4;
 
+pub use sandboxd::main as sandboxd_main;
+
 /// The program.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report("ashd"),
     }
 }
 
@@ -36,19 +40,22 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         logging::print(&manual::settings());
         return Ok(());
     }
-    let settings = config::load(arguments)?;
+    let settings = config::load(arguments.config.as_deref(), arguments.simulate)?;
     if arguments.check {
         let files: Vec<_> = settings.files.iter().map(|path| path.display().to_string()).collect();
         let files = if files.is_empty() { "no file".to_owned() } else { files.join(", ") };
         logging::say(&format!("the configuration is in order: {files}"));
         return Ok(());
     }
-    logging::start(&settings.log)?;
+    logging::start("ashd", &settings.log)?;
+    runtime(WORKERS_MAX)?.block_on(serve::serve(settings))
+}
+
+fn runtime(workers_max: usize) -> Result<tokio::runtime::Runtime, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores.min(WORKERS_MAX))
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(workers_max))
         .enable_all()
         .build()
-        .map_err(Failure::Runtime)?;
-    runtime.block_on(serve::serve(settings))
+        .map_err(Failure::Runtime)
 }

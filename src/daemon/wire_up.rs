@@ -10,14 +10,13 @@ use crate::agent::Library;
 use crate::control::{Control, ControlSettings};
 use crate::egress::{Egress, EgressError, EgressLimits, EgressSettings};
 use crate::os::socket;
-use crate::runner::cli::CliFinder;
-use crate::runner::workspace::Places;
 use crate::runner::{Host, HostSettings};
-use crate::sandbox::{Launcher, LauncherSettings};
+use crate::sandbox::{CliFinder, Launcher, LauncherSettings};
+use crate::sandboxd::{Client, Keeper, KeeperSettings, Sandboxes};
 use crate::store::Store;
 
 /// The socket through which sandboxes reach the model, in a folder that they all see.
-const EGRESS_FOLDER: &str = "egress";
+pub(super) const EGRESS_FOLDER: &str = "egress";
 const EGRESS_SOCKET: &str = "api.sock";
 /// Every sandbox's uid may connect; a placeholder says which session it is.
 const EGRESS_MODE: u32 = 0o666;
@@ -36,7 +35,6 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
     data::folder(&settings.data, 0o711)?;
     let lock = data::lock(&settings.data)?;
     data::folder(&settings.runtime, 0o755)?;
-    data::folder(&settings.data.join("sessions"), 0o711)?;
     let egress_folder = settings.runtime.join(EGRESS_FOLDER);
     data::folder(&egress_folder, 0o755)?;
 
@@ -50,17 +48,11 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
         .await
         .map_err(|_panicked| Failure::Runtime(std::io::Error::other("a worker died")))??;
 
-    let root = nix::unistd::geteuid().is_root();
-    // The last of the block is the probe's, the others are the sessions'.
-    let probe_uid = settings.uids.end - 1;
-    let launcher = Launcher::detect(LauncherSettings {
-        placement: settings.placement,
-        libexec: settings.libexec.clone(),
-        bwrap: settings.bwrap.clone(),
-        records: settings.runtime.join("sandboxes"),
-        probe_uid: root.then_some(probe_uid),
-    })
-    .await?;
+    let sandboxes = match &settings.sandboxd {
+        Some(socket) => Sandboxes::There(Client::new(socket)),
+        None => Sandboxes::Here(keeper(settings).await?),
+    };
+    let uids = sandboxes.uids().await?;
     let upstream = settings.model.base_url.parse().map_err(|_invalid| EgressError::Shape)?;
     let key = credentials::model_key(settings)?;
     let egress = Egress::new(EgressSettings { upstream, key, limits: EgressLimits::default() })?;
@@ -75,18 +67,16 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
 
     let host = Host::new(
         store.clone(),
-        launcher.clone(),
+        sandboxes,
         egress.clone(),
         CliFinder::new(settings.claude.clone()),
         HostSettings {
-            places: Places { data: settings.data.clone(), runtime: settings.runtime.clone() },
-            egress_folder,
             limits: settings.limits.clone(),
             sandboxes_max: settings.sandboxes_max,
             wait_max: settings.wait,
             pressure_percent_max: settings.pressure_percent,
             tiers: settings.tiers,
-            uids: (root && !launcher.is_simulated()).then_some(settings.uids.start..probe_uid),
+            uids,
         },
     );
     let control = Control::new(
@@ -99,4 +89,30 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
         },
     );
     Ok(Parts { control, egress, egress_listener, store, _lock: lock })
+}
+
+/// The privileged side, in whichever process.
+pub(super) async fn keeper(settings: &Settings) -> Result<Keeper, Failure> {
+    let root = nix::unistd::geteuid().is_root();
+    // The last of the block is the probe's, the others are the sessions'.
+    let probe_uid = settings.uids.end - 1;
+    let launcher = Launcher::detect(LauncherSettings {
+        placement: settings.placement,
+        libexec: settings.libexec.clone(),
+        bwrap: settings.bwrap.clone(),
+        records: settings.runtime.join("sandboxes"),
+        probe_uid: root.then_some(probe_uid),
+    })
+    .await?;
+    let keeper = KeeperSettings {
+        data: settings.data.clone(),
+        runtime: settings.runtime.clone(),
+        egress: settings.runtime.join(EGRESS_FOLDER),
+        limits: settings.limits.clone(),
+        uids: (root && !launcher.is_simulated()).then_some(settings.uids.start..probe_uid),
+        cli: CliFinder::new(settings.claude.clone()),
+    };
+    Keeper::new(keeper, launcher)
+        .await
+        .map_err(|source| Failure::Folder { path: settings.data.join("sessions"), source })
 }

@@ -76,7 +76,7 @@ pub(crate) fn receive_all(
     bytes_max: usize,
 ) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut bytes = vec![0; bytes_max + 1];
-    let (received, descriptors) = receive_first(socket, &mut bytes)?;
+    let (received, descriptors) = receive_with(socket.as_fd(), &mut bytes)?;
     bytes.truncate(received);
     let rest = u64::try_from(bytes_max + 1 - received).unwrap_or(u64::MAX);
     if received > 0 {
@@ -88,7 +88,11 @@ pub(crate) fn receive_all(
     Ok((bytes, descriptors))
 }
 
-fn receive_first(socket: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+/// Receives what is there, and the descriptors that came with it.
+pub(crate) fn receive_with(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = cmsg_space!([RawFd; DESCRIPTORS_MAX]);
     loop {
         let mut parts = [IoSliceMut::new(bytes)];

@@ -61,9 +61,13 @@ pub(crate) enum Kind {
 impl Root {
     /// Opens a directory whose own path is trusted: links in it are followed.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let directory = open(path, directory_flags(), Mode::empty())?;
+        Ok(Self::of(open(path, directory_flags(), Mode::empty())?))
+    }
+
+    /// The directory behind a descriptor that somebody else opened.
+    pub(crate) fn of(directory: OwnedFd) -> Self {
         let resolution = Resolution::available(directory.as_fd());
-        Ok(Self { directory, resolution })
+        Self { directory, resolution }
     }
 
     /// Opens a directory by an absolute path in which no component may be a link, so that what
@@ -187,6 +191,12 @@ impl Root {
 
     fn or_own<'a>(&'a self, directory: Option<&'a OwnedFd>) -> BorrowedFd<'a> {
         directory.unwrap_or(&self.directory).as_fd()
+    }
+}
+
+impl From<Root> for OwnedFd {
+    fn from(root: Root) -> Self {
+        root.directory
     }
 }
 

@@ -15,7 +15,6 @@ use super::live::Live;
 use super::log::{Batch, Log};
 use super::rest::{self, Rest};
 use super::seats::Seat;
-use super::workspace::SessionFolders;
 use crate::bridge::host::BridgeEvent;
 use crate::bridge::protocol::Notice;
 use crate::chain::chain;
@@ -59,7 +58,6 @@ pub(super) struct Driver {
     pub(super) host: Host,
     pub(super) record: SessionRecord,
     pub(super) options: SessionOptions,
-    pub(super) folders: SessionFolders,
     pub(super) log: Log,
     pub(super) live: Option<Live>,
     pub(super) turns: Turns,
@@ -403,14 +401,14 @@ impl Driver {
     pub(super) async fn end_sandbox(&mut self) -> EndReport {
         self.live = None;
         self.rest = Rest::new();
-        let report = self.host.launcher.end(&self.name()).await;
+        let report = self.host.launcher.end(self.record.id).await;
         self.seat = None;
         report
     }
 
     /// Says so where the memory limit killed a process of the sandbox since the last look.
     async fn tell_oom(&mut self, batch: &mut Batch) {
-        let Some(kills) = self.host.launcher.oom_kills(&self.name()).await else { return };
+        let Some(kills) = self.host.launcher.oom_kills(self.record.id).await else { return };
         let Some(live) = &mut self.live else { return };
         if kills > live.oom_kills {
             live.oom_kills = kills;
@@ -446,17 +444,12 @@ impl Driver {
         if self.live.is_some() {
             self.end_sandbox().await;
         } else {
-            self.host.launcher.end(&self.name()).await;
+            self.host.launcher.end(self.record.id).await;
         }
         if let Some(used) = self.host.egress.revoke(self.record.id) {
             let (requests, sent, received) =
                 (used.requests, used.request_bytes, used.response_bytes);
             tracing::info!(session = %self.record.id, requests, sent, received, "model API used");
-        }
-        let folders = self.folders.clone();
-        let removed = tokio::task::spawn_blocking(move || folders.remove_state()).await;
-        if let Ok(Err(error)) = removed {
-            tracing::warn!(session = %self.record.id, %error, "could not remove the session's runtime folder");
         }
         self.host.forget(self.record.id);
         let _nobody_waits = answer.send(());

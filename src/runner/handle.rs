@@ -9,7 +9,7 @@ use super::feed::Feed;
 use super::seats::Seat;
 use crate::bridge::host::BridgeSender;
 use crate::id::TurnId;
-use crate::sandbox::LaunchError;
+use crate::sandboxd::SandboxdError;
 use crate::session::Status;
 use crate::session::content::Content;
 use crate::session::options::TurnOptions;
@@ -103,11 +103,11 @@ pub(crate) struct Accepted {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
     #[error("the sandbox could not be started")]
-    Launch(#[source] LaunchError),
+    Launch(#[source] SandboxdError),
     #[error("the sandbox was started, but does not talk")]
     Link(#[source] crate::bridge::host::LinkError),
     #[error("no session can start")]
-    Cli(#[source] super::cli::CliError),
+    Cli(#[source] crate::sandbox::CliError),
     #[error("the memory of the host is short")]
     MemoryShort,
     #[error("{running} sandboxes run, and {max} is the most")]

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::ops::{Deref, Range};
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +9,6 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::cli::CliFinder;
 use super::driver::Driver;
 use super::feed::FeedWriter;
 use super::handle::{COMMANDS_MAX, Handle, View};
@@ -18,10 +16,10 @@ use super::log::Log;
 use super::pressure::Pressure;
 use super::rest::Rest;
 use super::seats::Seats;
-use super::workspace::Places;
 use crate::egress::Egress;
 use crate::id::SessionId;
-use crate::sandbox::{Launcher, Limits};
+use crate::sandbox::{CliFinder, Limits};
+use crate::sandboxd::{SandboxdError, Sandboxes};
 use crate::session::Status;
 use crate::session::options::SessionOptions;
 use crate::session::tier::{Tier, TierPolicy};
@@ -40,9 +38,6 @@ fn launches_max() -> usize {
 /// What a host is told once.
 #[derive(Debug, Clone)]
 pub(crate) struct HostSettings {
-    pub(crate) places: Places,
-    /// The folder with the egress socket; sandboxes see it as `/run/ash`.
-    pub(crate) egress_folder: PathBuf,
     pub(crate) limits: Limits,
     pub(crate) sandboxes_max: usize,
     /// How long a request may wait for room.
@@ -55,6 +50,15 @@ pub(crate) struct HostSettings {
     pub(crate) uids: Option<Range<u32>>,
 }
 
+/// Why it cannot be told what lives.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecoverError {
+    #[error("the living sandboxes could not be listed")]
+    Sandboxes(#[from] SandboxdError),
+    #[error("the sessions could not be read")]
+    Store(#[from] StoreError),
+}
+
 /// Everything that drivers share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Host(Arc<Shared>);
@@ -62,7 +66,7 @@ pub(crate) struct Host(Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) store: Store,
-    pub(crate) launcher: Launcher,
+    pub(crate) launcher: Sandboxes,
     pub(crate) egress: Egress,
     pub(crate) cli: CliFinder,
     pub(crate) settings: HostSettings,
@@ -87,7 +91,7 @@ impl Deref for Host {
 impl Host {
     pub(crate) fn new(
         store: Store,
-        launcher: Launcher,
+        launcher: Sandboxes,
         egress: Egress,
         cli: CliFinder,
         settings: HostSettings,
@@ -136,7 +140,6 @@ impl Host {
         let handle = Handle { commands, feed: writer.feed(), view: seen };
         let driver = Driver {
             options: serde_json::from_str::<SessionOptions>(&record.options).unwrap_or_default(),
-            folders: self.settings.places.session(record.id),
             log: Log::new(self.store.clone(), record.key, counters, writer, self.closing.clone()),
             host: self.clone(),
             record: record.clone(),
@@ -184,11 +187,10 @@ impl Host {
 
     /// After a start, and before the proxy serves: takes over the sandboxes that live, brings unfinished turns on or to their
     /// end, and ends sandboxes that no session knows.
-    pub(crate) async fn recover(&self) -> Result<(), StoreError> {
-        let mut unknown = self.launcher.live().await;
+    pub(crate) async fn recover(&self) -> Result<(), RecoverError> {
+        let mut unknown = self.launcher.live().await?;
         for record in self.store.live_sessions().await? {
-            let name = crate::sandbox::SandboxName::from(record.id);
-            let lives = unknown.iter().position(|live| *live == name);
+            let lives = unknown.iter().position(|live| *live == record.id);
             if let Some(index) = lives {
                 unknown.swap_remove(index);
             }
@@ -203,16 +205,16 @@ impl Host {
                 // Requests are served before the driver has found out more.
                 let tier = match lives {
                     None => Tier::Hibernated,
-                    Some(_) if self.launcher.is_frozen(&name).await => Tier::Frozen,
+                    Some(_) if self.launcher.is_frozen(record.id).await => Tier::Frozen,
                     Some(_) => Tier::Hot,
                 };
                 let view = View { busy: running > 0, queued, tier, ..View::default() };
                 self.handle_seen(&record, view).await?;
             }
         }
-        for name in unknown {
-            tracing::warn!(sandbox = %name, "ending a sandbox that no session knows");
-            self.launcher.end(&name).await;
+        for session in unknown {
+            tracing::warn!(%session, "ending a sandbox that no session knows");
+            self.launcher.end(session).await;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::driver::Driver;
 use super::handle::StartError;
 use crate::bridge::host::{self, BridgeEvents, BridgeSender, Link, SendError};
 use crate::bridge::protocol::{StartCli, StartFile};
-use crate::sandbox::{BridgeStream, SandboxName, SandboxSpec};
+use crate::sandbox::BridgeStream;
 use crate::session::options::{PrivateFile, SpawnOptions};
 use crate::store::{SessionChange, SessionRecord};
 
@@ -65,29 +65,23 @@ impl Driver {
     }
 
     async fn launch_when_there_is_room(&mut self) -> Result<(), StartError> {
-        let cli = if self.host.launcher.is_simulated() {
-            std::path::PathBuf::new()
-        } else {
-            self.host.cli.find().await.map_err(StartError::Cli)?.path
-        };
+        if !self.host.launcher.is_simulated() {
+            self.host.cli.find().await.map_err(StartError::Cli)?;
+        }
         if self.seat.is_none() {
             self.seat = Some(self.host.seat().await?);
         }
         // A burst must leave processors for the sessions that are there.
         let host = self.host.clone();
         let _one_of_few = host.launches.acquire().await.map_err(|_closed| StartError::Ending)?;
-        self.launch(cli).await
+        self.launch().await
     }
 
-    async fn launch(&mut self, cli: std::path::PathBuf) -> Result<(), StartError> {
-        let folders = self.folders.clone();
-        let made = tokio::task::spawn_blocking(move || folders.ensure_state()).await;
-        if let Ok(Err(error)) = made {
-            tracing::warn!(session = %self.record.id, %error, "could not make the session's runtime folder");
-        }
+    async fn launch(&mut self) -> Result<(), StartError> {
         self.host.admit(&self.record);
-        let spec = self.spec(cli);
-        let stream = self.host.launcher.launch(&spec).await.map_err(StartError::Launch)?;
+        let environment = model_environment(&self.record);
+        let launched = self.host.launcher.launch(self.record.id, self.record.uid, environment);
+        let stream = launched.await.map_err(StartError::Launch)?;
         self.record.sandbox_generation += 1;
         let change = SessionChange {
             sandbox_generation: Some(self.record.sandbox_generation),
@@ -99,7 +93,7 @@ impl Driver {
             Err(error) => Err(StartError::Store(error)),
         };
         if linked.is_err() {
-            self.host.launcher.end(&self.name()).await;
+            self.host.launcher.end(self.record.id).await;
         }
         linked
     }
@@ -113,7 +107,7 @@ impl Driver {
         let Link { hello, sender, events } =
             host::connect(stream, stored, GREETING_DEADLINE).await.map_err(StartError::Link)?;
         self.bridge_last_input = hello.last_input;
-        let oom_kills = self.host.launcher.oom_kills(&self.name()).await.unwrap_or(0);
+        let oom_kills = self.host.launcher.oom_kills(self.record.id).await.unwrap_or(0);
         self.rest.warm(hello.paused);
         self.live = Some(Live {
             sender,
@@ -183,24 +177,6 @@ impl Driver {
         lines.push_str(line);
         lines.push('\n');
         live.sender.input(ordinal, Bytes::from(lines))
-    }
-
-    pub(super) fn name(&self) -> SandboxName {
-        SandboxName::from(self.record.id)
-    }
-
-    pub(super) fn spec(&self, cli: std::path::PathBuf) -> SandboxSpec {
-        SandboxSpec {
-            name: self.name(),
-            uid: self.record.uid,
-            workspace: self.folders.workspace.clone(),
-            home: self.folders.home.clone(),
-            state: self.folders.state.clone(),
-            cli,
-            egress: self.host.settings.egress_folder.clone(),
-            limits: self.host.settings.limits.clone(),
-            environment: model_environment(&self.record),
-        }
     }
 }
 

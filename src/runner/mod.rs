@@ -1,7 +1,6 @@
 //! One host's live sessions: a task per session drives its sandbox; everybody else holds a
 //! [`handle::Handle`], asks through a bounded channel and reads the session's [`feed`].
 
-pub(crate) mod cli;
 mod driver;
 pub(crate) mod feed;
 pub(crate) mod handle;
@@ -12,7 +11,6 @@ mod pressure;
 mod recovery;
 mod rest;
 pub(crate) mod seats;
-pub(crate) mod workspace;
 
 pub(crate) use crate::session::tier::TierPolicy;
-pub(crate) use host::{Host, HostSettings};
+pub(crate) use host::{Host, HostSettings, RecoverError};

@@ -40,7 +40,7 @@ impl Driver {
     async fn reconnect(&mut self) {
         let session = self.record.id;
         let frozen = self.thaw_to_greet().await;
-        match self.host.launcher.reconnect(&self.name()).await {
+        match self.host.launcher.reconnect(session).await {
             Ok(Some(stream)) => {
                 self.seat = Some(self.host.seats.adopt());
                 match self.link(stream, self.record.bridge_stored).await {
@@ -52,7 +52,7 @@ impl Driver {
                     }
                     Err(error) => {
                         tracing::warn!(%session, error = crate::chain::chain(&error), "could not take over a sandbox, ending it");
-                        self.host.launcher.end(&self.name()).await;
+                        self.host.launcher.end(session).await;
                         self.seat = None;
                     }
                 }
@@ -60,7 +60,7 @@ impl Driver {
             Ok(None) => {}
             Err(error) => {
                 tracing::warn!(%session, %error, "could not reach a living sandbox, ending it");
-                self.host.launcher.end(&self.name()).await;
+                self.host.launcher.end(session).await;
             }
         }
     }

@@ -13,7 +13,7 @@ use super::handle::{RestError, StartError, View};
 use super::log::Batch;
 use crate::bridge::protocol::PROTOCOL_WITH_PAUSE;
 use crate::chain::chain;
-use crate::sandbox::FreezeError;
+use crate::sandboxd::SandboxdError;
 use crate::session::Status;
 use crate::session::frame::FrameKind;
 use crate::session::tier::{Abilities, Tier};
@@ -146,9 +146,9 @@ impl Driver {
         if self.rest.tier != Tier::Hot {
             return;
         }
-        match self.host.launcher.freeze(&self.name()).await {
+        match self.host.launcher.freeze(self.record.id).await {
             Ok(()) => self.rest.tier = Tier::Frozen,
-            Err(FreezeError::NoControlGroup) => self.stop_by_bridge(),
+            Err(SandboxdError::NoControlGroup) => self.stop_by_bridge(),
             Err(error) => {
                 let session = self.record.id;
                 tracing::warn!(%session, error = chain(&error), "the sandbox could not be frozen");
@@ -174,7 +174,7 @@ impl Driver {
             return;
         }
         let session = self.record.id;
-        match self.host.launcher.reclaim(&self.name()).await {
+        match self.host.launcher.reclaim(self.record.id).await {
             Ok(bytes) => {
                 tracing::debug!(%session, bytes, "memory of the session was reclaimed");
                 self.rest.tier = Tier::Reclaimed;
@@ -206,7 +206,7 @@ impl Driver {
     }
 
     /// Has a sandbox, if there is one, in which everything runs.
-    pub(super) async fn thaw(&mut self) -> Result<(), FreezeError> {
+    pub(super) async fn thaw(&mut self) -> Result<(), SandboxdError> {
         self.rest.touch();
         self.rest.freeze_when_ready = false;
         if self.live.is_none() || self.rest.tier == Tier::Hot {
@@ -216,7 +216,7 @@ impl Driver {
             // A connection that has ended says so by its events.
             let _told = self.live.as_ref().map(|live| live.sender.go_on());
         } else {
-            self.host.launcher.thaw(&self.name()).await?;
+            self.host.launcher.thaw(self.record.id).await?;
         }
         self.rest.tier = Tier::Hot;
         self.show();
@@ -225,10 +225,10 @@ impl Driver {
 
     /// A taken over sandbox that the kernel says is frozen can greet nobody: it is woken for that.
     pub(super) async fn thaw_to_greet(&mut self) -> bool {
-        if !self.host.launcher.is_frozen(&self.name()).await {
+        if !self.host.launcher.is_frozen(self.record.id).await {
             return false;
         }
-        if let Err(error) = self.host.launcher.thaw(&self.name()).await {
+        if let Err(error) = self.host.launcher.thaw(self.record.id).await {
             tracing::warn!(session = %self.record.id, error = chain(&error), "a frozen sandbox does not thaw");
         }
         true

@@ -1,4 +1,5 @@
-//! The program `ash-launch`: waits for its orders, drops its privileges, becomes bwrap.
+//! The program `ash-launch`: waits for its orders, drops its privileges, becomes bwrap (or copies
+//! an agent: [`copy`]).
 //!
 //! ashd starts it, puts it into its control group, and only then sends the order; so nothing of a
 //! sandbox ever runs outside its limits. It reads one message and nothing that a user wrote.
@@ -22,6 +23,7 @@ use nix::unistd::{
     Gid, Uid, execve, geteuid, getresgid, getresuid, setgroups, setresgid, setresuid, setsid,
 };
 
+use super::copy;
 use super::mounts::{self, Numbers, SYNTHETIC_FILES, SystemDirectory};
 use super::order::{Entry, Handle, LaunchOrder, ORDER_BYTES_MAX, Refusal};
 use super::spec::Limits;
@@ -52,7 +54,7 @@ pub fn main() -> ExitCode {
         let (bytes, handles) = fd::receive_all(&socket, ORDER_BYTES_MAX)?;
         Ok((socket, bytes, handles))
     });
-    let (mut socket, bytes, handles) = match received {
+    let (mut socket, bytes, mut handles) = match received {
         Ok(received) => received,
         Err(error) => {
             // Nobody is there to be told anything else.
@@ -63,6 +65,10 @@ pub fn main() -> ExitCode {
     if bytes.is_empty() {
         // ashd went away before it had decided.
         return ExitCode::FAILURE;
+    }
+    if let Some(answer) = copy::obeyed(&bytes, &mut handles) {
+        drop(socket.write_all(&answer));
+        return ExitCode::SUCCESS;
     }
     let Err(refusal) = obey(&bytes, handles);
     let answer = serde_json::to_vec(&refusal).expect("a refusal has a JSON form");
@@ -226,6 +232,15 @@ fn system_directories() -> Vec<SystemDirectory> {
         }
     }
     found
+}
+
+/// Becomes the user of a sandbox, for good, without becoming anything else.
+pub(super) fn become_user(uid: u32) -> Result<(), Refusal> {
+    if uid == 0 {
+        return Err(Refusal::Root);
+    }
+    drop_privileges(uid)?;
+    step("no new privileges", set_no_new_privs())
 }
 
 /// From here on this process is the sandbox's user, and cannot be anybody else.

@@ -1,7 +1,10 @@
 //! What keeps a sandbox in on this host: measured by really starting one.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 use super::placement::Placement;
 use super::scope::InForce;
@@ -16,7 +19,8 @@ pub(super) const LOOK: &str = "cd /proc/self/ns && readlink cgroup ipc mnt net p
                                exec cat /proc/self/status";
 
 /// How far a protection goes on this host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Level {
     /// Not there.
     None,
@@ -27,10 +31,10 @@ pub(crate) enum Level {
 }
 
 /// What keeps a sandbox in, one member per wall.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Isolation {
     /// `scope`, `plain` or `simulated`.
-    pub(crate) placement: &'static str,
+    pub(crate) placement: Cow<'static, str>,
     pub(crate) files: Level,
     pub(crate) network: Level,
     pub(crate) identity: Level,
@@ -63,7 +67,7 @@ impl Isolation {
     /// No walls, and why.
     pub(super) fn none(placement: &Placement, note: &str) -> Self {
         Self {
-            placement: placement.name(),
+            placement: placement.name().into(),
             files: Level::None,
             network: Level::None,
             identity: Level::None,
@@ -75,6 +79,14 @@ impl Isolation {
             notes: vec![note.to_owned()],
             problem: None,
         }
+    }
+
+    /// Nobody can be asked what keeps a sandbox in.
+    pub(crate) fn unknown(problem: String) -> Self {
+        let mut isolation = Self::none(&Placement::Plain, &problem);
+        isolation.placement = "unknown".into();
+        isolation.problem = Some(problem);
+        isolation
     }
 
     pub(super) fn from_probe(placement: &Placement, reason: Option<&str>, seen: &Seen) -> Self {
@@ -127,7 +139,7 @@ impl Isolation {
         if force.memory && !seen.oom_policy {
             notes.push("A sandbox that runs out of memory is stopped as a whole: systemd is older than 253.".to_owned());
         }
-        let placement = placement.name();
+        let placement = placement.name().into();
         let problem = None;
         Self {
             placement,

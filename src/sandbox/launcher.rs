@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::warn;
 
+use super::copy::{self, CopyError};
 use super::error::{LaunchError, LauncherError};
 use super::freezing::FreezeError;
 use super::isolation::Isolation;
@@ -23,6 +24,7 @@ use super::stream::BridgeStream;
 use super::{blocking, probe, scope};
 use crate::bridge::{SimulatedBridge, simulated};
 use crate::os::cgroup::Cgroup;
+use crate::os::fs::Root;
 
 /// What a launcher must be told.
 #[derive(Debug, Clone)]
@@ -143,6 +145,16 @@ impl Launcher {
             Ok(measured) => measured.clone().unwrap_or_else(|| self.isolation()),
             Err(_gone) => self.isolation(),
         }
+    }
+
+    /// Fills an empty workspace with a version of an agent, as the user it belongs to.
+    pub(crate) async fn copy(
+        &self,
+        uid: Option<u32>,
+        version: Root,
+        workspace: Root,
+    ) -> Result<(), CopyError> {
+        copy::copy(&self.inner.programs, uid, version, workspace).await
     }
 
     /// Starts a sandbox, and answers when its bridge has greeted. Goes on to its end if the

@@ -7,6 +7,8 @@
 //! successor of this process finds), [`launcher`] (the way
 //! in).
 
+mod cli;
+mod copy;
 mod entry;
 mod environment;
 mod error;
@@ -31,8 +33,10 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cli::{CliError, CliFinder};
+pub(crate) use copy::CopyError;
 pub use entry::main;
-pub(crate) use error::{LaunchError, LauncherError};
+pub(crate) use error::LauncherError;
 pub(crate) use freezing::FreezeError;
 pub(crate) use isolation::{Isolation, Level};
 pub(crate) use launcher::{Launcher, LauncherSettings};

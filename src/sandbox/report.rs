@@ -1,12 +1,12 @@
 //! How a sandbox ended.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// bwrap's exit status for a program that a signal ended is this much more than the signal.
 const SIGNAL_BASE: i32 = 128;
 
 /// What is left of a sandbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EndReport {
     pub(crate) cause: EndCause,
     /// How many of its processes the kernel killed for want of memory.
@@ -16,7 +16,8 @@ pub(crate) struct EndReport {
 }
 
 /// Why it is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum EndCause {
     /// It lived, and we ended it.
     Ended,
@@ -31,7 +32,7 @@ pub(crate) enum EndCause {
 }
 
 impl EndReport {
-    pub(super) fn gone() -> Self {
+    pub(crate) fn gone() -> Self {
         Self { cause: EndCause::Gone, oom_kills: 0, stderr: String::new() }
     }
 }

@@ -231,7 +231,7 @@ async fn spawn(
     }
 }
 
-fn pair() -> io::Result<(UnixStream, OwnedFd)> {
+pub(super) fn pair() -> io::Result<(UnixStream, OwnedFd)> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)?;
     let ours = unix::UnixStream::from(ours);

@@ -1,4 +1,4 @@
-//! Sockets that systemd passes (`LISTEN_FDS`): taken by name, never by guess. An ashd that was
+//! Sockets that systemd passes (`LISTEN_FDS`): taken by name, never by guess. A program that was
 //! handed a socket it does not know fails, and does not bind one of its own beside it.
 
 use std::net::TcpListener;
@@ -6,49 +6,59 @@ use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
 
-/// The `FileDescriptorName=` of the two sockets.
-pub(crate) const API: &str = "api";
-pub(crate) const ADMIN: &str = "admin";
+/// What a program may be passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Tcp,
+    Unix,
+}
 
-/// The sockets that were passed.
-#[derive(Debug, Default)]
-pub(crate) struct Passed {
-    pub(crate) api: Vec<TcpListener>,
-    pub(crate) admin: Vec<UnixListener>,
+/// A listening socket.
+#[derive(Debug)]
+pub(crate) enum Passed {
+    Tcp(TcpListener),
+    Unix(UnixListener),
 }
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ActivationError {
-    #[error(
-        "{sockets} sockets were passed with {names} names; set FileDescriptorName= to `{API}` or `{ADMIN}`"
-    )]
-    Names { sockets: usize, names: usize },
-    #[error("the socket `{name}` is neither `{API}` nor `{ADMIN}`; set FileDescriptorName=")]
-    Unknown { name: String },
-    #[error(
-        "the socket `{name}` is of the wrong kind (`{API}` is TCP, `{ADMIN}` a unix stream socket)"
-    )]
-    Kind { name: String, source: std::io::Error },
+    #[error("{sockets} sockets were passed with {names} names; set FileDescriptorName= to {known}")]
+    Names { sockets: usize, names: usize, known: String },
+    #[error("the socket `{name}` is not {known}; set FileDescriptorName=")]
+    Unknown { name: String, known: String },
+    #[error("the socket `{name}` is of the wrong kind; it should be {wanted:?}, a stream")]
+    Kind { name: String, wanted: Wanted, source: std::io::Error },
 }
 
-/// Takes what systemd passed; `names` is `LISTEN_FDNAMES`.
-pub(crate) fn passed(names: Option<&str>) -> Result<Passed, ActivationError> {
+/// Takes what systemd passed, in its order. `names` is `LISTEN_FDNAMES`; `known` are the
+/// `FileDescriptorName=` of the program's units.
+pub(crate) fn passed(
+    names: Option<&str>,
+    known: &[(&'static str, Wanted)],
+) -> Result<Vec<(&'static str, Passed)>, ActivationError> {
+    let list =
+        || known.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
     let mut sockets = ListenFd::from_env();
     let names: Vec<&str> = names
         .filter(|_| sockets.len() > 0)
         .map(|names| names.split(':').collect())
         .unwrap_or_default();
     if names.len() != sockets.len() {
-        return Err(ActivationError::Names { sockets: sockets.len(), names: names.len() });
+        let (sockets, names) = (sockets.len(), names.len());
+        return Err(ActivationError::Names { sockets, names, known: list() });
     }
-    let mut passed = Passed::default();
+    let mut passed = Vec::new();
     for (index, name) in names.into_iter().enumerate() {
-        let wrong = |source| ActivationError::Kind { name: name.to_owned(), source };
-        match name {
-            API => passed.api.extend(sockets.take_tcp_listener(index).map_err(wrong)?),
-            ADMIN => passed.admin.extend(sockets.take_unix_listener(index).map_err(wrong)?),
-            _ => return Err(ActivationError::Unknown { name: name.to_owned() }),
-        }
+        let Some((known, wanted)) = known.iter().find(|(known, _)| *known == name) else {
+            return Err(ActivationError::Unknown { name: name.to_owned(), known: list() });
+        };
+        let wrong =
+            |source| ActivationError::Kind { name: name.to_owned(), wanted: *wanted, source };
+        let socket = match wanted {
+            Wanted::Tcp => sockets.take_tcp_listener(index).map_err(wrong)?.map(Passed::Tcp),
+            Wanted::Unix => sockets.take_unix_listener(index).map_err(wrong)?.map(Passed::Unix),
+        };
+        passed.extend(socket.map(|socket| (*known, socket)));
     }
     Ok(passed)
 }

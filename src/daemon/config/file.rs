@@ -76,6 +76,7 @@ pub(super) struct Sandbox {
     pub(super) uid_first: Option<u32>,
     pub(super) uid_count: Option<u32>,
     pub(super) libexec_dir: Option<PathBuf>,
+    pub(super) socket: Option<PathBuf>,
     pub(super) bwrap: Option<PathBuf>,
 }
 

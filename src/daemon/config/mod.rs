@@ -9,9 +9,8 @@ mod settings;
 
 pub(super) use settings::{Degraded, ModelSettings, Settings};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::arguments::Arguments;
 use environment::Environment;
 use layers::Layers;
 
@@ -33,7 +32,7 @@ const fn key(
     Key { key, environment, default, text }
 }
 
-pub(crate) const KEYS: [Key; 40] = [
+pub(crate) const KEYS: [Key; 41] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -149,6 +148,12 @@ pub(crate) const KEYS: [Key; 40] = [
         "",
         "Folder of ash-bridge and ash-launch; beside ashd, else `/usr/libexec/ash`, if empty.",
     ),
+    key(
+        "sandbox.socket",
+        Some("ASH_SANDBOXD_SOCKET"),
+        "",
+        "Socket of ash-sandboxd, which then does what wants privilege; ashd does it itself if empty.",
+    ),
     key("sandbox.bwrap", None, "/usr/bin/bwrap", "bubblewrap."),
     key("agents.roots", None, "[]", "Folders below which `POST /api/agents` may name a `path`."),
     key("agents.bytes_mib_max", None, "256", "Largest agent, in MiB."),
@@ -219,12 +224,12 @@ pub(crate) enum ConfigError {
 }
 
 /// Reads everything once.
-pub(super) fn load(arguments: &Arguments) -> Result<Settings, ConfigError> {
-    let layers = match &arguments.config {
+pub(super) fn load(file: Option<&Path>, simulate: bool) -> Result<Settings, ConfigError> {
+    let layers = match file {
         Some(path) => Layers::of(path)?,
         None => Layers::of_host()?,
     };
-    let settings = Settings::new(layers.fragment()?, &Environment::process(), arguments.simulate);
+    let settings = Settings::new(layers.fragment()?, &Environment::process(), simulate);
     let mut settings = settings.map_err(|error| layers.place(error))?;
     settings.files = layers.paths().map(PathBuf::from).collect();
     Ok(settings)

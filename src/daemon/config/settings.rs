@@ -56,6 +56,8 @@ pub(in crate::daemon) struct Settings {
     pub(in crate::daemon) limits: Limits,
     pub(in crate::daemon) uids: Range<u32>,
     pub(in crate::daemon) libexec: Option<PathBuf>,
+    /// Where ash-sandboxd listens, if it is a program of its own.
+    pub(in crate::daemon) sandboxd: Option<PathBuf>,
     pub(in crate::daemon) bwrap: PathBuf,
     pub(in crate::daemon) agent_roots: Vec<PathBuf>,
     pub(in crate::daemon) agent_limits: AgentLimits,
@@ -181,6 +183,9 @@ impl Settings {
             limits,
             uids,
             libexec: file.sandbox.libexec_dir,
+            sandboxd: path("ASH_SANDBOXD_SOCKET")
+                .or(file.sandbox.socket)
+                .filter(|path| !simulate && !path.as_os_str().is_empty()),
             bwrap: file.sandbox.bwrap.unwrap_or_else(|| default_of("sandbox.bwrap").into()),
             agent_roots: file.agents.roots,
             agent_limits,

@@ -106,6 +106,11 @@ impl CliFinder {
         known.as_ref().filter(|(of, _)| *of == identity).map(|(_, found)| found.clone())
     }
 
+    /// Where it is, without starting it.
+    pub(crate) fn path(&self) -> Result<PathBuf, CliError> {
+        self.locate().map(|(path, _identity)| path)
+    }
+
     fn locate(&self) -> Result<(PathBuf, Identity), CliError> {
         let path = match &self.configured {
             Some(path) => path.clone(),

@@ -1,0 +1,5 @@
+//! `ash-sandboxd`: the privileged part of Ash.
+
+fn main() -> std::process::ExitCode {
+    ash::sandboxd_main()
+}

@@ -1,0 +1,141 @@
+//! `ash-sandboxd`: does what wants privilege, and nothing else. It parses no user's data, has no
+//! network, and keeps nothing in memory that its successor would miss.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::config::{self, Settings};
+use super::failure::Failure;
+use super::wire_up::{self, EGRESS_FOLDER};
+use super::{data, listen, logging, runtime};
+use crate::sandboxd;
+use crate::systemd::activation::{Passed, Wanted, passed};
+use crate::systemd::notify;
+
+const PROGRAM: &str = "ash-sandboxd";
+
+/// The `FileDescriptorName=` of its unit.
+const SOCKET: &str = "sandboxd";
+
+/// Mode of the socket that it makes itself: its owner's.
+const SOCKET_MODE: u32 = 0o600;
+
+/// Threads: it mostly waits for the kernel and for systemd.
+const WORKERS_MAX: usize = 2;
+
+/// Does for ashd what wants privilege: makes, starts and ends sandboxes.
+#[derive(Debug, clap::Parser)]
+#[command(name = PROGRAM, version)]
+struct SandboxdArguments {
+    /// Read the configuration from FILE instead of /etc/ash/ash.toml.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let SandboxdArguments { config } = SandboxdArguments::parse();
+    let settings = config::load(config.as_deref(), false).map_err(Failure::Config);
+    match settings.and_then(|settings| run(&settings)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(PROGRAM),
+    }
+}
+
+fn run(settings: &Settings) -> Result<(), Failure> {
+    logging::start(PROGRAM, &settings.log)?;
+    runtime(WORKERS_MAX)?.block_on(serve(settings))
+}
+
+async fn serve(settings: &Settings) -> Result<(), Failure> {
+    let known = [(SOCKET, Wanted::Unix)];
+    let passed = passed(settings.socket_names.as_deref(), &known)?;
+    data::folder(&settings.runtime, 0o755)?;
+    let listener = if let Some((_name, Passed::Unix(listener))) = passed.into_iter().next() {
+        listener
+    } else {
+        let path = settings.sandboxd.clone();
+        listen::bind(&path.unwrap_or_else(|| settings.runtime.join("sandboxd.sock")), SOCKET_MODE)?
+    };
+    let peer = listen::owner(&listener)?;
+    if nix::unistd::geteuid().is_root() {
+        only_roots(&settings.data)?;
+        only_roots(&settings.data.join("sessions"))?;
+        only_roots(&settings.runtime)?;
+    }
+    data::folder(&settings.runtime.join(EGRESS_FOLDER), 0o755)?;
+    let keeper = wire_up::keeper(settings).await?;
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn({
+        let (listener, stop) = (listen::serving(listener)?, stop.clone());
+        async move { sandboxd::serve(keeper, listener, peer, stop).await }
+    });
+    notify::ready("serving ashd");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), peer, "ash-sandboxd serves");
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Runtime)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Runtime)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    notify::stopping("sandboxes live on");
+    stop.cancel();
+    serving.await.map_err(|error| Failure::Runtime(error.into()))
+}
+
+/// What stands in the folder can be moved away by nobody but root and who made it, so that a path
+/// that leads through it leads where it led before. A folder that is not there yet is root's.
+fn only_roots(path: &Path) -> Result<(), Failure> {
+    /// Others may write, and the bit that keeps them from what is not theirs.
+    const OTHERS_WRITE: u32 = 0o022;
+    const STICKY: u32 = 0o1000;
+    let metadata = match path.symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(|source| Failure::File { path: path.to_owned(), source })?,
+    };
+    let mode = metadata.mode();
+    let reason = if !metadata.is_dir() {
+        "it is not a folder".to_owned()
+    } else if metadata.uid() != 0 {
+        format!("it belongs to the user {}", metadata.uid())
+    } else if mode & OTHERS_WRITE != 0 && mode & STICKY == 0 {
+        format!("its mode is {:o}", mode & 0o7777)
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Untrusted { path: path.to_owned(), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_another_user_could_replace_is_refused() {
+        if !nix::unistd::geteuid().is_root() {
+            println!("SKIP: root's folders need root");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        assert!(only_roots(&path).is_ok(), "made later, by root");
+        std::fs::create_dir(&path).unwrap();
+        let verdict = |mode: u32, owner: u32| {
+            chown(&path, Some(owner), None).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            only_roots(&path).is_ok()
+        };
+        assert!(verdict(0o711, 0) && verdict(0o1777, 0));
+        assert!(!verdict(0o777, 0) && !verdict(0o770, 0) && !verdict(0o711, 70_000));
+        let link = folder.path().join("link");
+        symlink("/var", &link).unwrap();
+        assert!(only_roots(&link).is_err());
+    }
+}

@@ -1,0 +1,146 @@
+//! Where a session's files lie on this host, and how they come and go.
+//!
+//! ```text
+//! <data>/agents/<digest>/          a version of an agent; ashd's
+//! <data>/sessions/<id>/workspace   the agent's folder, copied; /workspace in the sandbox
+//!                      home        /home/agent in the sandbox: the conversation
+//! <runtime>/s/<id>/                the bridge's socket
+//! ```
+//!
+//! *Invariant:* every path is made here, of an id or a digest, and nothing that a sandbox or ashd
+//! may rename stands on the way to a session's folders.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use nix::unistd::{Gid, Uid, fchown};
+
+use crate::agent::Digest;
+use crate::id::SessionId;
+use crate::os::fs::Root;
+
+const WORKSPACE: &str = "workspace";
+const HOME: &str = "home";
+
+/// A session's own folder: its user passes through, nobody lists it.
+const MODE_TOP: u32 = 0o711;
+const MODE_PRIVATE: u32 = 0o700;
+
+/// The folders of one session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SessionFolders {
+    top: PathBuf,
+    pub(super) workspace: PathBuf,
+    pub(super) home: PathBuf,
+    pub(super) state: PathBuf,
+}
+
+/// Everybody's folders.
+#[derive(Debug)]
+pub(super) struct Folders {
+    agents: PathBuf,
+    sessions: PathBuf,
+    states: PathBuf,
+    /// Whose files belong to which user: no two sessions share one.
+    owners: Mutex<HashMap<u32, SessionId>>,
+}
+
+impl Folders {
+    /// Looks who owns what. Blocking.
+    pub(super) fn open(data: &Path, runtime: &Path) -> io::Result<Self> {
+        let sessions = data.join("sessions");
+        folder(&sessions, MODE_TOP)?;
+        // From here on no component of it is a link.
+        let sessions = sessions.canonicalize()?;
+        let mut owners = HashMap::new();
+        for entry in std::fs::read_dir(&sessions)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(Ok(session)) = name.to_str().map(str::parse::<SessionId>) else { continue };
+            if let Ok(metadata) = entry.path().join(HOME).symlink_metadata() {
+                owners.insert(metadata.uid(), session);
+            }
+        }
+        let states = runtime.join("s");
+        folder(&states, MODE_TOP)?;
+        Ok(Self { agents: data.join("agents"), sessions, states, owners: Mutex::new(owners) })
+    }
+
+    pub(super) fn of(&self, session: SessionId) -> SessionFolders {
+        let top = self.sessions.join(session.to_string());
+        SessionFolders {
+            workspace: top.join(WORKSPACE),
+            home: top.join(HOME),
+            state: self.states.join(session.to_string()),
+            top,
+        }
+    }
+
+    /// Whether the user is another session's, which `session` must not get.
+    pub(super) fn is_taken(&self, uid: u32, session: SessionId) -> bool {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.get(&uid).is_some_and(|owner| *owner != session)
+    }
+
+    /// Makes the folders of a session, the workspace empty, and opens what is to be copied and
+    /// where to. Blocking.
+    pub(super) fn make(
+        &self,
+        session: SessionId,
+        uid: Option<u32>,
+        digest: &Digest,
+    ) -> io::Result<(Root, Root)> {
+        let version = Root::open(&self.agents)?.open_directory(digest.to_string().as_ref())?;
+        let sessions = Root::open_without_links(&self.sessions)?;
+        let top = sessions.create_directory(session.to_string().as_ref(), MODE_TOP)?;
+        let own = |name: &str| -> io::Result<Root> {
+            let made = top.create_directory(name.as_ref(), MODE_PRIVATE)?;
+            // Empty yet: nothing that anybody put there changes hands.
+            fchown(&made, uid.map(Uid::from_raw), uid.map(Gid::from_raw))?;
+            Ok(made)
+        };
+        drop(own(HOME)?);
+        let workspace = own(WORKSPACE)?;
+        if let Some(uid) = uid {
+            let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+            owners.insert(uid, session);
+        }
+        Ok((version, workspace))
+    }
+
+    /// Makes the runtime folder of a session: a reboot empties it. Blocking.
+    pub(super) fn make_state(&self, session: SessionId) -> io::Result<()> {
+        folder(&self.of(session).state, MODE_PRIVATE)
+    }
+
+    /// Removes the runtime folder. Blocking.
+    pub(super) fn remove_state(&self, session: SessionId) -> io::Result<()> {
+        remove_folder(&self.of(session).state)
+    }
+
+    /// Removes everything of a session in which nothing runs. Blocking; follows no link, whatever
+    /// the sandbox has left behind.
+    pub(super) fn remove(&self, session: SessionId) -> io::Result<()> {
+        self.remove_state(session)?;
+        remove_folder(&self.of(session).top)?;
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.retain(|_uid, owner| *owner != session);
+        Ok(())
+    }
+}
+
+fn remove_folder(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn folder(path: &Path, mode: u32) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(mode).create(path)?;
+    // The mode again: `umask` may have taken bits away.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}

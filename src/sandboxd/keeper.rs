@@ -1,0 +1,285 @@
+//! Does what is asked, or says why not. Whoever asks is judged as an enemy.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::folders::Folders;
+use super::protocol::{Answer, Request, SandboxdError};
+use crate::agent::Digest;
+use crate::chain::chain;
+use crate::id::SessionId;
+use crate::sandbox::{
+    BridgeStream, CliFinder, CopyError, FreezeError, Launcher, Limits, SandboxName, SandboxSpec,
+};
+
+/// Locks that are kept of sessions nobody asks about any more, before they are cleared away.
+const IDLE_LOCKS_MAX: usize = 1024;
+
+/// What a keeper is told once, by the configuration and never by a request.
+#[derive(Debug)]
+pub(crate) struct KeeperSettings {
+    pub(crate) data: PathBuf,
+    pub(crate) runtime: PathBuf,
+    /// The folder with the egress socket; sandboxes see it as `/run/ash`.
+    pub(crate) egress: PathBuf,
+    pub(crate) limits: Limits,
+    /// The users of sandboxes; `None` where this process cannot change identity.
+    pub(crate) uids: Option<Range<u32>>,
+    pub(crate) cli: CliFinder,
+}
+
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Keeper(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    launcher: Launcher,
+    folders: Folders,
+    settings: KeeperSettings,
+    /// One request at a time for each session.
+    turns: Mutex<HashMap<SessionId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// An answer, and the connection that goes with it.
+pub(super) type Answered = (Answer, Option<BridgeStream>);
+
+impl Keeper {
+    pub(crate) async fn new(settings: KeeperSettings, launcher: Launcher) -> io::Result<Self> {
+        let (data, runtime) = (settings.data.clone(), settings.runtime.clone());
+        let folders = blocking(move || Folders::open(&data, &runtime)).await?;
+        Ok(Self(Arc::new(Inner { launcher, folders, settings, turns: Mutex::default() })))
+    }
+
+    pub(super) fn is_simulated(&self) -> bool {
+        self.0.launcher.is_simulated()
+    }
+
+    /// Does it to its end, also if the caller goes away.
+    pub(super) async fn perform(&self, request: Request) -> Answered {
+        let inner = Arc::clone(&self.0);
+        let work = tokio::spawn(async move { inner.perform(request).await });
+        let outcome = work.await.unwrap_or_else(|error| Err(SandboxdError::failed(error)));
+        outcome.unwrap_or_else(|error| (Answer::Failed { error }, None))
+    }
+}
+
+impl Inner {
+    async fn perform(self: Arc<Self>, request: Request) -> Result<Answered, SandboxdError> {
+        let answer = match request {
+            Request::Hello => Answer::Hello {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                uids: self.settings.uids.clone(),
+            },
+            Request::Prepare { session, uid, digest } => {
+                let _alone = self.turn(session).await;
+                self.prepare(session, uid, digest).await?
+            }
+            Request::Launch { session, uid, environment } => {
+                let _alone = self.turn(session).await;
+                let stream = self.launch(session, uid, environment).await?;
+                return Ok((Answer::Connected, Some(stream)));
+            }
+            Request::Reconnect { session } => {
+                let stream = self.launcher.reconnect(&session.into()).await;
+                match stream.map_err(|error| SandboxdError::failed(chain(&error)))? {
+                    Some(stream) => return Ok((Answer::Connected, Some(stream))),
+                    None => Answer::NotLiving,
+                }
+            }
+            Request::End { session } => {
+                let _alone = self.turn(session).await;
+                self.end(session).await
+            }
+            Request::Freeze { session } => {
+                self.launcher.freeze(&session.into()).await.map_err(freezing)?;
+                Answer::Done
+            }
+            Request::Thaw { session } => {
+                self.launcher.thaw(&session.into()).await.map_err(freezing)?;
+                Answer::Done
+            }
+            Request::IsFrozen { session } => {
+                Answer::Frozen { frozen: self.launcher.is_frozen(&session.into()).await }
+            }
+            Request::Reclaim { session } => {
+                let bytes = self.launcher.reclaim(&session.into()).await.map_err(freezing)?;
+                Answer::Reclaimed { bytes }
+            }
+            Request::OomKills { session } => {
+                Answer::OomKills { count: self.launcher.oom_kills(&session.into()).await }
+            }
+            Request::Live => {
+                let living = self.launcher.live().await;
+                Answer::Live { sessions: living.iter().filter_map(SandboxName::session).collect() }
+            }
+            Request::Isolation { measured } => {
+                let isolation = if measured {
+                    self.launcher.measured_isolation().await
+                } else {
+                    self.launcher.isolation()
+                };
+                Answer::Isolation { isolation: Box::new(isolation) }
+            }
+            Request::Remove { session } => {
+                let _alone = self.turn(session).await;
+                self.remove(session).await?
+            }
+        };
+        Ok((answer, None))
+    }
+
+    /// Waits until nobody else does anything about the session.
+    async fn turn(&self, session: SessionId) -> tokio::sync::OwnedMutexGuard<()> {
+        let lock = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            if turns.len() > IDLE_LOCKS_MAX {
+                turns.retain(|_session, lock| Arc::strong_count(lock) > 1);
+            }
+            Arc::clone(turns.entry(session).or_default())
+        };
+        lock.lock_owned().await
+    }
+
+    /// A user of the block, and nobody else's; none where there is no block.
+    fn judge(&self, session: SessionId, uid: Option<u32>) -> Result<(), SandboxdError> {
+        let block = self.settings.uids.as_ref();
+        let reason = match (uid, block) {
+            (None, None) => return Ok(()),
+            (Some(uid), Some(block)) if block.contains(&uid) => {
+                if !self.folders.is_taken(uid, session) {
+                    return Ok(());
+                }
+                format!("the user {uid} has the files of another session")
+            }
+            (Some(uid), Some(block)) => {
+                format!("the user {uid} is not in {}..{}", block.start, block.end)
+            }
+            (None, Some(_)) => "it names no user for the sandbox".to_owned(),
+            (Some(uid), None) => {
+                format!("sandboxes have no users of their own here, and it names {uid}")
+            }
+        };
+        Err(SandboxdError::refused(reason))
+    }
+
+    async fn prepare(
+        self: &Arc<Self>,
+        session: SessionId,
+        uid: Option<u32>,
+        digest: Digest,
+    ) -> Result<Answer, SandboxdError> {
+        self.judge(session, uid)?;
+        let keeper = Arc::clone(self);
+        let made = blocking(move || keeper.folders.make(session, uid, &digest)).await;
+        let copied = match made {
+            // What was there before is not ours to remove.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(SandboxdError::refused("the session has its folders already"));
+            }
+            Err(error) => Err(disk("making the folders of the session", &error)),
+            Ok((version, workspace)) => {
+                let copied = self.launcher.copy(uid, version, workspace).await;
+                copied.map_err(|error| match error {
+                    CopyError::DiskFull { .. } => {
+                        SandboxdError::DiskFull { reason: error.to_string() }
+                    }
+                    CopyError::Failed { .. } => SandboxdError::failed(error),
+                })
+            }
+        };
+        if let Err(error) = copied {
+            let keeper = Arc::clone(self);
+            if let Err(error) = blocking(move || keeper.folders.remove(session)).await {
+                tracing::warn!(%session, %error, "could not remove half-made folders");
+            }
+            return Err(error);
+        }
+        Ok(Answer::Done)
+    }
+
+    async fn launch(
+        self: &Arc<Self>,
+        session: SessionId,
+        uid: Option<u32>,
+        environment: BTreeMap<String, String>,
+    ) -> Result<BridgeStream, SandboxdError> {
+        self.judge(session, uid)?;
+        let cli = if self.launcher.is_simulated() {
+            PathBuf::new()
+        } else {
+            self.settings.cli.path().map_err(SandboxdError::failed)?
+        };
+        let keeper = Arc::clone(self);
+        blocking(move || keeper.folders.make_state(session))
+            .await
+            .map_err(|error| disk("making the runtime folder of the session", &error))?;
+        let folders = self.folders.of(session);
+        let spec = SandboxSpec {
+            name: session.into(),
+            uid,
+            workspace: folders.workspace,
+            home: folders.home,
+            state: folders.state,
+            cli,
+            egress: self.settings.egress.clone(),
+            limits: self.settings.limits.clone(),
+            environment,
+        };
+        match self.launcher.launch(&spec).await {
+            Ok(stream) => Ok(stream),
+            Err(error) => {
+                // Not the one of a sandbox that lives: that has a socket in it.
+                let _kept = blocking(move || std::fs::remove_dir(spec.state)).await;
+                Err(SandboxdError::failed(chain(&error)))
+            }
+        }
+    }
+
+    async fn end(self: &Arc<Self>, session: SessionId) -> Answer {
+        let report = self.launcher.end(&session.into()).await;
+        let keeper = Arc::clone(self);
+        if let Err(error) = blocking(move || keeper.folders.remove_state(session)).await {
+            tracing::warn!(%session, %error, "could not remove the session's runtime folder");
+        }
+        Answer::Ended { report }
+    }
+
+    async fn remove(self: &Arc<Self>, session: SessionId) -> Result<Answer, SandboxdError> {
+        if self.launcher.live().await.contains(&session.into()) {
+            return Err(SandboxdError::refused("the sandbox of the session lives; end it first"));
+        }
+        let keeper = Arc::clone(self);
+        blocking(move || keeper.folders.remove(session))
+            .await
+            .map_err(|error| disk("removing the folders of the session", &error))?;
+        Ok(Answer::Done)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn freezing(error: FreezeError) -> SandboxdError {
+    match error {
+        FreezeError::NoControlGroup => SandboxdError::NoControlGroup,
+        error => SandboxdError::failed(chain(&error)),
+    }
+}
+
+fn disk(during: &str, error: &io::Error) -> SandboxdError {
+    let reason = format!("{during} failed: {error}");
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            SandboxdError::DiskFull { reason }
+        }
+        _ => SandboxdError::Failed { reason },
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}

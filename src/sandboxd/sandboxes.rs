@@ -1,0 +1,176 @@
+//! The sandboxes as the rest of Ash sees them, wherever the privileged side is.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::client::Client;
+use super::keeper::{Answered, Keeper};
+use super::protocol::{Answer, Request, SandboxdError};
+use crate::agent::Digest;
+use crate::id::SessionId;
+use crate::sandbox::{BridgeStream, EndReport, Isolation};
+
+/// Asks for everything that wants privilege. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) enum Sandboxes {
+    /// In this process.
+    Here(Keeper),
+    /// ash-sandboxd.
+    There(Client),
+}
+
+impl Sandboxes {
+    /// Sandboxes are tasks of this process, without walls and without the real CLI.
+    pub(crate) fn is_simulated(&self) -> bool {
+        match self {
+            Self::Here(keeper) => keeper.is_simulated(),
+            Self::There(_) => false,
+        }
+    }
+
+    async fn ask(&self, request: Request) -> Result<Answered, SandboxdError> {
+        let (answer, stream) = match self {
+            Self::Here(keeper) => keeper.perform(request).await,
+            Self::There(client) => client.ask(&request).await?,
+        };
+        match answer {
+            Answer::Failed { error } => Err(error),
+            answer => Ok((answer, stream)),
+        }
+    }
+
+    async fn done(&self, request: Request) -> Result<(), SandboxdError> {
+        match self.ask(request).await? {
+            (Answer::Done, _) => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The block of users that sandboxes have, if they have users of their own. Fails if the other
+    /// side is not there, or of another version.
+    pub(crate) async fn uids(&self) -> Result<Option<Range<u32>>, SandboxdError> {
+        match self.ask(Request::Hello).await? {
+            (Answer::Hello { uids, .. }, _) => Ok(uids),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Makes the folders of a session. Nothing of them is left when it fails.
+    pub(crate) async fn prepare(
+        &self,
+        session: SessionId,
+        uid: Option<u32>,
+        digest: Digest,
+    ) -> Result<(), SandboxdError> {
+        self.done(Request::Prepare { session, uid, digest }).await
+    }
+
+    /// Starts a sandbox, and answers when its bridge has greeted. Goes on to its end if the
+    /// caller goes away; then the sandbox is there to be ended, or nothing is.
+    pub(crate) async fn launch(
+        &self,
+        session: SessionId,
+        uid: Option<u32>,
+        environment: BTreeMap<String, String>,
+    ) -> Result<BridgeStream, SandboxdError> {
+        match self.ask(Request::Launch { session, uid, environment }).await? {
+            (Answer::Connected, Some(stream)) => Ok(stream),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Connects to the bridge of a sandbox that lives, whoever started it; `None` if it does not.
+    pub(crate) async fn reconnect(
+        &self,
+        session: SessionId,
+    ) -> Result<Option<BridgeStream>, SandboxdError> {
+        match self.ask(Request::Reconnect { session }).await? {
+            (Answer::Connected, Some(stream)) => Ok(Some(stream)),
+            (Answer::NotLiving, _) => Ok(None),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Ends everything in the sandbox, and answers when all of it is gone and how it ended.
+    /// Ending one that does not exist is fine.
+    pub(crate) async fn end(&self, session: SessionId) -> EndReport {
+        match self.ask(Request::End { session }).await {
+            Ok((Answer::Ended { report }, _)) => report,
+            other => {
+                let error = other.map_or_else(|error| error, |answered| unexpected(&answered));
+                tracing::error!(%session, %error, "the sandbox could not be ended");
+                EndReport::gone()
+            }
+        }
+    }
+
+    /// Stops everything in the sandbox where it stands, until it is thawed.
+    pub(crate) async fn freeze(&self, session: SessionId) -> Result<(), SandboxdError> {
+        self.done(Request::Freeze { session }).await
+    }
+
+    pub(crate) async fn thaw(&self, session: SessionId) -> Result<(), SandboxdError> {
+        self.done(Request::Thaw { session }).await
+    }
+
+    /// Whether the kernel says that nothing of it runs.
+    pub(crate) async fn is_frozen(&self, session: SessionId) -> bool {
+        let answer = self.ask(Request::IsFrozen { session }).await;
+        matches!(answer, Ok((Answer::Frozen { frozen: true }, _)))
+    }
+
+    /// Gives back the memory of a sandbox; answers by how many bytes it became smaller.
+    pub(crate) async fn reclaim(&self, session: SessionId) -> Result<u64, SandboxdError> {
+        match self.ask(Request::Reclaim { session }).await? {
+            (Answer::Reclaimed { bytes }, _) => Ok(bytes),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// How many processes of the sandbox the kernel has killed for want of memory; `None` where
+    /// nobody counts.
+    pub(crate) async fn oom_kills(&self, session: SessionId) -> Option<u64> {
+        match self.ask(Request::OomKills { session }).await {
+            Ok((Answer::OomKills { count }, _)) => count,
+            _ => None,
+        }
+    }
+
+    /// The sessions whose sandboxes live, whoever started them.
+    pub(crate) async fn live(&self) -> Result<Vec<SessionId>, SandboxdError> {
+        match self.ask(Request::Live).await? {
+            (Answer::Live { sessions }, _) => Ok(sessions),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// What keeps a sandbox in here, as far as it is known by now.
+    pub(crate) async fn isolation(&self) -> Isolation {
+        self.ask_isolation(false).await
+    }
+
+    /// The same, once it has been measured.
+    pub(crate) async fn measured_isolation(&self) -> Isolation {
+        self.ask_isolation(true).await
+    }
+
+    async fn ask_isolation(&self, measured: bool) -> Isolation {
+        match self.ask(Request::Isolation { measured }).await {
+            Ok((Answer::Isolation { isolation }, _)) => *isolation,
+            other => {
+                let error = other.map_or_else(|error| error, |answered| unexpected(&answered));
+                Isolation::unknown(format!("No sandbox can start here: {error}."))
+            }
+        }
+    }
+
+    /// Removes the folders of a session whose sandbox does not live.
+    pub(crate) async fn remove(&self, session: SessionId) -> Result<(), SandboxdError> {
+        self.done(Request::Remove { session }).await
+    }
+}
+
+fn unexpected((answer, _stream): &Answered) -> SandboxdError {
+    let said: String = format!("{answer:?}").chars().take(80).collect();
+    SandboxdError::failed(format!("ash-sandboxd answered something else than asked: {said}"))
+}
