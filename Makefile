@@ -19,7 +19,7 @@ sysusersdir ?= $(prefix)/lib/sysusers.d
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 DESTDIR ?=
 
-SCRIPTS = .ci/run packaging/demo packaging/claude-cli tests/run tests/client/run \
+SCRIPTS = .ci/run packaging/apt-repo packaging/claude-cli packaging/deb packaging/demo packaging/rpm tests/run tests/client/run \
 	tests/system/run tests/system/machine tests/system/inside
 UNITS = systemd/ashd.service systemd/ashd.socket systemd/ashd-admin.socket systemd/ash-sandbox.slice
 
@@ -55,6 +55,15 @@ check: ## Formatting, lints, documentation, shell scripts, unit files
 bench: ## Measure; prints tables of p50, p95, p99 and maximum
 	$(CARGO) bench --locked --features testing
 
+deb: ## Build the Debian packages into target/deb
+	packaging/deb
+
+apt-repo: deb ## Make a signed apt repository of them in target/apt
+	packaging/apt-repo target/apt target/deb/*.deb
+
+rpm: ## Build the RPM packages into target/rpm
+	packaging/rpm
+
 install: manual ## Install what `make build` built; DESTDIR= and PROFILE= are honored
 	install -D -m 0755 $(CARGO_TARGET_DIR)/$(PROFILE)/ashd $(DESTDIR)$(sbindir)/ashd
 	install -D -m 0755 $(CARGO_TARGET_DIR)/$(PROFILE)/ashctl $(DESTDIR)$(bindir)/ashctl
@@ -71,4 +80,4 @@ install: manual ## Install what `make build` built; DESTDIR= and PROFILE= are ho
 	install -D -m 0644 -t $(DESTDIR)$(fishcompletiondir) $(manual)/completions/ashctl.fish
 	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE-APACHE LICENSE-MIT
 
-.PHONY: help build manual demo test check bench install
+.PHONY: help build manual demo test check bench deb apt-repo rpm install
