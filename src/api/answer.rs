@@ -43,7 +43,8 @@ impl IntoResponse for Refused {
 /// The answer that carries `problem`.
 pub(super) fn problem(problem: Problem) -> Response {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let retry = matches!(problem.code, Code::QueueFull | Code::TooManySessions);
+    let retry =
+        matches!(problem.code, Code::QueueFull | Code::StoreUnavailable | Code::TooManySessions);
     let mut response = (status, axum::Json(problem)).into_response();
     let headers = response.headers_mut();
     let kind = HeaderValue::from_static("application/problem+json; charset=utf-8");

@@ -7,6 +7,7 @@ mod auth;
 mod files;
 mod health;
 mod params;
+mod queue;
 mod sessions;
 mod stream;
 mod turns;
@@ -68,7 +69,11 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::ResumeSession => routing::on(method, sessions::resume),
         Operation::StopSession => routing::on(method, sessions::stop),
         Operation::SendMessage => routing::on(method, turns::send),
+        Operation::StreamSession => routing::on(method, stream::watch),
         Operation::InterruptSession => routing::on(method, turns::interrupt),
+        Operation::ListQueue => routing::on(method, queue::list),
+        Operation::RemoveTurn => routing::on(method, queue::remove),
+        Operation::SendNow => routing::on(method, queue::send_now),
         Operation::ListMessages => routing::on(method, turns::messages),
         Operation::ListEvents => routing::on(method, turns::events),
         Operation::ListFiles => routing::on(method, files::list),

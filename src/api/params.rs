@@ -7,11 +7,41 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::answer::Refused;
-use crate::id::SessionId;
+use crate::id::{SessionId, TurnId};
 use crate::wire::problem::{Code, Problem};
+use crate::wire::turns::LAST_EVENT_ID;
 
 pub(super) fn session_id(text: &str) -> Result<SessionId, Refused> {
     text.parse().map_err(|_invalid| bad("id", "params/id must match format \"uuid\"".to_owned()))
+}
+
+pub(super) fn turn_id(field: &str, text: &str) -> Result<TurnId, Refused> {
+    text.parse().map_err(|_invalid| bad(field, format!("`{field}` is the UUID of a turn")))
+}
+
+/// A header that says something at most once, in plain text.
+pub(super) fn header_text<'a>(
+    headers: &'a HeaderMap,
+    name: &str,
+) -> Result<Option<&'a str>, Refused> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => match value.to_str() {
+            Ok(text) => Ok(Some(text.trim()).filter(|text| !text.is_empty())),
+            Err(_not_text) => Err(bad(name, format!("the header `{name}` is not plain text"))),
+        },
+        (Some(_), Some(_)) => Err(bad(name, format!("the header `{name}` comes twice"))),
+    }
+}
+
+/// The header with the last event that a client has.
+pub(super) fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Refused> {
+    let Some(text) = header_text(headers, LAST_EVENT_ID)? else { return Ok(None) };
+    let number = text.parse().ok().filter(|number| *number <= i64::MAX.unsigned_abs());
+    number.map(Some).ok_or_else(|| {
+        bad(LAST_EVENT_ID, format!("`{LAST_EVENT_ID}` is the id of an event, a whole number"))
+    })
 }
 
 pub(super) fn bad(field: &str, text: String) -> Refused {

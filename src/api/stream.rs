@@ -1,42 +1,115 @@
-//! A turn as server-sent events: the original's format, with an `id` for each event and a
+//! Events as server-sent events: the original's format, with an `id` for each event and a
 //! comment now and then so that nobody takes a thinking model for a dead connection.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::Stream;
 use tokio::time::Instant;
 
-use crate::control::send::TurnStream;
+use super::App;
+use super::answer::Refused;
+use super::params::{Query, bad, last_event_id, session_id, turn_id};
+use crate::control::Caller;
+use crate::control::stream::{EventStream, Read, Scope, StreamRequest};
 use crate::session::frame::Frame;
 use crate::session::shown::{Audience, shown};
+use crate::wire::turns::{Resync, ResyncReason, event};
 
 /// Silence after which a comment is sent: below the 30 s and more that proxies allow.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// The body of an answer to a message.
-#[derive(Debug)]
-pub(super) struct TurnBody {
-    turn: TurnStream,
+/// How soon a client comes back: ashd restarts within a second.
+const RETRY: &[u8] = b"retry: 1000\n\n";
+
+/// The stream of a session.
+pub(super) async fn watch(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let query = Query::parse(&uri)?;
+    let after = query.number("after", 0..=i64::MAX.unsigned_abs())?;
+    let until_done = match query.text("until") {
+        None => false,
+        Some("done") => true,
+        Some(_) => return Err(bad("until", "`until` is `done`".to_owned())),
+    };
+    let request = StreamRequest {
+        // Who comes back repeats the query of the first time.
+        after: last_event_id(&headers)?.or(after),
+        turn: query.text("turn").map(|text| turn_id("turn", text)).transpose()?,
+        until_done,
+        partial: query.flag("includePartialMessages")?.unwrap_or(false),
+    };
+    let events = app.control.stream(&caller, session_id(&id)?, request).await?;
+    if events.is_over() {
+        // Tells an `EventSource` not to come back.
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    Ok(event_stream(EventBody::of_session(events)))
 }
 
-impl TurnBody {
-    pub(super) fn new(turn: TurnStream) -> Self {
-        Self { turn }
+/// The answer that streams.
+pub(super) fn event_stream(body: EventBody) -> Response {
+    let mut response = Body::from_stream(body.into_stream()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies such as nginx would hold events back.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// The body of such an answer.
+#[derive(Debug)]
+pub(super) struct EventBody {
+    events: EventStream,
+    /// To be sent before anything else.
+    first: VecDeque<Bytes>,
+}
+
+impl EventBody {
+    pub(super) fn of_turn(mut events: EventStream) -> Self {
+        let asked = events.after;
+        let mut first = VecDeque::new();
+        if let Some(from) = events.came_from_ahead() {
+            first.push_back(resync(ResyncReason::Ahead, asked, from));
+        }
+        Self { events, first }
     }
 
-    /// One chunk per frame. It ends behind `done`; without one if ashd leaves or its store
-    /// fails: then the turn's end is in the history.
-    pub(super) fn into_stream(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+    pub(super) fn of_session(events: EventStream) -> Self {
+        let mut body = Self::of_turn(events);
+        body.first.push_front(Bytes::from_static(RETRY));
+        body
+    }
+
+    /// One chunk per frame. It ends behind what was asked for; before that if ashd leaves or its
+    /// store fails: then the client comes back.
+    fn into_stream(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
         futures_util::stream::unfold(self, |mut body| async move {
+            if let Some(chunk) = body.first.pop_front() {
+                return Some((Ok(chunk), body));
+            }
             // The client's silence counts, not the agent's: frames may come that it does not see.
             let silent_until = Instant::now() + HEARTBEAT;
             loop {
-                let next = tokio::time::timeout_at(silent_until, body.turn.next()).await;
+                let next = tokio::time::timeout_at(silent_until, body.events.next()).await;
                 let chunk = match next {
                     Err(_silence) => Bytes::from_static(b": heartbeat\n\n"),
-                    Ok(Ok(Some(frame))) => encode(&frame, body.turn.partial),
+                    Ok(Ok(Some(Read::Frame(frame)))) => encode(&frame, &body.events),
+                    Ok(Ok(Some(Read::Gap { from }))) => {
+                        resync(ResyncReason::Pruned, body.events.after, from)
+                    }
                     Ok(Ok(None)) => return None,
                     Ok(Err(error)) => {
                         tracing::error!(%error, "a stream ended early");
@@ -51,18 +124,37 @@ impl TurnBody {
     }
 }
 
-/// The events of a frame for a client that did or did not ask for partial messages.
-fn encode(frame: &Frame, partial: bool) -> Bytes {
+/// Tells that the events between the two numbers cannot be had.
+fn resync(reason: ResyncReason, asked: u64, from: u64) -> Bytes {
+    let data = serde_json::to_string(&Resync { reason, asked, from });
+    let data = data.expect("numbers have a JSON form");
+    Bytes::from(format!("id: {from}\nevent: {}\ndata: {data}\n\n", event::RESYNC))
+}
+
+/// The events of a frame that the client asked for and does not have.
+fn encode(frame: &Frame, to: &EventStream) -> Bytes {
+    encode_for(frame, Reader { scope: to.scope, partial: to.partial, after: to.after })
+}
+
+/// Who reads.
+#[derive(Debug, Clone, Copy)]
+struct Reader {
+    scope: Scope,
+    partial: bool,
+    after: u64,
+}
+
+fn encode_for(frame: &Frame, reader: Reader) -> Bytes {
     let mut text = Vec::with_capacity(frame.data.len() + 128);
     let first = frame.sequence + 1 - u64::from(frame.width);
     for (id, event) in (first..).zip(shown(frame.kind, &frame.data)) {
         let seen = match event.audience {
             Audience::Everyone => true,
-            Audience::Partial => partial,
-            Audience::Whole => !partial,
-            Audience::NoOne => false,
+            Audience::Partial => reader.partial,
+            Audience::Whole => !reader.partial,
+            Audience::Watchers => !matches!(reader.scope, Scope::Turn { .. }),
         };
-        if !seen {
+        if !seen || id <= reader.after {
             continue;
         }
         text.extend_from_slice(format!("id: {id}\nevent: {}\ndata: ", event.name).as_bytes());
@@ -82,6 +174,10 @@ fn encode(frame: &Frame, partial: bool) -> Bytes {
 mod tests {
     use super::*;
     use crate::session::frame::FrameKind;
+
+    fn encode(frame: &Frame, partial: bool) -> Bytes {
+        encode_for(frame, Reader { scope: Scope::Turn { ordinal: 1 }, partial, after: 0 })
+    }
 
     fn frame(width: u32, data: &'static str) -> Frame {
         Frame {
@@ -117,5 +213,24 @@ mod tests {
     fn a_carriage_return_cannot_break_the_format() {
         let encoded = encode(&frame(1, "{\"type\":\"x\",\r\"y\":1}"), false);
         assert_eq!(encoded, "id: 9\nevent: message\ndata: {\"type\":\"x\", \"y\":1}\n\n");
+    }
+
+    #[test]
+    fn what_the_client_has_of_a_frame_is_not_shown_again() {
+        let frame = frame(2, r#"{"type":"result","num_turns":1,"result":"x"}"#);
+        let reader = Reader { scope: Scope::Session, partial: false, after: 8 };
+        assert!(encode_for(&frame, reader).starts_with(b"id: 9\nevent: message\n"));
+        assert!(encode_for(&frame, Reader { after: 9, ..reader }).is_empty());
+    }
+
+    #[test]
+    fn a_users_message_is_for_those_who_watch_the_session() {
+        let frame = Frame { kind: FrameKind::User, ..frame(1, r#"{"type":"user","content":"x"}"#) };
+        assert!(encode(&frame, false).is_empty());
+        let reader = Reader { scope: Scope::Session, partial: false, after: 0 };
+        assert_eq!(
+            encode_for(&frame, reader),
+            "id: 9\nevent: user_message\ndata: {\"type\":\"user\",\"content\":\"x\"}\n\n"
+        );
     }
 }

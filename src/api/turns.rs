@@ -2,17 +2,18 @@
 
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::{IntoResponse as _, Response};
 
 use super::App;
 use super::answer::Refused;
-use super::params::{Query, bad, collect, json, session_id};
-use super::stream::TurnBody;
+use super::params::{Query, bad, collect, header_text, json, last_event_id, session_id};
+use super::stream::{EventBody, event_stream};
 use crate::control::Caller;
 use crate::control::history::Page;
+use crate::control::send::Delivery;
 use crate::session::timeline;
-use crate::wire::turns::SendMessage;
+use crate::wire::turns::{IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_BYTES_MAX, SendMessage, TURN_ID};
 
 /// Largest message: the original's limit, for images and documents.
 const MESSAGE_BYTES_MAX: u64 = 50 << 20;
@@ -30,17 +31,24 @@ pub(super) async fn send(
     body: Body,
 ) -> Result<Response, Refused> {
     let id = session_id(&id)?;
+    let delivery = Delivery { key: idempotency_key(&headers)?, after: last_event_id(&headers)? };
     let body = collect(&headers, body, MESSAGE_BYTES_MAX).await?;
     let request: SendMessage = json(&body)?;
     drop(body);
-    let turn = app.control.send(&caller, id, request).await?;
-    let mut response = Body::from_stream(TurnBody::new(turn).into_stream()).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Proxies such as nginx would hold events back.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    let (turn, events) = app.control.send(&caller, id, request, delivery).await?;
+    let mut response = event_stream(EventBody::of_turn(events));
+    let turn = HeaderValue::try_from(turn.to_string()).expect("a UUID is plain text");
+    response.headers_mut().insert(TURN_ID, turn);
     Ok(response)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let Some(key) = header_text(headers, IDEMPOTENCY_KEY)? else { return Ok(None) };
+    if key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
+        let text = format!("`{IDEMPOTENCY_KEY}` has at most {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
+        return Err(bad(IDEMPOTENCY_KEY, text));
+    }
+    Ok(Some(key.to_owned()))
 }
 
 pub(super) async fn interrupt(

@@ -67,8 +67,8 @@ pub(crate) enum Kind {
     Acknowledge = 2,
     /// Start the CLI ([`StartCli`]); a running one is ended first.
     Start = 3,
-    /// Lines for the CLI's stdin. `number` is the turn's ordinal: one seen before is dropped,
-    /// so that sending it again after a reconnect is safe.
+    /// Lines for the CLI's stdin. `number` grows with every message: one that is not above all
+    /// before is dropped, so that sending it again after a reconnect is safe.
     Input = 4,
     /// Interrupt the running turn.
     Interrupt = 5,
@@ -148,7 +148,7 @@ pub(crate) struct BridgeHello {
     pub(crate) version: String,
     /// The highest number given so far.
     pub(crate) last: u64,
-    /// The ordinal of the last `Input` that reached the CLI; 0 for none.
+    /// The number of the last `Input` that reached the CLI; 0 for none.
     pub(crate) last_input: u64,
     /// Whether a CLI runs, or is about to.
     pub(crate) cli_running: bool,

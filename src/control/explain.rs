@@ -3,7 +3,7 @@
 use super::Refusal;
 use crate::agent::{AgentError, Fault};
 use crate::chain::chain;
-use crate::runner::handle::{SendError, StartError};
+use crate::runner::handle::{QueueError, SendError, StartError};
 use crate::sandbox::CliError;
 use crate::sandboxd::SandboxdError;
 use crate::session::Status;
@@ -51,6 +51,9 @@ fn explain(refusal: &Refusal) -> Problem {
         Refusal::Workspace(error) => workspace(error),
         Refusal::Start(error) => start(error),
         Refusal::Send(error) => send(error),
+        Refusal::Queue(error) => queue(error),
+        Refusal::TurnNotFound => Problem::new(Code::TurnNotFound, text)
+            .hint("list what runs and waits with `GET /api/sessions/{id}/queue`"),
         Refusal::NoFreeUid { .. } => Problem::new(Code::TooManySessions, text)
             .hint("end sessions, or widen `[sandbox] uid_count`"),
         Refusal::FileNotFound => Problem::new(Code::FileNotFound, text),
@@ -104,14 +107,28 @@ fn start(error: &StartError) -> Problem {
 fn send(error: &SendError) -> Problem {
     match error {
         SendError::QueueFull { .. } => Problem::new(Code::QueueFull, error.to_string()),
+        SendError::KeyReused => Problem::new(Code::IdempotencyMismatch, error.to_string())
+            .hint("a retry repeats the request as it was; another message needs another key"),
         SendError::Store(error) => store(error),
         SendError::Ending => Problem::new(Code::ShuttingDown, error.to_string()),
+    }
+}
+
+fn queue(error: &QueueError) -> Problem {
+    match error {
+        QueueError::NotFound => Problem::new(Code::TurnNotFound, error.to_string()),
+        QueueError::Running => Problem::new(Code::TurnRunning, error.to_string())
+            .hint("`POST /api/sessions/{id}/interrupt` stops it"),
+        QueueError::Store(error) => store(error),
+        QueueError::Ending => Problem::new(Code::ShuttingDown, error.to_string()),
     }
 }
 
 fn store(error: &StoreError) -> Problem {
     match error {
         StoreError::DiskFull => disk_full(),
+        error if error.may_pass() => Problem::new(Code::StoreUnavailable, chain(error))
+            .hint("nothing was changed; try again when the disk of the server works"),
         error => Problem::new(Code::Internal, chain(error)),
     }
 }

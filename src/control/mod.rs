@@ -11,9 +11,11 @@ pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod interrupt;
 pub(crate) mod list;
+pub(crate) mod queue;
 mod refusal;
 pub(crate) mod rest;
 pub(crate) mod send;
+pub(crate) mod stream;
 pub(crate) mod sweep;
 
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use crate::agent::AgentError;
 use crate::bridge::host::FileError;
 use crate::id::IdError;
-use crate::runner::handle::{SendError, StartError};
+use crate::runner::handle::{QueueError, SendError, StartError};
 use crate::sandboxd::SandboxdError;
 use crate::session::Status;
 use crate::session::options::OptionError;
@@ -43,6 +43,10 @@ pub(crate) enum Refusal {
     Start(#[source] StartError),
     #[error("the message was not taken")]
     Send(#[source] SendError),
+    #[error("the queue was not changed")]
+    Queue(#[source] QueueError),
+    #[error("Turn not found")]
+    TurnNotFound,
     #[error("no uid is free for another sandbox: all {count} are held")]
     NoFreeUid { count: usize },
     #[error("File not found")]

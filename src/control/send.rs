@@ -1,73 +1,100 @@
 //! Send a message: it becomes a turn of the session, which belongs to the server. The stream is
-//! one way to watch it; who leaves misses nothing that is not in the history.
+//! one way to watch it; who leaves can come back to it, or read the history.
 
-use std::sync::Arc;
+use sha2::{Digest as _, Sha256};
 
+use super::stream::{EventStream, Scope};
 use super::{Caller, Control, Refusal};
 use crate::id::{SessionId, TurnId};
-use crate::runner::feed::Reader;
-use crate::runner::handle::NewTurn;
+use crate::runner::handle::{Accepted, NewTurn, SendError};
 use crate::session::Status;
 use crate::session::content::Content;
-use crate::session::frame::{Frame, FrameKind};
 use crate::session::options::TurnOptions;
 use crate::session::tier::Tier;
-use crate::store::StoreError;
+use crate::store::{Idempotency, SessionRecord};
 use crate::wire::turns::SendMessage;
 
-/// The frames of one turn, in order, up to its `done`.
-#[derive(Debug)]
-pub(crate) struct TurnStream {
-    reader: Reader,
-    ordinal: u64,
-    /// The client asked for partial messages.
-    pub(crate) partial: bool,
-    ended: bool,
+/// How a message is sent, beside what it says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Delivery {
+    /// The client's name for this request.
+    pub(crate) key: Option<String>,
+    /// The last event that the client has of the turn.
+    pub(crate) after: Option<u64>,
 }
 
 impl Control {
+    /// Answers the turn of the message and its events. A request whose key was used before gets
+    /// the turn of that time.
     pub(crate) async fn send(
         &self,
         caller: &Caller,
         id: SessionId,
         request: SendMessage,
-    ) -> Result<TurnStream, Refusal> {
+        delivery: Delivery,
+    ) -> Result<(TurnId, EventStream), Refusal> {
+        let idempotency = delivery.key.map(|key| Idempotency { key, digest: digest(&request) });
         let options = TurnOptions::parse(&request)?;
         let content = Content::parse(request.content)?;
         let record = self.session_record(caller, id).await?;
-        match record.status {
+        let partial = options.partial;
+        let accepted = match record.status {
             // A message wakes a session that rests.
-            Status::Active | Status::Error | Status::Paused | Status::Stopped => {}
-            status @ (Status::Starting | Status::Ended) => {
-                return Err(Refusal::SessionState { status });
+            Status::Active | Status::Error | Status::Paused | Status::Stopped => {
+                let handle = self.host.handle(&record).await?;
+                // Who finds no room hears of it before the message is taken.
+                let seat = match handle.view().tier {
+                    Tier::Hibernated => Some(self.host.seat().await.map_err(Refusal::Start)?),
+                    Tier::Hot | Tier::Frozen | Tier::Reclaimed => None,
+                };
+                let turn = NewTurn { id: TurnId::new(), content, options, idempotency, seat };
+                handle.send(Box::new(turn)).await.map_err(Refusal::Send)?
+            }
+            status @ (Status::Starting | Status::Ended) => self
+                .taken_before(&record, idempotency)
+                .await?
+                .ok_or(Refusal::SessionState { status })?,
+        };
+        let after = delivery.after.unwrap_or(0).max(accepted.after);
+        let reader = self.host.reader(&record, after).await?;
+        let scope = Scope::Turn { ordinal: accepted.ordinal };
+        Ok((accepted.id, EventStream::new(reader, scope, partial, after)))
+    }
+
+    /// The turn of an earlier request, of a session that takes none any more.
+    async fn taken_before(
+        &self,
+        record: &SessionRecord,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Option<Accepted>, Refusal> {
+        let Some(Idempotency { key, digest }) = idempotency else { return Ok(None) };
+        match self.host.store.turn_of_key(record.key, &key).await? {
+            None => Ok(None),
+            Some((_, used)) if used != digest => Err(Refusal::Send(SendError::KeyReused)),
+            Some((turn, _)) => {
+                let (id, ordinal, after) = (turn.id, turn.ordinal, turn.begins_after);
+                Ok(Some(Accepted { id, ordinal, after }))
             }
         }
-        let handle = self.host.handle(&record).await?;
-        // Who finds no room hears of it before the message is taken.
-        let seat = match handle.view().tier {
-            Tier::Hibernated => Some(self.host.seat().await.map_err(Refusal::Start)?),
-            Tier::Hot | Tier::Frozen | Tier::Reclaimed => None,
-        };
-        let partial = options.partial;
-        let turn = NewTurn { id: TurnId::new(), content, options, seat };
-        let accepted = handle.send(turn).await.map_err(Refusal::Send)?;
-        let reader =
-            Reader::new(handle.feed(), self.host.store.clone(), record.key, accepted.after);
-        Ok(TurnStream { reader, ordinal: accepted.ordinal, partial, ended: false })
     }
 }
 
-impl TurnStream {
-    /// The next frame of the turn; `None` behind its `done`, or when ashd leaves.
-    pub(crate) async fn next(&mut self) -> Result<Option<Arc<Frame>>, StoreError> {
-        while !self.ended {
-            let Some(frame) = self.reader.next().await? else { break };
-            if frame.turn == Some(self.ordinal) {
-                self.ended = frame.kind == FrameKind::Done;
-                return Ok(Some(frame));
-            }
-        }
-        self.ended = true;
-        Ok(None)
+/// What a request says, whatever the order of its members.
+fn digest(request: &SendMessage) -> [u8; 32] {
+    let canonical = serde_json::to_vec(request).expect("a request has a JSON form");
+    Sha256::digest(&canonical).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_request_has_the_same_digest_however_it_is_written() {
+        let digest = |json: &str| digest(&serde_json::from_str(json).unwrap());
+        let one = r#"{"content":[{"type":"text","text":"a"}],"model":"m"}"#;
+        let other = r#"{ "model": "m", "content": [{"text":"a", "type":"text"}] }"#;
+        assert_eq!(digest(one), digest(other));
+        assert_ne!(digest(one), digest(r#"{"content":[{"type":"text","text":"a"}]}"#));
     }
 }

@@ -1,5 +1,5 @@
 //! What is cleaned up while ashd runs: the files of sessions that ended a while ago, and agent
-//! versions that nothing refers to.
+//! versions that nothing refers to, and old idempotency keys.
 
 use std::time::Duration;
 
@@ -8,6 +8,10 @@ use crate::clock::Timestamp;
 
 /// How often it is looked for.
 const INTERVAL: Duration = Duration::from_mins(10);
+
+/// How long a message's idempotency key is remembered: a client that was down over night has
+/// better ways to find its turn.
+const KEEP_KEYS: Duration = Duration::from_hours(24);
 
 impl Control {
     /// Sweeps now and then, until ashd leaves.
@@ -32,6 +36,9 @@ impl Control {
                 self.host.store.mark_workspace_removed(record.id).await?;
             }
         }
+        let keep = i64::try_from(KEEP_KEYS.as_millis()).unwrap_or(i64::MAX);
+        let before = Timestamp::from_millis(Timestamp::now().as_millis().saturating_sub(keep));
+        self.host.store.forget_keys(before).await?;
         self.remove_unused_versions().await;
         Ok(())
     }

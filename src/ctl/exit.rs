@@ -77,14 +77,18 @@ impl From<Code> for Exit {
             | Code::BadRequest
             | Code::BodyTooLarge
             | Code::FileTooLarge
+            | Code::IdempotencyMismatch
             | Code::MethodNotAllowed
             | Code::PathOutside
             | Code::SessionBusy
             | Code::SessionEnded
-            | Code::SessionState => Self::Refused,
-            Code::AgentNotFound | Code::FileNotFound | Code::NotFound | Code::SessionNotFound => {
-                Self::NotFound
-            }
+            | Code::SessionState
+            | Code::TurnRunning => Self::Refused,
+            Code::AgentNotFound
+            | Code::FileNotFound
+            | Code::NotFound
+            | Code::SessionNotFound
+            | Code::TurnNotFound => Self::NotFound,
             Code::Forbidden | Code::Unauthorized => Self::Denied,
             Code::CliMissing
             | Code::CliTooOld
@@ -93,6 +97,7 @@ impl From<Code> for Exit {
             | Code::QueueFull
             | Code::SandboxFailed
             | Code::ShuttingDown
+            | Code::StoreUnavailable
             | Code::TooManySessions
             | Code::Unknown => Self::Failure,
         }

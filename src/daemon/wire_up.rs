@@ -76,6 +76,7 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
             wait_max: settings.wait,
             pressure_percent_max: settings.pressure_percent,
             tiers: settings.tiers,
+            turn_timeout: settings.turn_timeout,
             uids,
         },
     );

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::handle::{Accepted, Command, NewTurn, SendError, StartError, View};
+use super::handle::{Command, StartError, View};
 use super::host::Host;
+use super::limit::TurnLimit;
 use super::live::Live;
 use super::log::{Batch, Log};
 use super::rest::{self, Rest};
@@ -26,10 +27,7 @@ use crate::session::content::Content;
 use crate::session::frame::{FrameKind, Head};
 use crate::session::options::{SessionOptions, SpawnOptions, TurnOptions};
 use crate::session::turn::{Outcome, Turns};
-use crate::store::{self, SessionRecord, TurnState};
-
-/// Messages that may wait behind the running one.
-pub(crate) const QUEUE_MAX: usize = 32;
+use crate::store::{SessionRecord, TurnState};
 
 /// Packets stored in one commit: the more wait, the fewer commits.
 const BATCH_PACKETS_MAX: usize = 256;
@@ -43,6 +41,11 @@ pub(super) struct Turn {
     pub(super) id: TurnId,
     pub(super) content: Content,
     pub(super) options: TurnOptions,
+    pub(super) accepted_at: Timestamp,
+    pub(super) started_at: Option<Timestamp>,
+    /// The number under which its message goes to the bridge, once it runs: that of its first
+    /// event. Ordinals would not do, as a turn can be put before others.
+    pub(super) input: u64,
 }
 
 /// A turn's request as it is stored.
@@ -70,6 +73,8 @@ pub(super) struct Driver {
     pub(super) rest: Rest,
     /// Room for the sandbox that lives, or for the next.
     pub(super) seat: Option<Seat>,
+    /// What becomes of the running turn if it does not end by itself.
+    pub(super) limit: Option<TurnLimit>,
 }
 
 impl Driver {
@@ -77,6 +82,12 @@ impl Driver {
         self.recover().await;
         let closing = self.host.closing.clone();
         loop {
+            if self.log.has_given_up() && !closing.is_cancelled() {
+                if !self.start_over().await {
+                    return self.host.forget(self.record.id);
+                }
+                continue;
+            }
             if self.running.is_none() && self.turns.is_idle() && !self.is_held() {
                 if let Some(turn) = self.queue.pop_front() {
                     self.begin(turn).await;
@@ -102,6 +113,7 @@ impl Driver {
                     None => self.lost().await,
                 },
                 () = rest::until(cools_at) => self.cool().await,
+                () = TurnLimit::reached(self.limit) => self.overdue().await,
             }
         }
     }
@@ -117,13 +129,18 @@ impl Driver {
                 }
                 drop(answer.send(started));
             }
-            Command::Send { turn, answer } => self.accept(turn, answer).await,
+            Command::Send { turn, answer } => self.accept(*turn, answer).await,
             Command::Interrupt { answer } => {
-                if let Some(live) = self.live.as_ref().filter(|_| self.running.is_some()) {
-                    // A connection that has ended ends the turn by itself.
-                    let _sent = live.sender.interrupt();
-                }
-                let _nobody_waits = answer.send(self.running.as_ref().map(|turn| turn.id));
+                let _nobody_waits = answer.send(self.interrupt());
+            }
+            Command::Queue { answer } => drop(answer.send(self.waiting())),
+            Command::Remove { turn, answer } => {
+                let removed = self.remove(turn).await;
+                drop(answer.send(removed));
+            }
+            Command::SendNow { turn, answer } => {
+                let interrupted = self.send_now(turn).await;
+                drop(answer.send(interrupted));
             }
             Command::Files { answer } => {
                 let started = self.wake().await;
@@ -153,40 +170,9 @@ impl Driver {
         Ok(())
     }
 
-    async fn accept(&mut self, new: NewTurn, answer: oneshot::Sender<Result<Accepted, SendError>>) {
-        if self.queue.len() >= QUEUE_MAX {
-            drop(answer.send(Err(SendError::QueueFull { max: QUEUE_MAX })));
-            return;
-        }
-        let NewTurn { id, content, options, seat } = new;
-        self.seat = self.seat.take().or(seat);
-        let request = TurnRequest { content: content.value().clone(), options: options.clone() };
-        let request = serde_json::to_string(&request).expect("a request has a JSON form");
-        let (ordinal, after) = (self.log.next_turn(), self.log.last());
-        let stored = store::NewTurn { id, ordinal, request, at: Timestamp::now() };
-        let turn = Turn { ordinal, id, content, options };
-        let begins = self.running.is_none() && self.turns.is_idle() && self.queue.is_empty();
-        if !begins {
-            self.release().await;
-        }
-        let first = begins.then(|| self.opening(&turn));
-        match self.log.accept(stored, first).await {
-            Ok(frames) => {
-                drop(answer.send(Ok(Accepted { ordinal, after })));
-                if begins {
-                    self.mark_running(turn);
-                    self.log.show(frames);
-                    self.run_turn().await;
-                } else {
-                    self.queue.push_back(turn);
-                }
-            }
-            Err(error) => drop(answer.send(Err(SendError::Store(error)))),
-        }
-    }
-
     /// Begins a turn that waited.
-    async fn begin(&mut self, turn: Turn) {
+    async fn begin(&mut self, mut turn: Turn) {
+        turn.input = self.log.last() + 1;
         let batch = self.opening(&turn);
         self.mark_running(turn);
         if self.log.commit(batch).await {
@@ -195,9 +181,10 @@ impl Driver {
     }
 
     /// What is stored when a turn begins.
-    fn opening(&self, turn: &Turn) -> Batch {
+    pub(super) fn opening(&self, turn: &Turn) -> Batch {
         let mut batch = Batch::default();
-        let started = json!({ "sessionId": self.record.id, "version": env!("CARGO_PKG_VERSION") });
+        let version = env!("CARGO_PKG_VERSION");
+        let started = json!({ "sessionId": self.record.id, "turnId": turn.id, "version": version });
         batch.push(FrameKind::TurnStarted, Some(turn.ordinal), started.to_string());
         batch.push(FrameKind::User, Some(turn.ordinal), turn.content.history());
         batch.turn = Some((turn.ordinal, TurnState::Running));
@@ -206,10 +193,12 @@ impl Driver {
     }
 
     /// To be called before the turn is shown: whoever sees its start sees a busy session.
-    fn mark_running(&mut self, turn: Turn) {
+    pub(super) fn mark_running(&mut self, mut turn: Turn) {
         self.record.status = Status::Active;
         self.turns.begin(turn.ordinal);
+        turn.started_at = Some(Timestamp::now());
         self.running = Some(turn);
+        self.watch_the_clock();
         self.show();
     }
 
@@ -220,11 +209,11 @@ impl Driver {
             return;
         }
         let Some(turn) = &self.running else { return };
-        let (ordinal, line) = (turn.ordinal, turn.content.line());
+        let (input, line) = (turn.input, turn.content.line());
         let model = turn.options.model.clone().or_else(|| self.record.model.clone());
         let spawn = SpawnOptions::new(&self.options, &turn.options);
         self.ensure_cli(spawn, model.as_deref());
-        if let Err(error) = self.deliver(ordinal, &line, model) {
+        if let Err(error) = self.deliver(input, &line, model) {
             self.fail(&format!("the message did not reach the sandbox: {error}")).await;
         }
     }
@@ -342,6 +331,12 @@ impl Driver {
     /// The running turn came to its end.
     pub(super) fn finish(&mut self, outcome: Outcome, batch: &mut Batch) {
         let Some(turn) = self.running.take() else { return };
+        self.limit = None;
+        self.conclude(&turn, outcome, batch);
+    }
+
+    /// What is stored when a turn has ended: `done`, and before it why if it failed.
+    pub(super) fn conclude(&self, turn: &Turn, outcome: Outcome, batch: &mut Batch) {
         let state = match outcome {
             Outcome::Completed => TurnState::Completed,
             Outcome::Interrupted => TurnState::Interrupted,
@@ -354,7 +349,7 @@ impl Driver {
                 TurnState::Failed
             }
         };
-        let done = json!({ "sessionId": self.record.id });
+        let done = json!({ "sessionId": self.record.id, "turnId": turn.id });
         batch.push(FrameKind::Done, Some(turn.ordinal), done.to_string());
         batch.turn = Some((turn.ordinal, state));
         batch.durable = true;
@@ -434,11 +429,8 @@ impl Driver {
         self.log.commit(batch).await;
         for turn in std::mem::take(&mut self.queue) {
             let mut batch = Batch::default();
-            self.running = Some(turn);
-            self.finish(
-                Outcome::Failed("the session was ended before its turn".to_owned()),
-                &mut batch,
-            );
+            let why = "the session was ended before its turn".to_owned();
+            self.conclude(&turn, Outcome::Failed(why), &mut batch);
             self.log.commit(batch).await;
         }
         if self.live.is_some() {

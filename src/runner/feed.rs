@@ -89,6 +89,16 @@ impl Feed {
     }
 }
 
+/// What a reader comes to next.
+#[derive(Debug, Clone)]
+pub(crate) enum Read {
+    Frame(Arc<Frame>),
+    /// What stood before this sequence number and behind the last is not there any more.
+    Gap {
+        from: u64,
+    },
+}
+
 /// Reads a session's frames in order, from any place, for as long as its driver lives.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -97,7 +107,7 @@ pub(crate) struct Reader {
     store: Store,
     key: i64,
     after: u64,
-    ahead: VecDeque<Arc<Frame>>,
+    ahead: VecDeque<Read>,
 }
 
 impl Reader {
@@ -106,40 +116,134 @@ impl Reader {
         Self { feed, last, store, key, after, ahead: VecDeque::new() }
     }
 
-    /// The next frame; `None` once the driver has left and everything was read.
-    pub(crate) async fn next(&mut self) -> Result<Option<Arc<Frame>>, StoreError> {
+    /// The last sequence number that there is now.
+    pub(crate) fn last(&self) -> u64 {
+        *self.last.borrow()
+    }
+
+    /// Goes to another place.
+    pub(crate) fn seek(&mut self, after: u64) {
+        self.after = after;
+        self.ahead.clear();
+    }
+
+    /// What comes next; `None` once the driver has left and everything was read.
+    pub(crate) async fn next(&mut self) -> Result<Option<Read>, StoreError> {
         loop {
-            if let Some(frame) = self.ahead.pop_front() {
-                self.after = frame.sequence;
-                return Ok(Some(frame));
+            if let Some(read) = self.ahead.pop_front() {
+                self.after = match &read {
+                    Read::Frame(frame) => frame.sequence,
+                    Read::Gap { from } => *from,
+                };
+                return Ok(Some(read));
             }
             let last = *self.last.borrow_and_update();
             if last > self.after {
-                self.fill().await?;
+                self.fill(last).await?;
             } else if self.last.changed().await.is_err() {
                 return Ok(None);
             }
         }
     }
 
-    async fn fill(&mut self) -> Result<(), StoreError> {
+    async fn fill(&mut self, last: u64) -> Result<(), StoreError> {
         if let Some(recent) = self.feed.recent_after(self.after) {
-            self.ahead.extend(recent);
+            self.ahead.extend(recent.into_iter().map(Read::Frame));
         }
         if self.ahead.is_empty() {
             let page =
                 Page { after: self.after, limit: PAGE_FRAMES_MAX, bytes_max: PAGE_BYTES_MAX };
             let rows = self.store.frames(self.key, page).await?;
-            self.ahead.extend(rows.into_iter().filter_map(|row| {
-                let kind = FrameKind::from_number(row.kind)?;
+            if rows.is_empty() {
+                self.ahead.push_back(Read::Gap { from: last });
+            }
+            let mut reached = self.after;
+            for row in rows {
                 let (sequence, width, turn, data) = (row.sequence, row.width, row.turn, row.data);
-                Some(Arc::new(Frame { sequence, width, turn, kind, data }))
-            }));
-            if self.ahead.is_empty() {
-                // Nothing readable up to there, e.g. a kind of a newer version: go on behind it.
-                self.after = *self.last.borrow();
+                // The number that was asked for may be one of the frame's own.
+                let before = sequence - u64::from(width);
+                if before > reached {
+                    self.ahead.push_back(Read::Gap { from: before });
+                }
+                reached = sequence;
+                match FrameKind::from_number(row.kind) {
+                    Some(kind) => {
+                        let frame = Frame { sequence, width, turn, kind, data };
+                        self.ahead.push_back(Read::Frame(Arc::new(frame)));
+                    }
+                    // Of a newer version: there, but not to be shown.
+                    None => self.after = self.after.max(reached),
+                }
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn frame(sequence: u64) -> Frame {
+        let data = Bytes::from_static(b"{}");
+        Frame { sequence, width: 1, turn: None, kind: FrameKind::Lifecycle, data }
+    }
+
+    async fn numbers(reader: &mut Reader) -> Vec<(u64, bool)> {
+        let mut numbers = Vec::new();
+        while let Some(read) = reader.next().await.unwrap() {
+            numbers.push(match read {
+                Read::Frame(frame) => (frame.sequence, true),
+                Read::Gap { from } => (from, false),
+            });
+        }
+        numbers
+    }
+
+    /// A store whose log has the frames of these numbers, a kind each, whatever else was there.
+    async fn stored(path: &std::path::Path, frames: &[(u64, u8)]) -> (Store, i64) {
+        let store = Store::open(path).unwrap();
+        store.close().await;
+        let connection = rusqlite::Connection::open(path).unwrap();
+        let session = "INSERT INTO sessions (key, id, tenant, agent_name, agent_version, digest, status,
+            placeholder, created_at, last_active_at, options, environment)
+            VALUES (1, '67e55044-10b1-426f-9247-bb680e5fe0c8', 'default', 'a', 1, '', 'active', '', 0, 0, '{}', '{}')";
+        connection.execute(session, []).unwrap();
+        for (sequence, kind) in frames {
+            let sql = "INSERT INTO frames VALUES (1, ?1, 1, NULL, ?2, 0, x'7b7d')";
+            connection.execute(sql, (sequence, kind)).unwrap();
+        }
+        drop(connection);
+        (Store::open(path).unwrap(), 1)
+    }
+
+    #[tokio::test]
+    async fn removed_frames_are_told_once_and_unknown_ones_never() {
+        let folder = tempfile::tempdir().unwrap();
+        let kind = FrameKind::Lifecycle as u8;
+        let log = [(5, kind), (6, 200), (7, kind), (10, kind)];
+        let (store, key) = stored(&folder.path().join("ash.db"), &log).await;
+        let read = async |after| {
+            let feed = FeedWriter::new(12).feed();
+            numbers(&mut Reader::new(feed, store.clone(), key, after)).await
+        };
+        let tail = [(9, false), (10, true), (12, false)];
+        assert_eq!(read(0).await, [&[(4, false), (5, true), (7, true)][..], &tail].concat());
+        assert_eq!(read(4).await, [&[(5, true), (7, true)][..], &tail].concat());
+        assert_eq!(read(5).await, [&[(7, true)][..], &tail].concat());
+        assert_eq!(read(11).await, [(12, false)]);
+    }
+
+    #[tokio::test]
+    async fn a_reader_is_served_from_memory_and_ends_with_the_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, key) = stored(&folder.path().join("ash.db"), &[]).await;
+        let writer = FeedWriter::new(0);
+        let mut reader = Reader::new(writer.feed(), store, key, 0);
+        writer.publish(vec![frame(1), frame(2)]);
+        drop(writer);
+        assert_eq!(numbers(&mut reader).await, [(1, true), (2, true)]);
     }
 }

@@ -8,13 +8,14 @@ use tokio::time::Instant;
 use super::feed::Feed;
 use super::seats::Seat;
 use crate::bridge::host::BridgeSender;
+use crate::clock::Timestamp;
 use crate::id::TurnId;
 use crate::sandboxd::SandboxdError;
 use crate::session::Status;
 use crate::session::content::Content;
 use crate::session::options::TurnOptions;
 use crate::session::tier::Tier;
-use crate::store::StoreError;
+use crate::store::{Idempotency, StoreError};
 
 /// Commands that wait for a driver. A driver is busy for milliseconds, or while a sandbox
 /// starts; more callers than this wait in line.
@@ -48,11 +49,24 @@ pub(super) enum Command {
         answer: oneshot::Sender<Result<(), StartError>>,
     },
     Send {
-        turn: NewTurn,
+        turn: Box<NewTurn>,
         answer: oneshot::Sender<Result<Accepted, SendError>>,
     },
     Interrupt {
         answer: oneshot::Sender<Option<TurnId>>,
+    },
+    Queue {
+        answer: oneshot::Sender<Vec<Waiting>>,
+    },
+    /// Take a turn that waits out of the queue.
+    Remove {
+        turn: TurnId,
+        answer: oneshot::Sender<Result<(), QueueError>>,
+    },
+    /// Interrupt the running turn and run this one next; answers the one that was interrupted.
+    SendNow {
+        turn: TurnId,
+        answer: oneshot::Sender<Result<Option<TurnId>, QueueError>>,
     },
     /// Have a sandbox, to ask it for files.
     Files {
@@ -86,13 +100,26 @@ pub(crate) struct NewTurn {
     pub(crate) id: TurnId,
     pub(crate) content: Content,
     pub(crate) options: TurnOptions,
+    pub(crate) idempotency: Option<Idempotency>,
     /// Room for its sandbox, if the session had none.
     pub(crate) seat: Option<Seat>,
 }
 
-/// A message that is stored and will run.
+/// A turn that waits or runs, as others see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    pub(crate) id: TurnId,
+    /// The start of what was said.
+    pub(crate) text: String,
+    pub(crate) accepted_at: Timestamp,
+    /// Since when it runs; `None` if it waits.
+    pub(crate) started_at: Option<Timestamp>,
+}
+
+/// A message that is stored and will run, or one that came with the same key before.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Accepted {
+    pub(crate) id: TurnId,
     /// The turn's number in its session.
     pub(crate) ordinal: u64,
     /// Its events come behind this sequence number.
@@ -134,7 +161,22 @@ pub(crate) enum RestError {
 pub(crate) enum SendError {
     #[error("{max} messages wait already")]
     QueueFull { max: usize },
+    #[error("another message was sent with this idempotency key")]
+    KeyReused,
     #[error("the message could not be stored")]
+    Store(#[source] StoreError),
+    #[error("the session is ending")]
+    Ending,
+}
+
+/// Why the queue was left as it is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum QueueError {
+    #[error("no turn of this id waits")]
+    NotFound,
+    #[error("the turn runs already")]
+    Running,
+    #[error("the queue could not be stored")]
     Store(#[source] StoreError),
     #[error("the session is ending")]
     Ending,
@@ -153,12 +195,26 @@ impl Handle {
         self.ask(|answer| Command::Start { answer }).await.unwrap_or(Err(StartError::Ending))
     }
 
-    pub(crate) async fn send(&self, turn: NewTurn) -> Result<Accepted, SendError> {
+    pub(crate) async fn send(&self, turn: Box<NewTurn>) -> Result<Accepted, SendError> {
         self.ask(|answer| Command::Send { turn, answer }).await.unwrap_or(Err(SendError::Ending))
     }
 
     pub(crate) async fn interrupt(&self) -> Option<TurnId> {
         self.ask(|answer| Command::Interrupt { answer }).await.flatten()
+    }
+
+    pub(crate) async fn queue(&self) -> Vec<Waiting> {
+        self.ask(|answer| Command::Queue { answer }).await.unwrap_or_default()
+    }
+
+    pub(crate) async fn remove(&self, turn: TurnId) -> Result<(), QueueError> {
+        let asked = self.ask(|answer| Command::Remove { turn, answer }).await;
+        asked.unwrap_or(Err(QueueError::Ending))
+    }
+
+    pub(crate) async fn send_now(&self, turn: TurnId) -> Result<Option<TurnId>, QueueError> {
+        let asked = self.ask(|answer| Command::SendNow { turn, answer }).await;
+        asked.unwrap_or(Err(QueueError::Ending))
     }
 
     pub(crate) async fn files(&self) -> Result<BridgeSender, StartError> {

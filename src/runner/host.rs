@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::driver::Driver;
-use super::feed::FeedWriter;
+use super::feed::{FeedWriter, Reader};
 use super::handle::{COMMANDS_MAX, Handle, View};
 use super::log::Log;
 use super::pressure::Pressure;
@@ -46,6 +46,8 @@ pub(crate) struct HostSettings {
     pub(crate) pressure_percent_max: Option<u32>,
     /// When sessions that rest become colder.
     pub(crate) tiers: TierPolicy,
+    /// How long a turn may take if its message does not say it.
+    pub(crate) turn_timeout: Option<Duration>,
     /// The uids of sandboxes; none if ashd cannot change identity.
     pub(crate) uids: Option<Range<u32>>,
 }
@@ -152,10 +154,27 @@ impl Host {
             bridge_last_input: 0,
             rest: Rest::new(),
             seat: None,
+            limit: None,
         };
         self.tasks.spawn(driver.run());
         drivers.insert(record.id, handle.clone());
         Ok(handle)
+    }
+
+    /// Reads the session's log behind `after`: on and on while the session lives, or what there is
+    /// of one that has ended.
+    pub(crate) async fn reader(
+        &self,
+        record: &SessionRecord,
+        after: u64,
+    ) -> Result<Reader, StoreError> {
+        let feed = if record.status == Status::Ended {
+            // Nobody writes to it any more.
+            FeedWriter::new(self.store.counters(record.key).await?.frame).feed()
+        } else {
+            self.handle(record).await?.feed()
+        };
+        Ok(Reader::new(feed, self.store.clone(), record.key, after))
     }
 
     /// Lets the session's sandbox reach the model. To be called before the proxy serves it: a

@@ -154,7 +154,7 @@ impl Driver {
     /// Sends a message to the CLI, with the model it is for.
     pub(super) fn deliver(
         &mut self,
-        ordinal: u64,
+        number: u64,
         line: &str,
         model: Option<String>,
     ) -> Result<(), SendError> {
@@ -166,7 +166,7 @@ impl Driver {
                 // Without a model it is the agent's and the CLI's default again.
                 None => json!({ "subtype": "set_model" }),
             };
-            let id = format!("ash-set-model-{ordinal}");
+            let id = format!("ash-set-model-{number}");
             lines.push_str(
                 &json!({ "type": "control_request", "request_id": id, "request": request })
                     .to_string(),
@@ -176,7 +176,7 @@ impl Driver {
         }
         lines.push_str(line);
         lines.push('\n');
-        live.sender.input(ordinal, Bytes::from(lines))
+        live.sender.input(number, Bytes::from(lines))
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::FeedWriter;
+use crate::chain::chain;
 use crate::clock::Timestamp;
 use crate::session::Status;
 use crate::session::frame::{Frame, FrameKind, Head, Speaker};
@@ -50,6 +51,8 @@ pub(crate) struct Log {
     feed: FeedWriter,
     /// ashd is leaving: a commit that fails is given up.
     closing: CancellationToken,
+    /// Something that was to be stored was given up, and ashd is not leaving.
+    gave_up: bool,
 }
 
 impl Log {
@@ -60,7 +63,7 @@ impl Log {
         feed: FeedWriter,
         closing: CancellationToken,
     ) -> Self {
-        Self { store, key, counters, feed, closing }
+        Self { store, key, counters, feed, closing, gave_up: false }
     }
 
     /// The last sequence number given.
@@ -108,27 +111,54 @@ impl Log {
     }
 
     /// Stores, then shows. Tried until it succeeds, so that nothing is lost while the disk is
-    /// full; `false` if ashd left before that, and then nothing of it was shown.
+    /// full; `false` if ashd left before that, or if it can never succeed: then nothing of it was
+    /// shown, and its numbers go to the next.
     pub(crate) async fn commit(&mut self, batch: Batch) -> bool {
+        let before = self.counters;
         let (frames, append) = self.step(batch);
         loop {
             match self.store.append(append.clone()).await {
                 Ok(()) => break,
                 Err(error) if error.may_pass() => {
-                    tracing::error!(session_key = self.key, %error, "could not store events, trying again");
+                    tracing::error!(
+                        session_key = self.key,
+                        error = chain(&error),
+                        "could not store events, trying again"
+                    );
                 }
                 Err(error) => {
-                    tracing::error!(session_key = self.key, %error, "could not store events, giving them up");
+                    tracing::error!(
+                        session_key = self.key,
+                        error = chain(&error),
+                        "could not store events, giving them up"
+                    );
+                    self.counters = before;
+                    self.gave_up = !matches!(error, StoreError::Closed);
                     return false;
                 }
             }
             tokio::select! {
                 () = tokio::time::sleep(RETRY) => {}
-                () = self.closing.cancelled() => return false,
+                () = self.closing.cancelled() => {
+                    self.counters = before;
+                    return false;
+                }
             }
         }
         self.show(frames);
         true
+    }
+
+    /// What was given up is still in the bridge: the driver must start over from what is stored.
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.gave_up
+    }
+
+    /// Reads again where the log ends.
+    pub(crate) async fn reload(&mut self) -> Result<(), StoreError> {
+        self.counters = self.store.counters(self.key).await?;
+        self.gave_up = false;
+        Ok(())
     }
 
     fn step(&mut self, batch: Batch) -> (Vec<Frame>, Append) {
@@ -193,5 +223,76 @@ fn speaker(kind: FrameKind, data: &[u8]) -> Option<Speaker> {
         FrameKind::User => Some(Speaker::User),
         FrameKind::Cli => Head::read(data).speaker(),
         FrameKind::TurnStarted | FrameKind::Error | FrameKind::Done | FrameKind::Lifecycle => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{DEFAULT_TENANT, SessionId, TurnId};
+    use crate::store::{Idempotency, NewSession};
+
+    async fn log(folder: &std::path::Path) -> Log {
+        let store = Store::open(&folder.join("ash.db")).unwrap();
+        let new = NewSession {
+            id: SessionId::new(),
+            tenant: DEFAULT_TENANT.to_owned(),
+            agent_name: "a".parse().unwrap(),
+            agent_version: 1,
+            digest: String::new(),
+            status: Status::Active,
+            options: "{}".to_owned(),
+            environment: crate::store::Environment::new(),
+            model: None,
+            uid_block: None,
+            placeholder: String::new(),
+            parent: None,
+            created_at: Timestamp::now(),
+        };
+        let key = store.create_session(new).await.unwrap().key;
+        let counters = Counters::default();
+        Log::new(store, key, counters, FeedWriter::new(0), CancellationToken::new())
+    }
+
+    fn fact(text: &str) -> Batch {
+        let mut batch = Batch::default();
+        batch.push(FrameKind::Lifecycle, None, format!(r#"{{"action":"{text}"}}"#));
+        batch
+    }
+
+    fn turn(ordinal: u64, key: Option<&str>) -> NewTurn {
+        let idempotency = key.map(|key| Idempotency { key: key.to_owned(), digest: [0; 32] });
+        let request = "{}".to_owned();
+        NewTurn { id: TurnId::new(), ordinal, request, at: Timestamp::now(), idempotency }
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_takes_no_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = log(folder.path()).await;
+        assert!(log.commit(fact("one")).await);
+        let never = Batch { turn: Some((7, TurnState::Completed)), ..fact("never") };
+        assert!(!log.commit(never).await, "there is no turn 7");
+        assert!(log.has_given_up());
+        assert_eq!(log.last(), 1);
+        log.reload().await.unwrap();
+        assert!(!log.has_given_up());
+        assert!(log.commit(fact("two")).await);
+        assert_eq!(log.last(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_refused_turn_gives_its_numbers_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = log(folder.path()).await;
+        log.accept(turn(1, Some("k")), None).await.unwrap();
+        for first in [None, Some(fact("begun"))] {
+            let next = log.next_turn();
+            let refused = log.accept(turn(next, Some("k")), first).await;
+            assert!(matches!(refused, Err(StoreError::Exists)), "{refused:?}");
+            assert_eq!((log.next_turn(), log.last()), (2, 0));
+        }
+        log.accept(turn(2, None), Some(fact("begun"))).await.unwrap();
+        assert_eq!((log.next_turn(), log.last()), (3, 1));
     }
 }

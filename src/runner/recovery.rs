@@ -3,11 +3,16 @@
 
 use super::driver::{Driver, Turn, TurnRequest};
 use super::log::Batch;
+use super::rest::Rest;
+use crate::session::Status;
 use crate::session::content::Content;
 use crate::session::frame::{FrameKind, Head};
 use crate::session::tier::Tier;
-use crate::session::turn::Outcome;
+use crate::session::turn::{Outcome, Turns};
 use crate::store::{Page, TurnRecord, TurnState};
+
+/// Wait before a session starts over: what is wrong is not to fill the log of ashd.
+const START_OVER_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Frames of an unfinished turn that are looked through at once.
 const PAGE_FRAMES_MAX: u32 = 1_000;
@@ -26,6 +31,7 @@ impl Driver {
             pending.into_iter().partition(|turn| turn.state == TurnState::Running);
         self.queue.extend(queued.iter().map(turn));
         self.running = running.first().map(turn);
+        self.watch_the_clock();
         self.reconnect().await;
         if self.running.is_some() {
             // One that was stopped by its bridge goes on; a frozen one was thawed to greet.
@@ -34,6 +40,31 @@ impl Driver {
             }
             self.recover_turn().await;
         }
+    }
+
+    /// Something could not be stored and never will: forgets what is not stored and recovers, as
+    /// a new ashd would. The bridge sends again what was given up. `false` if there is no such
+    /// session any more.
+    pub(super) async fn start_over(&mut self) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(START_OVER_PAUSE) => {}
+            () = self.host.closing.cancelled() => return true,
+        }
+        (self.live, self.seat, self.rest) = (None, None, Rest::new());
+        (self.running, self.limit, self.turns) = (None, None, Turns::new());
+        self.queue.clear();
+        let session = self.record.id;
+        let record = self.host.store.session(&self.record.tenant, session).await;
+        match (record, self.log.reload().await) {
+            (Ok(Some(record)), Ok(())) if record.status != Status::Ended => self.record = record,
+            (Ok(_gone), _) => return false,
+            (Err(error), _) => {
+                tracing::error!(%session, %error, "could not read a session again");
+                return true;
+            }
+        }
+        self.recover().await;
+        true
     }
 
     /// A sandbox that still lives is taken over; it sends what was not stored.
@@ -66,16 +97,19 @@ impl Driver {
     }
 
     async fn recover_turn(&mut self) {
-        let Some(ordinal) = self.running.as_ref().map(|turn| turn.ordinal) else { return };
+        let Some((ordinal, input)) = self.running.as_ref().map(|turn| (turn.ordinal, turn.input))
+        else {
+            return;
+        };
         self.turns.begin(ordinal);
         if self.live.is_none() {
-            self.turns = crate::session::turn::Turns::new();
+            self.turns = Turns::new();
             let mut batch = Batch::default();
             let error = r#"{"error":"the turn was interrupted: its sandbox did not outlive a stop of ashd or of the machine","code":"interrupted"}"#;
             batch.push(FrameKind::Error, Some(ordinal), error);
             self.finish(Outcome::Interrupted, &mut batch);
             self.log.commit(batch).await;
-        } else if self.bridge_last_input < ordinal {
+        } else if self.bridge_last_input < input {
             self.run_turn().await;
         } else {
             self.catch_up(ordinal).await;
@@ -118,5 +152,9 @@ fn turn(record: &TurnRecord) -> Turn {
         id: record.id,
         content: Content::stored(request.content),
         options: request.options,
+        accepted_at: record.created_at,
+        started_at: record.started_at,
+        // Of the first schema: it was sent under its ordinal.
+        input: record.begins_after.map_or(record.ordinal, |after| after + 1),
     }
 }

@@ -52,6 +52,18 @@ impl Content {
         &self.0
     }
 
+    /// The first characters of what is said in words.
+    pub(crate) fn start_of_text(&self, characters_max: usize) -> String {
+        let text = match &self.0 {
+            Value::String(text) => Some(text.as_str()),
+            Value::Array(blocks) => {
+                blocks.iter().find_map(|block| block.get("text").and_then(Value::as_str))
+            }
+            _ => None,
+        };
+        text.unwrap_or_default().chars().take(characters_max).collect()
+    }
+
     /// The line for the CLI's stdin, without its newline.
     pub(crate) fn line(&self) -> String {
         json!({

@@ -238,6 +238,9 @@ pub(crate) struct TurnOptions {
     pub(crate) thinking: Option<Thinking>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) output_format: Option<OutputFormat>,
+    /// ashd's own: the CLI does not know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) timeout_seconds: Option<u32>,
 }
 
 impl TurnOptions {
@@ -245,6 +248,9 @@ impl TurnOptions {
         model(request.model.as_deref())?;
         if request.max_turns == Some(0) {
             return Err(wrong("maxTurns", "it is at least 1"));
+        }
+        if request.timeout_seconds == Some(0) {
+            return Err(wrong("timeoutSeconds", "it is at least 1"));
         }
         if request.max_budget_usd.is_some_and(|usd| !usd.is_finite() || usd <= 0.0) {
             return Err(wrong("maxBudgetUsd", "it is a number of dollars, more than 0"));
@@ -263,6 +269,7 @@ impl TurnOptions {
             effort: request.effort,
             thinking: request.thinking.clone(),
             output_format: request.output_format.clone(),
+            timeout_seconds: request.timeout_seconds,
         })
     }
 }

@@ -16,8 +16,8 @@ pub(crate) enum Audience {
     Partial,
     /// Clients that did not: they have not seen the deltas of it.
     Whole,
-    /// No one in a turn's stream.
-    NoOne,
+    /// Those who watch the session, and not one turn.
+    Watchers,
 }
 
 /// One event: its name and its data, one line of JSON.
@@ -42,9 +42,8 @@ impl<'a> Shown<'a> {
 pub(crate) fn shown(kind: FrameKind, data: &[u8]) -> Vec<Shown<'_>> {
     match kind {
         FrameKind::TurnStarted => vec![Shown::new(event::SESSION_START, data, Audience::Everyone)],
-        FrameKind::User | FrameKind::Lifecycle => {
-            vec![Shown::new(event::MESSAGE, data, Audience::NoOne)]
-        }
+        FrameKind::User => vec![Shown::new(event::USER_MESSAGE, data, Audience::Watchers)],
+        FrameKind::Lifecycle => vec![Shown::new(event::LIFECYCLE, data, Audience::Watchers)],
         FrameKind::Error => vec![Shown::new(event::ERROR, data, Audience::Everyone)],
         FrameKind::Done => vec![Shown::new(event::DONE, data, Audience::Everyone)],
         FrameKind::Cli => cli(data),

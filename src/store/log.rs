@@ -153,7 +153,8 @@ fn perform(connection: &Connection, append: &Append) -> Result<(), StoreError> {
     if let Some(turn) = &append.accepted {
         enqueue(connection, append.key, turn)?;
     }
-    let mut last = counters(connection, append.key)?;
+    let before = counters(connection, append.key)?;
+    let mut last = before;
     for frame in &append.frames {
         last = advance(last, frame)?;
         insert(connection, append.key, frame)?;
@@ -172,7 +173,7 @@ fn perform(connection: &Connection, append: &Append) -> Result<(), StoreError> {
             append.bridge_stored
         ])?;
     if let Some((ordinal, state, at)) = append.turn {
-        move_turn(connection, append.key, ordinal, state, at)?;
+        move_turn(connection, append.key, ordinal, state, at, before.frame)?;
     }
     if let Some((status, at)) = append.status {
         set_status(connection, append.key, status, at)?;

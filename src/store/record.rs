@@ -155,6 +155,8 @@ pub(crate) struct TurnRecord {
     pub(crate) created_at: Timestamp,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) ended_at: Option<Timestamp>,
+    /// Its frames come behind this sequence number; unknown for turns of the first schema.
+    pub(crate) begins_after: Option<u64>,
 }
 
 /// Who speaks in a message.
@@ -213,6 +215,26 @@ pub(crate) struct NewTurn {
     /// What is asked, as its session words it.
     pub(crate) request: String,
     pub(crate) at: Timestamp,
+    /// Refused as existing if a turn came with the same key.
+    pub(crate) idempotency: Option<Idempotency>,
+}
+
+/// What a client names a request by, so that it is not taken twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Idempotency {
+    pub(crate) key: String,
+    /// SHA-256 of the request: another one under the same key is a mistake.
+    pub(crate) digest: [u8; 32],
+}
+
+/// A turn of any state, as its readers find it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KnownTurn {
+    pub(crate) id: TurnId,
+    pub(crate) ordinal: u64,
+    pub(crate) state: TurnState,
+    /// Its frames come behind this sequence number.
+    pub(crate) begins_after: u64,
 }
 
 /// All that one step of a session writes, or nothing of it.

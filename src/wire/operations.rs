@@ -18,7 +18,11 @@ pub(crate) enum Operation {
     ResumeSession,
     StopSession,
     SendMessage,
+    StreamSession,
     InterruptSession,
+    ListQueue,
+    RemoveTurn,
+    SendNow,
     ListMessages,
     ListEvents,
     ListFiles,
@@ -40,7 +44,7 @@ const fn route(operation: Operation, method: &'static str, path: &'static str) -
     Route { operation, method, path, open: false }
 }
 
-pub(crate) const OPERATIONS: [Route; 19] = [
+pub(crate) const OPERATIONS: [Route; 23] = [
     Route { open: true, ..route(Operation::Health, "GET", "/health") },
     route(Operation::DeployAgent, "POST", "/api/agents"),
     route(Operation::UploadAgent, "PUT", "/api/agents/{name}/bundle"),
@@ -55,7 +59,11 @@ pub(crate) const OPERATIONS: [Route; 19] = [
     route(Operation::ResumeSession, "POST", "/api/sessions/{id}/resume"),
     route(Operation::StopSession, "POST", "/api/sessions/{id}/stop"),
     route(Operation::SendMessage, "POST", "/api/sessions/{id}/messages"),
+    route(Operation::StreamSession, "GET", "/api/sessions/{id}/stream"),
     route(Operation::InterruptSession, "POST", "/api/sessions/{id}/interrupt"),
+    route(Operation::ListQueue, "GET", "/api/sessions/{id}/queue"),
+    route(Operation::RemoveTurn, "DELETE", "/api/sessions/{id}/queue/{turn}"),
+    route(Operation::SendNow, "POST", "/api/sessions/{id}/queue/{turn}/now"),
     route(Operation::ListMessages, "GET", "/api/sessions/{id}/messages"),
     route(Operation::ListEvents, "GET", "/api/sessions/{id}/events"),
     route(Operation::ListFiles, "GET", "/api/sessions/{id}/files"),

@@ -17,6 +17,7 @@ pub(crate) enum Code {
     FileNotFound,
     FileTooLarge,
     Forbidden,
+    IdempotencyMismatch,
     Internal,
     MethodNotAllowed,
     NotFound,
@@ -28,7 +29,10 @@ pub(crate) enum Code {
     SessionNotFound,
     SessionState,
     ShuttingDown,
+    StoreUnavailable,
     TooManySessions,
+    TurnNotFound,
+    TurnRunning,
     Unauthorized,
     #[serde(other)]
     Unknown,
@@ -40,19 +44,23 @@ impl Code {
             Self::AgentInvalid | Self::BadRequest | Self::PathOutside | Self::SessionState => 400,
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
-            Self::AgentNotFound | Self::FileNotFound | Self::NotFound | Self::SessionNotFound => {
-                404
-            }
+            Self::AgentNotFound
+            | Self::FileNotFound
+            | Self::NotFound
+            | Self::SessionNotFound
+            | Self::TurnNotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::SessionBusy => 409,
+            Self::SessionBusy | Self::TurnRunning => 409,
             Self::SessionEnded => 410,
             Self::BodyTooLarge | Self::FileTooLarge => 413,
+            Self::IdempotencyMismatch => 422,
             Self::QueueFull => 429,
             Self::Internal | Self::Unknown => 500,
             Self::CliMissing
             | Self::CliTooOld
             | Self::SandboxFailed
             | Self::ShuttingDown
+            | Self::StoreUnavailable
             | Self::TooManySessions => 503,
             Self::DiskFull => 507,
         }
@@ -71,6 +79,7 @@ impl Code {
             Self::FileNotFound => "file_not_found",
             Self::FileTooLarge => "file_too_large",
             Self::Forbidden => "forbidden",
+            Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::Internal => "internal",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound => "not_found",
@@ -82,7 +91,10 @@ impl Code {
             Self::SessionNotFound => "session_not_found",
             Self::SessionState => "session_state",
             Self::ShuttingDown => "shutting_down",
+            Self::StoreUnavailable => "store_unavailable",
             Self::TooManySessions => "too_many_sessions",
+            Self::TurnNotFound => "turn_not_found",
+            Self::TurnRunning => "turn_running",
             Self::Unauthorized => "unauthorized",
             Self::Unknown => "unknown",
         }
@@ -90,7 +102,7 @@ impl Code {
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::AgentInvalid,
         Self::AgentNotFound,
         Self::BadRequest,
@@ -101,6 +113,7 @@ impl Code {
         Self::FileNotFound,
         Self::FileTooLarge,
         Self::Forbidden,
+        Self::IdempotencyMismatch,
         Self::Internal,
         Self::MethodNotAllowed,
         Self::NotFound,
@@ -112,7 +125,10 @@ impl Code {
         Self::SessionNotFound,
         Self::SessionState,
         Self::ShuttingDown,
+        Self::StoreUnavailable,
         Self::TooManySessions,
+        Self::TurnNotFound,
+        Self::TurnRunning,
         Self::Unauthorized,
     ];
 }

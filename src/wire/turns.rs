@@ -31,6 +31,9 @@ pub(crate) struct SendMessage {
     pub(crate) thinking: Option<Thinking>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) output_format: Option<OutputFormat>,
+    /// Interrupt the turn when it has run for so long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) timeout_seconds: Option<u32>,
 }
 
 impl SendMessage {
@@ -45,6 +48,7 @@ impl SendMessage {
             effort: None,
             thinking: None,
             output_format: None,
+            timeout_seconds: None,
         }
     }
 }
@@ -101,7 +105,21 @@ pub(crate) mod event {
     pub(crate) const MESSAGE: &str = "message";
     pub(crate) const ERROR: &str = "error";
     pub(crate) const DONE: &str = "done";
+
+    // Only in the stream of a session.
+    pub(crate) const USER_MESSAGE: &str = "user_message";
+    pub(crate) const LIFECYCLE: &str = "lifecycle";
+    pub(crate) const RESYNC: &str = "resync";
 }
+
+/// The header with which a client names its request, so that it is never taken twice.
+pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Longest such name, in bytes.
+pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// The header that tells a message's turn.
+pub(crate) const TURN_ID: &str = "ash-turn-id";
+/// The header that tells the last event that a client has.
+pub(crate) const LAST_EVENT_ID: &str = "last-event-id";
 
 /// One row of `GET /api/sessions/:id/messages`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +162,61 @@ pub(crate) struct TimelineEvent {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct TimelineList {
     pub(crate) events: Vec<TimelineEvent>,
+}
+
+/// Data of `resync`: some of what was asked for cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Resync {
+    pub(crate) reason: ResyncReason,
+    /// The last event that the client has.
+    pub(crate) asked: u64,
+    /// The stream goes on behind this number.
+    pub(crate) from: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ResyncReason {
+    /// The events between were removed.
+    Pruned,
+    /// The log ends before: the server lost what the client has.
+    Ahead,
+}
+
+/// One row of `GET /api/sessions/:id/queue`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct QueuedTurn {
+    pub(crate) turn_id: TurnId,
+    /// `running` or `queued`.
+    pub(crate) state: String,
+    /// The start of what was said.
+    pub(crate) text: String,
+    pub(crate) created_at: Timestamp,
+    pub(crate) started_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Queue {
+    /// The running turn, then those that wait, in their order.
+    pub(crate) turns: Vec<QueuedTurn>,
+}
+
+/// Answer of `DELETE /api/sessions/:id/queue/:turn`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Removed {
+    pub(crate) turn_id: TurnId,
+}
+
+/// Answer of `POST /api/sessions/:id/queue/:turn/now`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SentNow {
+    /// The turn that runs next.
+    pub(crate) turn_id: TurnId,
+    /// The turn that was interrupted for it; none ran if absent.
+    pub(crate) interrupted_turn_id: Option<TurnId>,
 }
 
 /// Answer of `POST /api/sessions/:id/interrupt`.

@@ -6,7 +6,9 @@
 mod agents;
 mod daemon;
 mod history;
+mod queue;
 mod server;
 mod sessions;
+mod stream;
 mod tiers;
 mod turns;

@@ -147,12 +147,42 @@ impl Server {
 
     /// Sends a message; its events come as they are read.
     pub(crate) fn stream(&self, session: &str, body: &Value) -> Events<impl BufRead + use<>> {
-        let request = self.agent.post(format!("{}/api/sessions/{session}/messages", self.url));
+        self.stream_of(session, body, &[]).1
+    }
+
+    /// The same with more headers; answers also the turn's id.
+    pub(crate) fn stream_of(
+        &self,
+        session: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> (String, Events<impl BufRead + use<>>) {
+        let mut request = self.agent.post(format!("{}/api/sessions/{session}/messages", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let request = request.header("authorization", format!("Bearer {KEY}"));
         let response = request.send_json(body).unwrap();
         assert_eq!(response.status(), 200, "{:?}", response.into_body().read_to_string());
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Events { lines: BufReader::new(response.into_body().into_reader()) }
+        let turn = response.headers()["ash-turn-id"].to_str().unwrap().to_owned();
+        (turn, events_of(response))
+    }
+
+    /// Watches a session; `query` with its `?`.
+    pub(crate) fn watch(
+        &self,
+        session: &str,
+        query: &str,
+        headers: &[(&str, &str)],
+    ) -> Events<impl BufRead + use<>> {
+        let url = format!("{}/api/sessions/{session}/stream{query}", self.url);
+        let mut request = self.agent.get(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.header("authorization", format!("Bearer {KEY}")).call().unwrap();
+        assert_eq!(response.status(), 200, "{:?}", response.into_body().read_to_string());
+        events_of(response)
     }
 
     /// A raw connection.
@@ -233,6 +263,11 @@ fn answer(mut response: http::Response<ureq::Body>) -> Answer {
     Answer { status: response.status().as_u16(), content_type, retry_after, body }
 }
 
+fn events_of(response: http::Response<ureq::Body>) -> Events<impl BufRead + use<>> {
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    Events { lines: BufReader::new(response.into_body().into_reader()) }
+}
+
 /// Reads events from a stream.
 pub(crate) struct Events<R> {
     lines: R,
@@ -245,7 +280,8 @@ impl<R: BufRead> Iterator for Events<R> {
         let mut event = Event { id: None, name: String::new(), data: Value::Null };
         loop {
             let mut line = String::new();
-            if self.lines.read_line(&mut line).unwrap() == 0 {
+            // A connection that is cut ends the stream as well.
+            if self.lines.read_line(&mut line).unwrap_or(0) == 0 {
                 return None;
             }
             match line.trim_end_matches('\n').split_once(": ") {

@@ -28,7 +28,8 @@ fn a_turn_starts_streams_and_is_done_once_and_last() {
     let events = server.turn(&session, &json!({ "content": "[[say:hello there]]" }));
     check_shape(&events);
     assert_eq!(events[0].data["sessionId"], session.as_str());
-    assert_eq!(events.last().unwrap().data, json!({ "sessionId": session }));
+    let turn = &events[0].data["turnId"];
+    assert_eq!(events.last().unwrap().data, json!({ "sessionId": session, "turnId": turn }));
     let complete = events.iter().find(|event| event.name == "turn_complete").unwrap();
     assert_eq!(complete.data["result"], "hello there");
     let kinds: Vec<&Value> = events

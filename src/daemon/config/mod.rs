@@ -32,7 +32,7 @@ const fn key(
     Key { key, environment, default, text }
 }
 
-pub(crate) const KEYS: [Key; 41] = [
+pub(crate) const KEYS: [Key; 42] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -163,6 +163,12 @@ pub(crate) const KEYS: [Key; 41] = [
         None,
         "24",
         "Hours after which the files of an ended session are removed.",
+    ),
+    key(
+        "sessions.turn_timeout_seconds",
+        None,
+        "0",
+        "Seconds after which a turn is interrupted; 0: never. A message may say its own.",
     ),
     key(
         "tiers.freeze_after_seconds",

@@ -62,6 +62,8 @@ pub(in crate::daemon) struct Settings {
     pub(in crate::daemon) agent_roots: Vec<PathBuf>,
     pub(in crate::daemon) agent_limits: AgentLimits,
     pub(in crate::daemon) keep_ended: Duration,
+    /// None if turns may take as long as they want.
+    pub(in crate::daemon) turn_timeout: Option<Duration>,
     /// When sessions that rest become colder.
     pub(in crate::daemon) tiers: TierPolicy,
     /// Percent of time lost to a want of memory from which it is short.
@@ -152,6 +154,10 @@ impl Settings {
             .sessions
             .keep_ended_hours
             .unwrap_or_else(|| number_of("sessions.keep_ended_hours"));
+        let turn_seconds = file
+            .sessions
+            .turn_timeout_seconds
+            .unwrap_or_else(|| number_of("sessions.turn_timeout_seconds"));
         let idle: Option<u64> =
             environment.number("ASH_IDLE_TIMEOUT_MS", "a number of milliseconds")?;
         let tiers = tiers(&file.tiers, idle);
@@ -190,6 +196,7 @@ impl Settings {
             agent_roots: file.agents.roots,
             agent_limits,
             keep_ended: Duration::from_secs(u64::from(keep_hours) * 60 * 60),
+            turn_timeout: (turn_seconds > 0).then(|| Duration::from_secs(turn_seconds.into())),
             tiers,
             pressure_percent: (pressure > 0).then_some(pressure),
             wait: Duration::from_secs(u64::from(wait)),

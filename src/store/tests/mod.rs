@@ -49,9 +49,15 @@ impl Fixture {
         self.store
             .read(move |connection| {
                 let mut rows = 0;
-                for table in
-                    ["progress", "turns", "turn_requests", "frames", "messages", "timeline"]
-                {
+                for table in [
+                    "progress",
+                    "turns",
+                    "turn_requests",
+                    "frames",
+                    "messages",
+                    "timeline",
+                    "idempotency_keys",
+                ] {
                     let sql = format!("SELECT count(*) FROM {table} WHERE session_key = ?1");
                     rows += connection.query_row(&sql, [key], |row| row.get::<_, i64>(0))?;
                 }
@@ -85,7 +91,8 @@ fn new_session() -> NewSession {
 }
 
 fn turn(ordinal: u64) -> NewTurn {
-    NewTurn { id: TurnId::new(), ordinal, request: format!("{{\"content\":{ordinal}}}"), at: at(0) }
+    let request = format!("{{\"content\":{ordinal}}}");
+    NewTurn { id: TurnId::new(), ordinal, request, at: at(0), idempotency: None }
 }
 
 /// A frame that takes one number and says it.

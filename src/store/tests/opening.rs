@@ -8,6 +8,7 @@ use super::*;
 
 /// Written by the first version of the schema; never to be made anew.
 const VERSION_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v1.db");
+const VERSION_2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v2.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 
 /// What the fixture holds.
@@ -45,6 +46,47 @@ async fn fill(store: &Store) {
         ..step(key, [said, wide])
     };
     store.append(all).await.unwrap();
+}
+
+/// What the second version of the schema can hold beside it.
+async fn fill_more(store: &Store) {
+    let id = VERSION_1_SESSION.parse().unwrap();
+    let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
+    let idempotency = Some(Idempotency { key: "again".to_owned(), digest: [3; 32] });
+    let third = NewTurn { request: "{}".to_owned(), idempotency, ..turn(3) };
+    store.enqueue_turn(key, third).await.unwrap();
+    store.put_first(key, 3).await.unwrap();
+}
+
+async fn assert_filled_more(store: &Store) {
+    let id = VERSION_1_SESSION.parse().unwrap();
+    let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
+    let (turn, digest) = store.turn_of_key(key, "again").await.unwrap().unwrap();
+    assert_eq!((turn.ordinal, turn.begins_after, digest), (3, 4, [3; 32]));
+    let pending = store.pending_turns(key).await.unwrap();
+    assert_eq!(pending.iter().map(|turn| turn.ordinal).collect::<Vec<_>>(), [3, 2]);
+}
+
+#[tokio::test]
+#[ignore = "writes the fixture of a new version of the schema"]
+async fn record_this_version() {
+    let newest = newest_version();
+    let path = PathBuf::from(VERSION_1).with_file_name(format!("v{newest}.db"));
+    assert!(!path.exists(), "a fixture is never made anew");
+    let fixture = Fixture::new();
+    fill(&fixture.store).await;
+    fill_more(&fixture.store).await;
+    fixture.store.close().await;
+    fs::copy(fixture.path(), path).unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_2_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_2, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    assert_filled_more(&store).await;
 }
 
 async fn assert_filled(store: &Store) {
