@@ -24,9 +24,10 @@ use nix::unistd::{
 };
 
 use super::copy;
+#[cfg(feature = "testing")]
+use super::layers::Layer;
 use super::mounts::{self, Numbers, SYNTHETIC_FILES, SystemDirectory};
 use super::order::{Entry, Handle, LaunchOrder, ORDER_BYTES_MAX, Refusal};
-use super::spec::Limits;
 use super::{seccomp, stage};
 use crate::os::{fd, sys};
 
@@ -87,7 +88,7 @@ fn obey(bytes: &[u8], received: Vec<OwnedFd>) -> Result<Infallible, Refusal> {
         return Err(Refusal::Order { reason });
     }
     let user = user(&order)?;
-    settle(&order.limits, user.is_some())?;
+    settle(&order, user.is_some())?;
     let mut handles = reachable(&received, user.is_some())?;
     drop(received);
     let listener = if order.entry == Entry::Bridge { handles.pop() } else { None };
@@ -96,7 +97,7 @@ fn obey(bytes: &[u8], received: Vec<OwnedFd>) -> Result<Infallible, Refusal> {
     let list = step("argument list", fd::moved_up(list, NUMBER_MIN))?;
     let words = words(&order, &list)?;
     inherited.push(list);
-    if let Some(uid) = user {
+    if let Some(uid) = user.filter(|_| !keeps_privileges(&order)) {
         drop_privileges(uid)?;
     }
     step("no new privileges", set_no_new_privs())?;
@@ -127,7 +128,7 @@ fn user(order: &LaunchOrder) -> Result<Option<u32>, Refusal> {
 }
 
 /// A session, signals, limits and modes of its own.
-fn settle(limits: &Limits, own_user: bool) -> Result<(), Refusal> {
+fn settle(order: &LaunchOrder, own_user: bool) -> Result<(), Refusal> {
     step("new session", setsid())?;
     step("signal mask", SigSet::empty().thread_set_mask())?;
     step("signals", sys::default_signals())?;
@@ -136,6 +137,11 @@ fn settle(limits: &Limits, own_user: bool) -> Result<(), Refusal> {
     step("standard input", sys::place_at(&null, 0))?;
     // A wish, not a wall: a host without it only chooses less well.
     drop(fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJUST));
+    #[cfg(feature = "testing")]
+    if order.without.contains(&Layer::Limits) {
+        return Ok(());
+    }
+    let limits = &order.limits;
     limit("core", Resource::RLIMIT_CORE, (0, 0))?;
     let open_files = (OPEN_FILES.min(limits.open_files), limits.open_files);
     limit("open files", Resource::RLIMIT_NOFILE, open_files)?;
@@ -196,6 +202,10 @@ fn arguments(
         handles.push(file);
     }
     let programs = step(FILTER, seccomp::programs())?;
+    #[cfg(feature = "testing")]
+    let programs = programs.map(|program| {
+        if order.without.contains(&Layer::FilterBytes) { vec![0xff; 16] } else { program }
+    });
     for (number, program) in numbers.filter.iter_mut().zip(programs) {
         let file = step(FILTER, fd::in_memory(FILTER, &program))?;
         let file = step(FILTER, fd::moved_up(file, NUMBER_MIN))?;
@@ -203,7 +213,10 @@ fn arguments(
         handles.push(file);
     }
     let mut list = Vec::new();
-    for word in mounts::arguments(order, &system_directories(), &numbers) {
+    let words = mounts::arguments(order, &system_directories(), &numbers);
+    #[cfg(feature = "testing")]
+    let words = super::layers::removed(&order.without, words);
+    for word in words {
         list.extend(OsString::into_vec(word));
         list.push(0);
     }
@@ -241,6 +254,16 @@ pub(super) fn become_user(uid: u32) -> Result<(), Refusal> {
     }
     drop_privileges(uid)?;
     step("no new privileges", set_no_new_privs())
+}
+
+#[cfg(feature = "testing")]
+fn keeps_privileges(order: &LaunchOrder) -> bool {
+    order.without.contains(&Layer::Privileges)
+}
+
+#[cfg(not(feature = "testing"))]
+fn keeps_privileges(_order: &LaunchOrder) -> bool {
+    false
 }
 
 /// From here on this process is the sandbox's user, and cannot be anybody else.

@@ -26,6 +26,12 @@ use crate::bridge::{SimulatedBridge, simulated};
 use crate::os::cgroup::Cgroup;
 use crate::os::fs::Root;
 
+/// What a test takes away.
+#[cfg(feature = "testing")]
+type Without = Vec<super::layers::Layer>;
+#[cfg(not(feature = "testing"))]
+type Without = ();
+
 /// What a launcher must be told.
 #[derive(Debug, Clone)]
 pub(crate) struct LauncherSettings {
@@ -53,6 +59,8 @@ struct Inner {
     programs: Programs,
     bwrap: PathBuf,
     deadline: Duration,
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "nothing is ever missing"))]
+    without: Without,
     table: Mutex<HashMap<SandboxName, Slot>>,
     isolation: watch::Receiver<Option<Isolation>>,
 }
@@ -93,6 +101,25 @@ impl Launcher {
         programs: Programs,
         deadline: Duration,
     ) -> Result<Self, LauncherError> {
+        Self::with_all_but(Without::default(), settings, programs, deadline).await
+    }
+
+    /// One whose sandboxes lack some of their layers.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn without(
+        layers: Without,
+        settings: LauncherSettings,
+    ) -> Result<Self, LauncherError> {
+        let programs = Programs::find(settings.libexec.as_deref())?;
+        Self::with_all_but(layers, settings, programs, START_DEADLINE).await
+    }
+
+    async fn with_all_but(
+        without: Without,
+        settings: LauncherSettings,
+        programs: Programs,
+        deadline: Duration,
+    ) -> Result<Self, LauncherError> {
         let (placement, reason) = Placement::find(settings.placement).await?;
         if let Some(reason) = &reason {
             warn!(%reason, "sandboxes get no control group");
@@ -108,6 +135,7 @@ impl Launcher {
             programs,
             bwrap: settings.bwrap,
             deadline,
+            without,
             table: Mutex::default(),
             isolation,
         };
@@ -260,6 +288,8 @@ impl Inner {
             programs: &self.programs,
             bwrap: &self.bwrap,
             deadline: self.deadline,
+            #[cfg(feature = "testing")]
+            without: &self.without,
         }
     }
 

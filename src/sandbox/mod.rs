@@ -15,6 +15,8 @@ mod error;
 mod freezing;
 mod isolation;
 mod launcher;
+#[cfg(feature = "testing")]
+mod layers;
 mod live;
 mod mounts;
 mod order;
@@ -40,6 +42,8 @@ pub(crate) use error::LauncherError;
 pub(crate) use freezing::FreezeError;
 pub(crate) use isolation::{Isolation, Level};
 pub(crate) use launcher::{Launcher, LauncherSettings};
+#[cfg(feature = "testing")]
+pub use layers::Layer;
 pub(crate) use placement::Wanted as PlacementChoice;
 pub(crate) use report::{EndCause, EndReport};
 pub(crate) use spec::{Limits, SandboxName, SandboxSpec};

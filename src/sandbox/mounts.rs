@@ -221,6 +221,8 @@ mod tests {
                 ("ANTHROPIC_UNIX_SOCKET".to_owned(), "/run/ash/api.sock".to_owned()),
                 ("TERM".to_owned(), "--bind".to_owned()),
             ]),
+            #[cfg(feature = "testing")]
+            without: Vec::new(),
         }
     }
 

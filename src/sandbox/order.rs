@@ -25,6 +25,10 @@ pub(super) struct LaunchOrder {
     pub(super) entry: Entry,
     pub(super) limits: Limits,
     pub(super) environment: BTreeMap<String, String>,
+    /// What a test takes away.
+    #[cfg(feature = "testing")]
+    #[serde(default)]
+    pub(super) without: Vec<super::layers::Layer>,
 }
 
 /// What runs inside.
@@ -101,6 +105,8 @@ mod tests {
             entry: Entry::Bridge,
             limits: Limits::default(),
             environment: BTreeMap::from([("A".to_owned(), "b".to_owned())]),
+            #[cfg(feature = "testing")]
+            without: Vec::new(),
         };
         let json = serde_json::to_string(&order).unwrap();
         assert_eq!(serde_json::from_str::<LaunchOrder>(&json).unwrap(), order);

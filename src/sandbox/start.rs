@@ -47,6 +47,9 @@ pub(super) struct Site<'a> {
     pub(super) bwrap: &'a Path,
     /// How long each step may take: [`START_DEADLINE`], but for tests of its end.
     pub(super) deadline: Duration,
+    /// What a test takes away.
+    #[cfg(feature = "testing")]
+    pub(super) without: &'a [super::layers::Layer],
 }
 
 /// A sandbox in which something runs.
@@ -282,6 +285,8 @@ async fn give_order(
         entry,
         limits: spec.limits.clone(),
         environment: spec.environment.clone(),
+        #[cfg(feature = "testing")]
+        without: site.without.to_vec(),
     };
     let during = "ordering ash-launch";
     let bytes = serde_json::to_vec(&order).expect("an order has a JSON form");

@@ -260,7 +260,6 @@ impl Inner {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn freezing(error: FreezeError) -> SandboxdError {
     match error {
         FreezeError::NoControlGroup => SandboxdError::NoControlGroup,

@@ -1,6 +1,7 @@
 //! What tests, benchmarks and the demo need beside the product: the stand-in Messages API and
 //! the fake Claude CLI. Never part of a package.
 
+pub mod attacks;
 mod messages_api;
 mod programs;
 #[cfg(test)]
