@@ -8,33 +8,35 @@ CGROUP=/sys/fs/cgroup
 
 # ---- the machine -------------------------------------------------------------------------------
 
-# Installs what the share holds, and starts ashd as an administrator would.
-setup() {
-  cp -a /ash-test/root/. /
-  mkdir -p "$STATE" /etc/systemd/system/ashd.service.d /etc/credstore
-  # The model API of this machine, which answers to the one key only.
+# What an administrator prepares: the key, the settings, and here also a model API of its own, which
+# answers to that key only.
+prepare() {
+  mkdir -p "$STATE" /etc/ash/ash.toml.d /etc/credstore
   cat >/etc/systemd/system/messages-api.service <<UNIT
+[Unit]
+Before=ashd.service
 [Service]
-ExecStart=/usr/libexec/ash-test/ash-messages-api --listen 127.0.0.1:$MODEL_PORT --require-key $MODEL_KEY
+ExecStart=/ash-test/root/usr/libexec/ash-test/ash-messages-api --listen 127.0.0.1:$MODEL_PORT --require-key $MODEL_KEY
 DynamicUser=yes
 [Install]
 WantedBy=multi-user.target
 UNIT
-  cat >/etc/systemd/system/ashd.service.d/test.conf <<UNIT
-[Unit]
-After=messages-api.service
-[Service]
-Environment=CLAUDE_CODE_EXECUTABLE=/ash-test/claude/claude
-Environment=ANTHROPIC_BASE_URL=http://127.0.0.1:$MODEL_PORT
-UNIT
   # Small limits, so that a case reaches them soon; the CLI alone needs about 300 MiB.
-  mkdir -p /etc/ash
-  printf '%s\n' '[sandbox]' memory_mib=800 swap_mib=0 tasks=200 >/etc/ash/ash.toml
+  printf '%s\n' '[claude]' 'path = "/ash-test/claude/claude"' \
+    '[model]' "base_url = \"http://127.0.0.1:$MODEL_PORT\"" \
+    '[sandbox]' memory_mib=800 swap_mib=0 tasks=200 >/etc/ash/ash.toml.d/test.toml
   (umask 077 && printf %s "$MODEL_KEY" >/etc/credstore/anthropic-api-key)
+  systemctl daemon-reload
+  systemctl enable --quiet --now messages-api.service
+}
+
+# Installs what `make install` installs, and starts ashd as an administrator would.
+setup() {
+  prepare
+  cp -a /ash-test/root/. /
   systemd-sysusers
   systemd-tmpfiles --create /usr/lib/tmpfiles.d/ash.conf
   systemctl daemon-reload
-  systemctl enable --quiet --now messages-api.service
   systemctl enable --quiet --now ashd.service || {
     journalctl --no-pager -u ashd.service -n 50
     return 1

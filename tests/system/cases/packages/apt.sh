@@ -1,0 +1,137 @@
+# shellcheck shell=bash
+# From an empty machine to a purged one, in this order: what apt makes of our repository.
+
+LINES=20 # of a streamed answer
+STREAMS=6
+
+_repository() { # FOLDER of the share
+  printf '%s\n' 'Types: deb' "URIs: file:/ash-test/$1" 'Suites: stable' 'Components: main' \
+    "Signed-By: /ash-test/$1/ash.asc" >/etc/apt/sources.list.d/ash.sources
+  _apt update
+}
+_apt() {
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 -o APT::Sandbox::User=root "$@" 2>&1
+}
+_version() { dpkg-query --show --showformat '${Version}' "$1"; }
+_processes() { pgrep --list-full '^(ashd|ash-|bwrap)' | grep -v messages-api || true; }
+
+who_had_the_shell_keeps_it() {
+  # shellcheck disable=SC2144 # there is one, or none
+  [ -e /ash-test/shell/ash_*.deb ] || skip "this release has no shell in a package named ash"
+  dpkg --install /ash-test/shell/ash_*.deb
+  equal /bin/ash "$(dpkg-query --listfiles ash | grep -x /bin/ash)"
+  _repository apt
+  contains "$(_apt dist-upgrade)" "stays a link to dash" "what the upgrade says"
+  contains "$(_version ash)" 1: version
+  equal yes "$(/bin/ash -c 'echo yes')" "the shell"
+  _apt purge ash ashd ashctl >/dev/null
+  [ ! -e /bin/ash ] || fail "the link is left behind"
+}
+
+apt_install_ash_brings_a_daemon_that_serves() {
+  _repository apt
+  _apt install ash >/run/ash-case.apt
+  equal active "$(property ashd.service ActiveState)"
+  equal enabled "$(systemctl is-enabled ashd.service)"
+  contains "$(health)" '"status":"ok"'
+  ashctl status
+  lacks "$(cat /run/ash-case.apt)" rror: "what apt says"
+  dpkg --verify ash ashd ashctl
+}
+
+an_agent_is_deployed_and_answers() {
+  ashctl deploy /ash-test/agents/hello --name hello
+  contains "$(ask "$(new_session)" '[[say:first]]')" first
+}
+
+the_manual_and_the_completion_are_there() {
+  local page
+  for page in man1/ashctl.1 man1/ashctl-session-create.1 man5/ash.toml.5 man7/ash-agent.7 man8/ashd.8; do
+    [ -s "/usr/share/man/$page.gz" ] || fail "no $page"
+  done
+  # The file that bash loads, and what it offers behind `ashctl agent show h`.
+  # shellcheck source=/dev/null
+  . /usr/share/bash-completion/completions/ashctl
+  # shellcheck disable=SC2034 # completion reads them
+  COMP_WORDS=(ashctl agent show h) COMP_CWORD=3 COMP_TYPE=9 COMPREPLY=()
+  _clap_complete_ashctl ashctl h show
+  contains "${COMPREPLY[*]}" hello "what is offered"
+}
+
+an_upgrade_refuses_nobody_and_loses_no_turn() {
+  local session sessions=() processes=() at before
+  for ((at = 0; at < STREAMS; at++)); do
+    session=$(new_session)
+    ask "$session" '[[say:up]]' >/dev/null
+    sessions+=("$session")
+    processes+=("$(processes_of "$session" | sort)")
+  done
+  for session in "${sessions[@]}"; do
+    ask "$session" "[[say:abcdefghij0123456789]][[chunks:$LINES:400]]" >/dev/null 2>&1 &
+  done
+  # Somebody asks all the time, and is never refused.
+  (
+    until [ -e /run/ash-case.done ]; do
+      health >/dev/null || echo refused >>/run/ash-case.refused
+    done
+  ) &
+  before=$(property ashd.service MainPID)
+  _repository apt-next
+  _apt dist-upgrade >/run/ash-case.apt
+  touch /run/ash-case.done
+  wait
+  rm /run/ash-case.done
+  [ ! -e /run/ash-case.refused ] || fail "$(wc -l </run/ash-case.refused) requests were refused"
+  contains "$(_version ashd)" -2 version
+  [ "$(property ashd.service MainPID)" != "$before" ] || fail "ashd was not restarted"
+  for at in "${!sessions[@]}"; do
+    session=${sessions[at]}
+    told() {
+      api GET "/api/sessions/$session/messages?limit=1000" |
+        jq -e '[.messages[].content | select(contains("assistant") and contains("abcdefghij0123456789"))] | length == 1'
+    }
+    within 30 told
+    equal "${processes[at]}" "$(processes_of "$session" | sort)" "processes of the session"
+  done
+}
+
+the_scripts_can_run_twice() {
+  /var/lib/dpkg/info/ashd.postinst configure "$(_version ashd)"
+  _apt install --reinstall ashd ashctl ash >/dev/null
+  within 10 health
+  dpkg --verify ash ashd ashctl
+}
+
+removal_ends_everything_and_keeps_the_sessions() {
+  local session
+  session=$(api POST /api/sessions '{"agent":"hello"}' | jq -er .session.id)
+  ask "$session" 'Remember the word marmalade. [[say:yes]]' >/dev/null
+  echo "$session" >"$STATE/kept"
+  [ -n "$(_processes)" ] || fail "the search for processes finds none before either"
+  _apt remove ash ashd ashctl >/dev/null
+  equal "" "$(_processes)" "processes"
+  equal "" "$(systemctl list-units --plain --no-legend 'ash*')" "units"
+  ! curl --silent --max-time 2 http://127.0.0.1:4100/health || fail "somebody answers"
+  [ -s /var/lib/ash/ash.db ] || fail "the sessions are gone"
+}
+
+an_installation_after_it_knows_them() {
+  local session
+  session=$(cat "$STATE/kept")
+  _apt install ash >/dev/null
+  contains "$(ask "$session" '[[recall]]')" marmalade "the answer"
+}
+
+a_purge_keeps_the_sessions_unless_it_is_told() {
+  contains "$(_apt purge ash ashd ashctl)" "was kept" "what the purge says"
+  [ -s /var/lib/ash/ash.db ] || fail "the sessions are gone"
+  _apt install ash >/dev/null
+  within 10 health
+  echo 'ashd ashd/remove-sessions boolean true' | debconf-set-selections
+  _apt purge ash ashd ashctl >/dev/null
+  local left
+  left=$(find /var/lib/ash /run/ash /usr/lib/systemd/system/ash* /lib/systemd/system/ash* \
+    /etc/systemd/system -name '*ash*' ! -path '*/messages-api*' 2>/dev/null || true)
+  equal "" "$left" "files left behind"
+  equal "" "$(_processes)" "processes"
+}
