@@ -143,6 +143,18 @@ fn every_problem_code_is_documented_and_no_other() {
     assert_tidy(&code_complaints(&file("src/wire/problem.rs"), &file(DOCUMENT)));
 }
 
+/// What an operator must do something about, a client's mistakes apart.
+#[test]
+fn every_failure_of_the_server_is_in_the_troubleshooting_page() {
+    let page = file("docs/troubleshooting.md");
+    let codes = codes(&file("src/wire/problem.rs"));
+    let failures: Vec<_> = codes.iter().filter(|(_, status)| status.starts_with('5')).collect();
+    assert!(failures.len() >= 6, "{codes:?}");
+    for (code, _) in failures {
+        assert!(page.contains(&format!("\n### `{code}`\n")), "`{code}` has no section");
+    }
+}
+
 #[test]
 fn the_tables_of_the_code_are_understood() {
     let operations = operations(&file("src/wire/operations.rs"));
