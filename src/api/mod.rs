@@ -68,6 +68,7 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::PauseSession => routing::on(method, sessions::pause),
         Operation::ResumeSession => routing::on(method, sessions::resume),
         Operation::StopSession => routing::on(method, sessions::stop),
+        Operation::ForkSession => routing::on(method, sessions::fork),
         Operation::SendMessage => routing::on(method, turns::send),
         Operation::StreamSession => routing::on(method, stream::watch),
         Operation::InterruptSession => routing::on(method, turns::interrupt),

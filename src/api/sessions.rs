@@ -104,3 +104,18 @@ pub(super) async fn stop(
     let session = app.control.stop(&caller, session_id(&id)?).await?;
     Ok(axum::Json(SessionEnvelope { session }).into_response())
 }
+
+pub(super) async fn fork(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, Refused> {
+    let (id, turn) =
+        (session_id(&id)?, Query::parse(&uri)?.number("turn", 1..=u64::from(u32::MAX))?);
+    // As with a creation: a client that leaves must not leave a half-made session.
+    let control = app.control.clone();
+    let forked = tokio::spawn(async move { control.fork(&caller, id, turn).await });
+    let session = forked.await.map_err(|_panicked| crate::control::Refusal::Worker)??;
+    Ok((StatusCode::CREATED, axum::Json(SessionEnvelope { session })).into_response())
+}

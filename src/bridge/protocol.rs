@@ -17,8 +17,12 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The version of this protocol. 2: [`Kind::Pause`], [`Kind::Continue`].
-pub(crate) const PROTOCOL: u32 = 2;
+/// The version of this protocol. 2: [`Kind::Pause`], [`Kind::Continue`]. 3: [`Kind::Restore`],
+/// [`Request::FindEntry`], and lines of the transcript's mirror are passed on.
+pub(crate) const PROTOCOL: u32 = 3;
+
+/// The first version with [`Kind::Restore`].
+pub(crate) const PROTOCOL_WITH_RESTORE: u32 = 3;
 
 /// The first version with [`Kind::Pause`].
 pub(crate) const PROTOCOL_WITH_PAUSE: u32 = 2;
@@ -40,6 +44,12 @@ pub(crate) const CHUNK_BYTES: usize = 64 << 10;
 /// a client that reads slowly holds up neither the frames nor the other files, and 1 MiB is
 /// enough to keep a local socket busy.
 pub(crate) const CREDIT_CHUNKS: u32 = 16;
+
+/// Bytes of a transcript in one [`Kind::Restore`].
+pub(crate) const RESTORE_CHUNK_BYTES: usize = 4 << 20;
+
+/// Most bytes of a transcript that is restored: what ashd stores of one, and some.
+pub(crate) const RESTORE_BYTES_MAX: usize = 160 << 20;
 
 /// Requests of one connection that may be unanswered.
 pub(crate) const REQUESTS_MAX: usize = 16;
@@ -86,6 +96,9 @@ pub(crate) enum Kind {
     Pause = 10,
     /// Let them go on.
     Continue = 11,
+    /// Entries of the conversation's transcript; `number` is 0 for the first, 1 for more. The next
+    /// [`Kind::Start`] writes all of them in the place of what is there.
+    Restore = 12,
 
     // From the bridge.
     /// Answer to `Hello`: [`BridgeHello`].
@@ -114,6 +127,7 @@ impl Kind {
             9 => Self::Cancel,
             10 => Self::Pause,
             11 => Self::Continue,
+            12 => Self::Restore,
             65 => Self::Welcome,
             66 => Self::Frame,
             67 => Self::Notice,
@@ -219,6 +233,8 @@ pub(crate) enum Request {
     ListFiles { hidden: bool },
     /// The content of one file, in chunks; `path` is relative to the workspace.
     ReadFile { path: String, bytes_max: u64 },
+    /// Whether the conversation's transcript has a whole line with this id in it.
+    FindEntry { conversation: String, entry: String },
 }
 
 /// An answer to a request. A list is [`Reply::Files`] alone; a file is [`Reply::File`], its
@@ -234,6 +250,10 @@ pub(crate) enum Reply {
     File {
         size: u64,
         modified_ms: i64,
+    },
+    /// To [`Request::FindEntry`].
+    Entry {
+        found: bool,
     },
     /// The chunks before it were the whole file.
     Complete,

@@ -97,7 +97,7 @@ impl Control {
         Ok(())
     }
 
-    async fn undo(&self, record: &SessionRecord) {
+    pub(super) async fn undo(&self, record: &SessionRecord) {
         match self.host.handle(record).await {
             Ok(handle) => handle.end().await,
             Err(error) => {

@@ -7,6 +7,7 @@ pub(crate) mod deploy;
 pub(crate) mod end;
 mod explain;
 pub(crate) mod files;
+pub(crate) mod fork;
 pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod interrupt;

@@ -27,8 +27,8 @@ pub(crate) enum Refusal {
     SessionState { status: Status },
     #[error("Cannot {verb} session with status \"{}\"", status.as_str())]
     CannotRest { verb: &'static str, status: Status },
-    #[error("a session is not {verb}d while a turn of it runs or waits")]
-    SessionBusy { verb: &'static str },
+    #[error("a session is not {done} while a turn of it runs or waits")]
+    SessionBusy { done: &'static str },
     /// The original's words.
     #[error("Session has ended — create a new session")]
     SessionGone,

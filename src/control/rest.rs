@@ -53,7 +53,7 @@ impl Control {
                 Err(Refusal::SessionGone)
             }
             Err(RestError::Status { status }) => Err(Refusal::CannotRest { verb, status }),
-            Err(RestError::Busy) => Err(Refusal::SessionBusy { verb }),
+            Err(RestError::Busy) => Err(Refusal::SessionBusy { done: "paused" }),
             Err(RestError::Start(error)) => Err(Refusal::Start(error)),
         }
     }

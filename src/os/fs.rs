@@ -14,9 +14,12 @@ use std::path::{Component, Path};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
-use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
-use nix::unistd::syncfs;
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
+use nix::sys::stat::{
+    FileStat, Mode, SFlag, UtimensatFlags, fchmod, fstat, fstatat, futimens, mkdirat, utimensat,
+};
+use nix::sys::time::TimeSpec;
+use nix::unistd::{Gid, Uid, fchownat, linkat, mkfifoat, symlinkat, syncfs};
 
 /// What the creator may do before the wanted mode is set, whatever the umask is.
 const MODE_WHILE_CREATED: Mode = Mode::S_IRWXU;
@@ -46,6 +49,40 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     /// The owner may execute it.
     pub(crate) executable: bool,
+}
+
+/// What a copy of a file takes over beside its content.
+#[derive(Debug, Clone)]
+pub(crate) struct Status {
+    mode: u32,
+    accessed: TimeSpec,
+    modified: TimeSpec,
+    /// How many names it has.
+    pub(crate) names: u64,
+    /// Its device and its number there.
+    pub(crate) identity: (u64, u64),
+}
+
+impl Status {
+    pub(crate) fn of(file: impl AsFd) -> io::Result<Self> {
+        Ok(Self::new(&fstat(file)?))
+    }
+
+    fn new(stat: &FileStat) -> Self {
+        Self {
+            mode: stat.st_mode,
+            accessed: TimeSpec::new(stat.st_atime, stat.st_atime_nsec),
+            modified: TimeSpec::new(stat.st_mtime, stat.st_mtime_nsec),
+            names: stat.st_nlink,
+            identity: (stat.st_dev, stat.st_ino),
+        }
+    }
+
+    /// Gives an open file the mode, as far as `kept`, and the times.
+    pub(crate) fn apply(&self, file: impl AsFd, kept: u32) -> io::Result<()> {
+        fchmod(&file, Mode::from_bits_truncate(self.mode & kept))?;
+        Ok(futimens(&file, &self.accessed, &self.modified)?)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +148,66 @@ impl Root {
         let directory = self.open_directory(path)?;
         fchmod(&directory, Mode::from_bits_truncate(mode))?;
         Ok(directory)
+    }
+
+    pub(crate) fn status(&self) -> io::Result<Status> {
+        Status::of(self)
+    }
+
+    /// The content of a link in the directory itself.
+    pub(crate) fn read_link(&self, name: &Path) -> io::Result<(OsString, Status)> {
+        refuse_outside(name)?;
+        let content = readlinkat(&self.directory, name)?;
+        let stat = fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        Ok((content, Status::new(&stat)))
+    }
+
+    /// Makes a link in the directory itself; it may name anything.
+    pub(crate) fn create_link(
+        &self,
+        name: &Path,
+        content: &OsStr,
+        owner: Option<u32>,
+        status: &Status,
+    ) -> io::Result<()> {
+        refuse_outside(name)?;
+        symlinkat(content, &self.directory, name)?;
+        self.settle_unopened(name, owner, status)
+    }
+
+    /// Makes a pipe in the directory itself, like `model` in another.
+    pub(crate) fn create_fifo(
+        &self,
+        name: &Path,
+        owner: Option<u32>,
+        from: &Self,
+        model: &Path,
+    ) -> io::Result<()> {
+        refuse_outside(name)?;
+        refuse_outside(model)?;
+        let status = Status::new(&fstatat(&from.directory, model, AtFlags::AT_SYMLINK_NOFOLLOW)?);
+        mkfifoat(&self.directory, name, Mode::from_bits_truncate(status.mode & 0o777))?;
+        self.settle_unopened(name, owner, &status)
+    }
+
+    /// Gives the file at `old` another name, both beneath.
+    pub(crate) fn add_name(&self, old: &Path, new: &Path) -> io::Result<()> {
+        let (old_parent, old_name) = self.parent(old)?;
+        let (new_parent, new_name) = self.parent(new)?;
+        let (old_parent, new_parent) =
+            (self.or_own(old_parent.as_ref()), self.or_own(new_parent.as_ref()));
+        Ok(linkat(old_parent, old_name, new_parent, new_name, AtFlags::empty())?)
+    }
+
+    fn settle_unopened(&self, name: &Path, owner: Option<u32>, status: &Status) -> io::Result<()> {
+        let (accessed, modified) = (&status.accessed, &status.modified);
+        utimensat(&self.directory, name, accessed, modified, UtimensatFlags::NoFollowSymlink)?;
+        if let Some(owner) = owner {
+            let (user, group) = (Uid::from_raw(owner), Gid::from_raw(owner));
+            let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+            fchownat(&self.directory, name, Some(user), Some(group), flags)?;
+        }
+        Ok(())
     }
 
     /// What stands in the directory itself, by name. Refuses a directory with more than

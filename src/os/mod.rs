@@ -1,6 +1,7 @@
 //! Linux, as far as the standard library leaves it out. Nothing here knows Ash.
 
 pub(crate) mod cgroup;
+pub(crate) mod copy;
 pub(crate) mod fd;
 pub(crate) mod fs;
 pub(crate) mod peer;

@@ -16,6 +16,7 @@ use super::live::Live;
 use super::log::{Batch, Log};
 use super::rest::{self, Rest};
 use super::seats::Seat;
+use super::transcript::packed;
 use crate::bridge::host::BridgeEvent;
 use crate::bridge::protocol::Notice;
 use crate::chain::chain;
@@ -26,6 +27,7 @@ use crate::session::Status;
 use crate::session::content::Content;
 use crate::session::frame::{FrameKind, Head};
 use crate::session::options::{SessionOptions, SpawnOptions, TurnOptions};
+use crate::session::transcript;
 use crate::session::turn::{Outcome, Turns};
 use crate::store::{SessionRecord, TurnState};
 
@@ -152,6 +154,7 @@ impl Driver {
             Command::Pause { answer } => drop(answer.send(self.pause().await)),
             Command::Resume { answer } => drop(answer.send(self.resume().await)),
             Command::Stop { answer } => drop(answer.send(self.stop().await)),
+            Command::Still { answer } => self.be_still(answer).await,
             Command::Cool { tier, answer } => {
                 self.cool_to(tier).await;
                 let _nobody_waits = answer.send(());
@@ -163,6 +166,7 @@ impl Driver {
     pub(super) async fn start(&mut self) -> Result<(), StartError> {
         self.wake().await?;
         let model = self.record.model.clone();
+        self.restore_conversation().await;
         self.ensure_cli(
             SpawnOptions::new(&self.options, &TurnOptions::default()),
             model.as_deref(),
@@ -212,6 +216,7 @@ impl Driver {
         let (input, line) = (turn.input, turn.content.line());
         let model = turn.options.model.clone().or_else(|| self.record.model.clone());
         let spawn = SpawnOptions::new(&self.options, &turn.options);
+        self.restore_conversation().await;
         self.ensure_cli(spawn, model.as_deref());
         if let Err(error) = self.deliver(input, &line, model) {
             self.fail(&format!("the message did not reach the sandbox: {error}")).await;
@@ -225,6 +230,7 @@ impl Driver {
         let mut broken = None;
         let mut next = Some(first);
         let mut ended = None;
+        let mut mirrored = Vec::new();
         let mut packets = 0;
         while let Some(event) = next.take() {
             packets += 1;
@@ -232,13 +238,14 @@ impl Driver {
                 BridgeEvent::Frame { number, line } => {
                     bytes += line.len();
                     batch.bridge_stored = Some(number);
-                    let outcome = self.turns.line(&Head::read(&line));
-                    batch.push(
-                        FrameKind::Cli,
-                        self.running.as_ref().map(|turn| turn.ordinal),
-                        line,
-                    );
-                    ended = outcome;
+                    let head = Head::read(&line);
+                    if head.is_mirror() {
+                        mirrored.extend(transcript::entries(&line, &self.record.id.to_string()));
+                    } else {
+                        ended = self.turns.line(&head);
+                        let turn = self.running.as_ref().map(|turn| turn.ordinal);
+                        batch.push(FrameKind::Cli, turn, line);
+                    }
                 }
                 BridgeEvent::Notice { number, notice } => {
                     batch.bridge_stored = Some(number);
@@ -261,6 +268,7 @@ impl Driver {
             self.break_off(&reason, &mut batch);
         }
         let stored = batch.bridge_stored;
+        batch.transcript = packed(mirrored).await;
         if self.log.commit(batch).await
             && let (Some(live), Some(stored)) = (&mut self.live, stored)
         {

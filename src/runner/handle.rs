@@ -84,6 +84,10 @@ pub(super) enum Command {
     Stop {
         answer: oneshot::Sender<Result<Status, RestError>>,
     },
+    /// Run nothing while somebody copies the session's files.
+    Still {
+        answer: oneshot::Sender<Result<Stillness, RestError>>,
+    },
     /// Be as cold as that, if nothing runs.
     Cool {
         tier: Tier,
@@ -92,6 +96,19 @@ pub(super) enum Command {
     End {
         answer: oneshot::Sender<()>,
     },
+}
+
+/// While it is kept, nothing of the session runs.
+#[derive(Debug)]
+pub(crate) struct Stillness {
+    /// Its end is what the driver waits for.
+    _kept: oneshot::Sender<()>,
+}
+
+impl Stillness {
+    pub(super) fn new(kept: oneshot::Sender<()>) -> Self {
+        Self { _kept: kept }
+    }
 }
 
 /// A message on its way.
@@ -231,6 +248,13 @@ impl Handle {
 
     pub(crate) async fn stop(&self) -> Result<Status, RestError> {
         self.rest(|answer| Command::Stop { answer }).await
+    }
+
+    /// Answers when nothing of the session runs, and keeps it so.
+    pub(crate) async fn still(&self) -> Result<Stillness, RestError> {
+        self.ask(|answer| Command::Still { answer })
+            .await
+            .unwrap_or(Err(RestError::Start(StartError::Ending)))
     }
 
     async fn rest(

@@ -36,6 +36,8 @@ pub(super) struct Live {
     pub(super) model: Option<String>,
     /// The last packet number that was acknowledged.
     pub(super) stored: u64,
+    /// No CLI was started in it yet.
+    pub(super) fresh: bool,
     /// The bridge's version of the protocol.
     pub(super) protocol: u32,
     /// The CLI starts, and has neither come up nor failed.
@@ -115,6 +117,7 @@ impl Driver {
             spawn: None,
             model: None,
             stored,
+            fresh: !hello.cli_running && hello.last_input == 0,
             protocol: hello.protocol,
             starting: false,
             oom_kills,

@@ -13,7 +13,8 @@ use crate::session::frame::{Frame, FrameKind, Head, Speaker};
 use crate::session::shown::shown;
 use crate::session::timeline::timeline;
 use crate::store::{
-    Append, Counters, NewFrame, NewTurn, Role, Store, StoreError, TimelineRow, TurnState,
+    Append, Counters, NewFrame, NewTranscript, NewTurn, Role, Store, StoreError, TimelineRow,
+    TurnState,
 };
 
 /// How long to wait before a commit that failed is tried again: the disk may have room again.
@@ -24,6 +25,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) struct Batch {
     entries: Vec<Entry>,
     pub(crate) bridge_stored: Option<u64>,
+    pub(crate) transcript: Vec<NewTranscript>,
     pub(crate) turn: Option<(u64, TurnState)>,
     pub(crate) status: Option<Status>,
     /// Survive a power cut, too: the end of a turn.
@@ -169,6 +171,7 @@ impl Log {
             accepted: None,
             frames: rows,
             bridge_stored: batch.bridge_stored,
+            transcript: batch.transcript,
             turn: batch.turn.map(|(ordinal, state)| (ordinal, state, at)),
             status: batch.status.map(|status| (status, at)),
             last_active_at: Some(at),

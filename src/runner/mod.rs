@@ -13,6 +13,7 @@ mod queue;
 mod recovery;
 mod rest;
 pub(crate) mod seats;
+mod transcript;
 
 pub(crate) use crate::session::tier::TierPolicy;
 pub(crate) use host::{Host, HostSettings, RecoverError};

@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::driver::{Driver, next_event};
-use super::handle::{RestError, StartError, View};
+use super::handle::{RestError, StartError, Stillness, View};
 use super::log::Batch;
 use crate::bridge::protocol::PROTOCOL_WITH_PAUSE;
 use crate::chain::chain;
@@ -292,6 +293,39 @@ impl Driver {
             self.move_to(Status::Active, fact).await;
         }
         Ok(self.record.status)
+    }
+
+    /// Runs nothing until whoever asked is done. Messages wait meanwhile.
+    pub(super) async fn be_still(&mut self, answer: oneshot::Sender<Result<Stillness, RestError>>) {
+        if self.running.is_some()
+            || !self.turns.is_idle()
+            || !(self.queue.is_empty() || self.is_held())
+        {
+            drop(answer.send(Err(RestError::Busy)));
+            return;
+        }
+        let was_hot = self.live.is_some() && self.rest.tier == Tier::Hot;
+        if was_hot {
+            self.cool_to(Tier::Frozen).await;
+            self.stopped_by_now().await;
+        }
+        let (kept, dropped) = oneshot::channel();
+        if answer.send(Ok(Stillness::new(kept))).is_ok() {
+            tokio::select! {
+                _dropped = dropped => {}
+                () = self.host.closing.cancelled() => {}
+            }
+        }
+        if was_hot && let Err(error) = self.thaw().await {
+            tracing::warn!(session = %self.record.id, error = chain(&error), "a still sandbox does not thaw");
+        }
+    }
+
+    /// What the bridge was told before, it has done when it answers.
+    async fn stopped_by_now(&self) {
+        let Some(live) = self.live.as_ref().filter(|_| self.rest.stopped_by_bridge) else { return };
+        let asked = live.sender.has_entry(self.record.id.to_string(), String::new());
+        let _any_answer = tokio::time::timeout(LEAVE_DEADLINE, asked).await;
     }
 
     async fn move_to(&mut self, status: Status, fact: serde_json::Value) {

@@ -20,10 +20,15 @@ use nix::unistd::{Gid, Uid, fchown};
 
 use crate::agent::Digest;
 use crate::id::SessionId;
+use crate::os::copy::{CopyTerms, copy_tree};
 use crate::os::fs::Root;
 
 const WORKSPACE: &str = "workspace";
 const HOME: &str = "home";
+
+/// Where the CLI keeps conversations in a home, and those of `/workspace`.
+const PROJECTS: &str = ".claude/projects";
+const TRANSCRIPTS: &str = ".claude/projects/-workspace";
 
 /// A session's own folder: its user passes through, nobody lists it.
 const MODE_TOP: u32 = 0o711;
@@ -109,6 +114,38 @@ impl Folders {
             owners.insert(uid, session);
         }
         Ok((version, workspace))
+    }
+
+    /// Makes the folders of a session as a copy of another's. By descriptor, so that no name the
+    /// other sandbox made leads anywhere else. Blocking.
+    pub(super) fn make_copy(
+        &self,
+        session: SessionId,
+        uid: Option<u32>,
+        parent: SessionId,
+        transcript: bool,
+    ) -> io::Result<()> {
+        let sessions = Root::open_without_links(&self.sessions)?;
+        let from = sessions.open_directory(parent.to_string().as_ref())?;
+        let top = sessions.create_directory(session.to_string().as_ref(), MODE_TOP)?;
+        if let Some(uid) = uid {
+            let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+            owners.insert(uid, session);
+        }
+        let plain = CopyTerms { owner: uid, ..CopyTerms::default() };
+        let file = |id: SessionId| PathBuf::from(format!("{id}.jsonl"));
+        let home = if transcript {
+            let old = Path::new(TRANSCRIPTS).join(file(parent));
+            CopyTerms { renamed: Some((old, file(session))), ..plain.clone() }
+        } else {
+            CopyTerms { without: Some(PROJECTS.into()), ..plain.clone() }
+        };
+        for (name, terms) in [(HOME, &home), (WORKSPACE, &plain)] {
+            let from = from.open_directory(name.as_ref())?;
+            let to = top.create_directory(name.as_ref(), MODE_PRIVATE)?;
+            copy_tree(&from, &to, terms)?;
+        }
+        Ok(())
     }
 
     /// Makes the runtime folder of a session: a reboot empties it. Blocking.

@@ -78,6 +78,10 @@ impl Inner {
                 let _alone = self.turn(session).await;
                 self.prepare(session, uid, digest).await?
             }
+            Request::Fork { session, uid, parent, transcript } => {
+                let _alone = self.turn(session).await;
+                self.fork(session, uid, parent, transcript).await?
+            }
             Request::Launch { session, uid, environment } => {
                 let _alone = self.turn(session).await;
                 let stream = self.launch(session, uid, environment).await?;
@@ -199,6 +203,33 @@ impl Inner {
             return Err(error);
         }
         Ok(Answer::Done)
+    }
+
+    async fn fork(
+        self: &Arc<Self>,
+        session: SessionId,
+        uid: Option<u32>,
+        parent: SessionId,
+        transcript: bool,
+    ) -> Result<Answer, SandboxdError> {
+        self.judge(session, uid)?;
+        let keeper = Arc::clone(self);
+        let copied =
+            blocking(move || keeper.folders.make_copy(session, uid, parent, transcript)).await;
+        match copied {
+            Ok(()) => Ok(Answer::Done),
+            // What was there before is not ours to remove.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(SandboxdError::refused("the session has its folders already"))
+            }
+            Err(error) => {
+                let keeper = Arc::clone(self);
+                if let Err(error) = blocking(move || keeper.folders.remove(session)).await {
+                    tracing::warn!(%session, %error, "could not remove half-made folders");
+                }
+                Err(disk("copying the folders of the session", &error))
+            }
+        }
     }
 
     async fn launch(

@@ -13,8 +13,8 @@ use crate::agent::Digest;
 use crate::id::SessionId;
 use crate::sandbox::{EndReport, Isolation};
 
-/// The version of everything here.
-pub(super) const PROTOCOL: u32 = 1;
+/// The version of everything here. 2: `Fork`.
+pub(super) const PROTOCOL: u32 = 2;
 
 /// Largest request in bytes: the environment of a sandbox (64 KiB), every byte an escape of six.
 pub(super) const REQUEST_BYTES_MAX: usize = 512 << 10;
@@ -40,6 +40,14 @@ pub(super) enum Request {
         session: SessionId,
         uid: Option<u32>,
         digest: Digest,
+    },
+    /// Make the folders of a session as a copy of another's, in which nothing runs.
+    Fork {
+        session: SessionId,
+        uid: Option<u32>,
+        parent: SessionId,
+        /// With the CLI's transcript, under the name that it has in the copy.
+        transcript: bool,
     },
     /// Start the session's sandbox, and answer with a connection to its bridge.
     Launch {
@@ -89,7 +97,7 @@ impl Request {
     /// Whether asking twice is as good as asking once, so that an answer that was lost on the way
     /// is simply asked for again.
     pub(super) fn can_be_repeated(&self) -> bool {
-        !matches!(self, Self::Prepare { .. } | Self::Launch { .. })
+        !matches!(self, Self::Prepare { .. } | Self::Fork { .. } | Self::Launch { .. })
     }
 }
 

@@ -65,6 +65,18 @@ impl Sandboxes {
         self.done(Request::Prepare { session, uid, digest }).await
     }
 
+    /// Makes the folders of a session as a copy of its parent's, in which nothing runs. Nothing of
+    /// them is left when it fails.
+    pub(crate) async fn fork(
+        &self,
+        session: SessionId,
+        uid: Option<u32>,
+        parent: SessionId,
+        transcript: bool,
+    ) -> Result<(), SandboxdError> {
+        self.done(Request::Fork { session, uid, parent, transcript }).await
+    }
+
     /// Starts a sandbox, and answers when its bridge has greeted. Goes on to its end if the
     /// caller goes away; then the sandbox is there to be ended, or nothing is.
     pub(crate) async fn launch(

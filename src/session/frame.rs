@@ -82,6 +82,11 @@ impl<'a> Head<'a> {
         })
     }
 
+    /// Whether the CLI tells what it wrote into its transcript.
+    pub(crate) fn is_mirror(&self) -> bool {
+        self.kind == "transcript_mirror"
+    }
+
     /// Whether the line is part of the conversation's history.
     pub(crate) fn speaker(&self) -> Option<Speaker> {
         matches!(&*self.kind, "assistant" | "result").then_some(Speaker::Assistant)

@@ -11,6 +11,7 @@ pub(crate) mod shown;
 pub(crate) mod status;
 pub(crate) mod tier;
 pub(crate) mod timeline;
+pub(crate) mod transcript;
 pub(crate) mod turn;
 
 pub(crate) use status::Status;

@@ -303,6 +303,7 @@ impl SpawnOptions {
             "--input-format=stream-json",
             "--verbose",
             "--include-partial-messages",
+            "--session-mirror",
             "--setting-sources=project",
         ]
         .map(str::to_owned)

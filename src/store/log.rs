@@ -9,7 +9,7 @@ use super::record::{
 use super::sessions::set_status;
 use super::turns::{enqueue, move_turn};
 use super::writer::Terms;
-use super::{Series, Store, StoreError, row};
+use super::{Series, Store, StoreError, row, transcripts};
 
 impl Store {
     /// Stores one step of a session: all of it or nothing. The hot path.
@@ -172,6 +172,9 @@ fn perform(connection: &Connection, append: &Append) -> Result<(), StoreError> {
             last.timeline,
             append.bridge_stored
         ])?;
+    for transcript in &append.transcript {
+        transcripts::insert(connection, append.key, last.frame, transcript)?;
+    }
     if let Some((ordinal, state, at)) = append.turn {
         move_turn(connection, append.key, ordinal, state, at, before.frame)?;
     }

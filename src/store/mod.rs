@@ -11,11 +11,13 @@ mod agents;
 mod checkpoint;
 mod connection;
 mod error;
+mod fork;
 mod log;
 mod readers;
 mod record;
 mod row;
 mod sessions;
+mod transcripts;
 mod turns;
 mod writer;
 

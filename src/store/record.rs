@@ -237,6 +237,25 @@ pub(crate) struct KnownTurn {
     pub(crate) begins_after: u64,
 }
 
+/// Some entries of a transcript.
+#[derive(Debug, Clone)]
+pub(crate) struct NewTranscript {
+    /// The id of the last entry that has one.
+    pub(crate) entry: Option<String>,
+    /// Before compression.
+    pub(crate) bytes: u64,
+    /// In zstd.
+    pub(crate) data: Bytes,
+}
+
+/// A stored part of a transcript.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TranscriptPart {
+    pub(crate) part: u64,
+    pub(crate) bytes: u64,
+    pub(crate) data: Bytes,
+}
+
 /// All that one step of a session writes, or nothing of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Append {
@@ -245,6 +264,8 @@ pub(crate) struct Append {
     pub(crate) accepted: Option<NewTurn>,
     pub(crate) frames: Vec<NewFrame>,
     pub(crate) bridge_stored: Option<u64>,
+    /// What the CLI wrote into its transcript meanwhile.
+    pub(crate) transcript: Vec<NewTranscript>,
     /// A turn's ordinal, its new state, and the moment.
     pub(crate) turn: Option<(u64, TurnState, Timestamp)>,
     /// With the moment of the change.
@@ -263,6 +284,7 @@ impl Append {
             accepted: None,
             frames: Vec::new(),
             bridge_stored: None,
+            transcript: Vec::new(),
             turn: None,
             status: None,
             last_active_at: None,
@@ -273,7 +295,8 @@ impl Append {
     /// Bytes of content, roughly.
     pub(super) fn bytes(&self) -> usize {
         let frames: usize = self.frames.iter().map(|frame| frame.data.len()).sum();
-        frames + self.accepted.as_ref().map_or(0, |turn| turn.request.len())
+        let transcript: usize = self.transcript.iter().map(|part| part.data.len()).sum();
+        frames + transcript + self.accepted.as_ref().map_or(0, |turn| turn.request.len())
     }
 }
 

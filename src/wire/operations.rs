@@ -17,6 +17,7 @@ pub(crate) enum Operation {
     PauseSession,
     ResumeSession,
     StopSession,
+    ForkSession,
     SendMessage,
     StreamSession,
     InterruptSession,
@@ -44,7 +45,7 @@ const fn route(operation: Operation, method: &'static str, path: &'static str) -
     Route { operation, method, path, open: false }
 }
 
-pub(crate) const OPERATIONS: [Route; 23] = [
+pub(crate) const OPERATIONS: [Route; 24] = [
     Route { open: true, ..route(Operation::Health, "GET", "/health") },
     route(Operation::DeployAgent, "POST", "/api/agents"),
     route(Operation::UploadAgent, "PUT", "/api/agents/{name}/bundle"),
@@ -58,6 +59,7 @@ pub(crate) const OPERATIONS: [Route; 23] = [
     route(Operation::PauseSession, "POST", "/api/sessions/{id}/pause"),
     route(Operation::ResumeSession, "POST", "/api/sessions/{id}/resume"),
     route(Operation::StopSession, "POST", "/api/sessions/{id}/stop"),
+    route(Operation::ForkSession, "POST", "/api/sessions/{id}/fork"),
     route(Operation::SendMessage, "POST", "/api/sessions/{id}/messages"),
     route(Operation::StreamSession, "GET", "/api/sessions/{id}/stream"),
     route(Operation::InterruptSession, "POST", "/api/sessions/{id}/interrupt"),

@@ -259,3 +259,104 @@ fn a_burst_of_creations_is_served_to_the_end_and_leaves_the_host_responsive() {
     assert!(answered_meanwhile > 0, "the burst was over before anybody could ask");
     assert_eq!(server.get("/health").body["activeSandboxes"], BURST);
 }
+
+fn forked(server: &Server, session: &str, query: &str) -> String {
+    let answer = verb(server, session, &format!("fork{query}"));
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let child = &answer.body["session"];
+    assert_eq!((&child["status"], &child["tier"]), (&json!("paused"), &json!("hibernated")));
+    assert_eq!(child["parentSessionId"], session);
+    child["id"].as_str().unwrap().to_owned()
+}
+
+fn history(server: &Server, session: &str) -> Vec<(Value, Value)> {
+    let messages = server.get(&format!("/api/sessions/{session}/messages")).body;
+    let messages = messages["messages"].as_array().unwrap().clone();
+    messages
+        .iter()
+        .map(|message| (message["sequence"].clone(), message["content"].clone()))
+        .collect()
+}
+
+#[test]
+fn a_fork_has_history_conversation_and_files_and_its_parent_does_not_notice() {
+    let server = Server::start();
+    let parent = server.session_of(&{
+        server.deploy("tester");
+        json!({ "agent": "tester", "model": "haiku", "extraEnv": { "A": "b" } })
+    });
+    server.say(&parent, "Remember the word plum.");
+    let workspace = |id: &str| server.folder.path().join(format!("data/sessions/{id}/workspace"));
+    std::fs::write(workspace(&parent).join("mine"), "plum").unwrap();
+    let before = server.get(&format!("/api/sessions/{parent}")).body;
+    let child = forked(&server, &parent, "");
+    assert_eq!(history(&server, &child), history(&server, &parent));
+    assert_eq!(std::fs::read_to_string(workspace(&child).join("mine")).unwrap(), "plum");
+    let shown = server.get(&format!("/api/sessions/{child}")).body;
+    for same in ["agentName", "agentVersion", "model", "config"] {
+        assert_eq!(shown["session"][same], before["session"][same], "{same}");
+    }
+    // Each goes its own way.
+    assert!(server.say(&child, "And the word pear. [[recall]]").contains("plum"));
+    assert!(!server.say(&parent, "[[recall]]").contains("pear"));
+    std::fs::write(workspace(&child).join("mine"), "pear").unwrap();
+    assert_eq!(std::fs::read_to_string(workspace(&parent).join("mine")).unwrap(), "plum");
+    server.delete(&format!("/api/sessions/{parent}"));
+    assert!(server.say(&child, "[[recall]]").contains("pear"));
+    let gone = verb(&server, &parent, "fork");
+    assert_eq!((gone.status, &gone.body["code"]), (410, &json!("session_ended")));
+}
+
+#[test]
+fn a_cold_session_is_forked_and_stays_cold() {
+    let server = Server::start();
+    let parent = server.session();
+    server.say(&parent, "Remember the word plum.");
+    verb(&server, &parent, "stop");
+    let child = forked(&server, &parent, "");
+    assert_eq!(state(&server, &parent), (json!("stopped"), json!("hibernated")));
+    assert!(server.say(&child, "[[recall]]").contains("plum"));
+}
+
+#[test]
+fn an_earlier_turn_can_be_the_fork_point() {
+    let server = Server::start();
+    let parent = server.session();
+    server.say(&parent, "Remember the word plum.");
+    server.say(&parent, "Remember the word pear.");
+    let child = forked(&server, &parent, "?turn=1");
+    let (all, some) = (history(&server, &parent), history(&server, &child));
+    assert!(!some.is_empty() && some.len() < all.len());
+    assert_eq!(some, all[..some.len()]);
+    let answer = server.say(&child, "[[recall]]");
+    assert!(answer.contains("plum") && !answer.contains("pear"), "{answer}");
+    assert!(server.say(&parent, "[[recall]]").contains("pear"));
+    for turn in ["9", "0", "x"] {
+        let refused = verb(&server, &parent, &format!("fork?turn={turn}"));
+        assert_eq!((refused.status, &refused.body["field"]), (400, &json!("turn")), "{turn}");
+    }
+}
+
+#[test]
+fn a_session_with_a_turn_is_not_forked_and_nothing_is_left_of_the_attempt() {
+    let server = Server::start();
+    let parent = server.session();
+    let mut stream = server.stream(&parent, &json!({ "content": "[[hang]]" }));
+    assert_eq!(stream.next().unwrap().name, "session_start");
+    let refused = verb(&server, &parent, "fork");
+    assert_eq!((refused.status, &refused.body["code"]), (409, &json!("session_busy")));
+    assert_eq!(server.get("/api/sessions").body["total"], 1);
+    let kept = std::fs::read_dir(server.folder.path().join("data/sessions")).unwrap().count();
+    assert_eq!(kept, 1);
+}
+
+#[test]
+fn a_conversation_that_was_lost_with_its_home_is_written_again() {
+    let server = Server::start();
+    let session = server.session();
+    server.say(&session, "Remember the word plum.");
+    verb(&server, &session, "stop");
+    let home = server.folder.path().join(format!("data/sessions/{session}/home"));
+    std::fs::remove_dir_all(home.join(".claude/projects")).unwrap();
+    assert!(server.say(&session, "[[recall]]").contains("plum"));
+}

@@ -203,3 +203,69 @@ fn everything_of_a_session_is_the_same_after_a_stop_a_crash_and_another_day() {
     assert_eq!(named(&events, "error").len(), 1, "limits of a message hold: {events:#?}");
     world.end();
 }
+
+/// The one transcript of a session.
+fn transcript(world: &World, session: &str) -> std::path::PathBuf {
+    let home = world.folder.path().join(format!("data/sessions/{session}/home"));
+    home.join(format!(".claude/projects/-workspace/{session}.jsonl"))
+}
+
+#[test]
+fn a_transcript_that_is_missing_or_shorter_is_written_again_from_what_is_stored() {
+    let Some(world) = World::start() else { return };
+    let session = world.session();
+    world.say(&session, "My name is Ada.");
+    world.say(&session, "My dog is Rex.");
+    let path = transcript(&world, &session);
+    for damage in ["missing", "shorter", "torn"] {
+        verb(&world, &session, "stop");
+        let text = std::fs::read(&path).unwrap();
+        match damage {
+            "missing" => std::fs::remove_file(&path).unwrap(),
+            "shorter" => {
+                std::fs::write(&path, text.split_inclusive(|b| *b == b'\n').next().unwrap())
+                    .unwrap()
+            }
+            _ => std::fs::write(&path, &text[..text.len() / 2]).unwrap(),
+        }
+        let answer = world.say(&session, "[[recall]]");
+        assert!(answer.contains("Ada") && answer.contains("Rex"), "{damage}: {answer}");
+    }
+    let events = world.get(&format!("/api/sessions/{session}/messages")).body.to_string();
+    assert!(!events.contains("transcript_mirror"), "it is nobody's message");
+    world.end();
+}
+
+#[test]
+fn a_fork_of_a_running_session_remembers_and_goes_its_own_way() {
+    let Some(world) = World::start() else { return };
+    let parent = world.session();
+    world.say(&parent, "My name is Ada.");
+    world.bash(
+        &parent,
+        "mkdir -m 750 deep; echo plum > deep/file; ln -s deep/file link; touch ~/mine",
+    );
+    let cli = world.cli();
+    let folder = |id: &str| world.folder.path().join(format!("data/sessions/{id}"));
+    let before = tree(&folder(&parent).join("workspace"));
+    let child = verb_created(&world, &parent, "fork");
+    assert_eq!(tree(&folder(&child).join("workspace")), before);
+    assert!(folder(&child).join("home/mine").exists());
+    assert_eq!(world.cli(), cli, "the parent's CLI lives on, the child has none yet");
+    let first = verb_created(&world, &parent, "fork?turn=1");
+    let answer = world.say(&child, "My cat is Tom. [[recall]]");
+    assert!(answer.contains("Ada"), "{answer}");
+    assert_eq!(world.bash(&child, "cat link; echo pear > deep/file"), "plum");
+    let answer = world.say(&parent, "[[recall]]");
+    assert!(answer.contains("Ada") && !answer.contains("Tom"), "{answer}");
+    assert_eq!(world.bash(&parent, "cat link"), "plum");
+    let answer = world.say(&first, "[[recall]]");
+    assert!(answer.contains("Ada") && !answer.contains("mkdir"), "{answer}");
+    world.end();
+}
+
+fn verb_created(world: &World, session: &str, verb: &str) -> String {
+    let answer = world.send("POST", &format!("/api/sessions/{session}/{verb}"), &[], b"");
+    assert_eq!(answer.status, 201, "{verb}: {answer:?}");
+    answer.body["session"]["id"].as_str().unwrap().to_owned()
+}

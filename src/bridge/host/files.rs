@@ -97,6 +97,14 @@ impl Requests {
         }
     }
 
+    pub(super) async fn find(&self, request: Request) -> Result<bool, FileError> {
+        match self.open(&request).await?.reply().await? {
+            Reply::Entry { found } => Ok(found),
+            Reply::Refused { reason } => Err(FileError::Refused { reason }),
+            _ => Err(FileError::Nonsense),
+        }
+    }
+
     pub(super) async fn read(&self, request: Request) -> Result<(FileMeta, FileChunks), FileError> {
         let Request::ReadFile { bytes_max, .. } = request else { return Err(FileError::Nonsense) };
         let mut answer = self.open(&request).await?;

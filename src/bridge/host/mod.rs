@@ -32,6 +32,9 @@ use super::protocol::{
 /// Bytes asked for in one read.
 const READ_BYTES: usize = 64 << 10;
 
+/// Pause before more of a transcript is said to a bridge that has not read what was said.
+const RESTORE_PAUSE: Duration = Duration::from_millis(5);
+
 /// Largest greeting of a bridge.
 const GREETING_BYTES_MAX: usize = 4096;
 
@@ -186,6 +189,27 @@ impl BridgeSender {
             return Err(SendError::TooLarge { bytes });
         }
         self.outbox.push(packet)
+    }
+
+    /// Whether the conversation's transcript has a whole line with this id in it.
+    pub(crate) async fn has_entry(
+        &self,
+        conversation: String,
+        entry: String,
+    ) -> Result<bool, FileError> {
+        self.requests.find(Request::FindEntry { conversation, entry }).await
+    }
+
+    /// Gives entries of the conversation's transcript to the next start; the first of them
+    /// `begins`. Waits while the bridge does not read.
+    pub(crate) async fn restore(&self, begins: bool, entries: Bytes) -> Result<(), SendError> {
+        let packet = Packet::new(Kind::Restore, u64::from(!begins), entries);
+        loop {
+            match self.command(packet.clone()) {
+                Err(SendError::Full) => tokio::time::sleep(RESTORE_PAUSE).await,
+                other => return other,
+            }
+        }
     }
 
     /// Somebody waits for a file.

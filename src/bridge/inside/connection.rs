@@ -82,14 +82,18 @@ pub(super) enum ConnectionEvent {
 }
 
 impl Connection {
-    pub(super) fn new((reader, writer): (Reader, Writer), workspace: Arc<Path>) -> Self {
+    pub(super) fn new(
+        (reader, writer): (Reader, Writer),
+        workspace: Arc<Path>,
+        home: Arc<Path>,
+    ) -> Self {
         Self {
             reader,
             writer,
             inbox: BytesMut::new(),
             outgoing: Outgoing::default(),
             cursor: None,
-            transfers: Transfers::new(workspace),
+            transfers: Transfers::new(workspace, home),
         }
     }
 

@@ -1,14 +1,15 @@
 //! What the CLI finds in its home when it starts.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use nix::libc;
 use serde_json::{Map, Value, json};
 
-use crate::bridge::protocol::StartFile;
+use crate::bridge::protocol::{RESTORE_BYTES_MAX, StartFile};
 use crate::id::SessionId;
 
 /// Largest `.claude.json` that is read; the CLI's own is some KiB.
@@ -26,6 +27,57 @@ pub(super) fn has_conversation(home: &Path, workspace: &Path, conversation: Sess
         return false;
     }
     metadata.is_file()
+}
+
+/// Whether the transcript has a whole line with `entry` in it. A line without its end was torn by
+/// a crash.
+pub(super) fn has_entry(
+    home: &Path,
+    workspace: &Path,
+    conversation: SessionId,
+    entry: &str,
+) -> io::Result<bool> {
+    let path = transcript(home, workspace, conversation);
+    let opened =
+        File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
+    let file = match opened {
+        Ok(file) if file.metadata()?.is_file() => file,
+        Ok(_) | Err(_) => return Ok(false),
+    };
+    let mut lines = io::BufReader::with_capacity(1 << 20, file).take(RESTORE_BYTES_MAX as u64 * 2);
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        let whole = line.ends_with(b"\n");
+        if whole && line.windows(entry.len().max(1)).any(|window| window == entry.as_bytes()) {
+            return Ok(true);
+        }
+        line.clear();
+    }
+    Ok(false)
+}
+
+/// Writes the transcript anew, in one step: it is the old one or the new one.
+pub(super) fn restore_transcript(
+    home: &Path,
+    workspace: &Path,
+    conversation: SessionId,
+    entries: &[Bytes],
+) -> io::Result<()> {
+    let path = transcript(home, workspace, conversation);
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidFilename)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let temporary = path.with_extension("jsonl.ash");
+    if let Err(error) = fs::remove_file(&temporary)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    for chunk in entries {
+        file.write_all(chunk)?;
+    }
+    file.sync_all()?;
+    fs::rename(&temporary, &path)
 }
 
 fn transcript(home: &Path, workspace: &Path, conversation: SessionId) -> PathBuf {

@@ -107,7 +107,7 @@ fn known(line: &[u8]) -> Option<Said<'_>> {
             let body: RequestBody<'_> = serde_json::from_str(envelope.request?.get()).ok()?;
             Said::Ask { id: envelope.request_id?.0, subtype: body.subtype.0 }
         }
-        "control_cancel_request" | "keep_alive" | "transcript_mirror" => Said::Nothing,
+        "control_cancel_request" | "keep_alive" => Said::Nothing,
         "result" => Said::Frame(Some(TurnSign::Result)),
         "system" if subtype.as_deref() == Some("session_state_changed") => {
             let idle = envelope.state.is_some_and(|state| state.0 == "idle");

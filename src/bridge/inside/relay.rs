@@ -20,7 +20,8 @@ use super::launcher::Launcher;
 use super::process::Invocation;
 use super::termination::Termination;
 use crate::bridge::protocol::{
-    BridgeHello, ControllerHello, Kind, Notice, PROTOCOL, Packet, ProtocolError, StartCli,
+    BridgeHello, ControllerHello, Kind, Notice, PROTOCOL, Packet, ProtocolError, RESTORE_BYTES_MAX,
+    StartCli,
 };
 use crate::id::SessionId;
 
@@ -58,6 +59,8 @@ pub(super) struct Relay {
     /// What came behind a `Start` that is not done yet.
     waiting: VecDeque<Waiting>,
     last_input: u64,
+    /// The transcript that the next start writes.
+    restore: Vec<Bytes>,
     /// The CLI and what it started are stopped.
     paused: bool,
     /// Since when nobody needs this bridge.
@@ -76,6 +79,7 @@ struct Preparing {
 struct Prepared {
     /// The arguments that name the files of this start.
     files: io::Result<Vec<String>>,
+    restored: io::Result<()>,
     exists: bool,
     trust: io::Result<()>,
 }
@@ -116,6 +120,7 @@ impl Relay {
             next: None,
             waiting: VecDeque::new(),
             last_input: 0,
+            restore: Vec::new(),
             paused: false,
             orphaned: None,
             leaving: None,
@@ -138,9 +143,12 @@ impl Relay {
         let deadline = self.deadline();
         let may_read = self.journal.has_room();
         let workspace = &self.settings.workspace;
+        let home = &self.settings.home;
         tokio::select! {
             halves = self.door.next() => {
-                Event::Accepted(Box::new(Connection::new(halves, Arc::clone(workspace))))
+                let connection =
+                    Connection::new(halves, Arc::clone(workspace), Arc::from(home.as_path()));
+                Event::Accepted(Box::new(connection))
             }
             event = on(self.connection.as_deref_mut(), Connection::event) => Event::Connection(event),
             result = self.journal.spilled() => Event::Spilled(result),
@@ -228,6 +236,18 @@ impl Relay {
         [self.leaving, orphan, cli].into_iter().flatten().min()
     }
 
+    fn keep_entries(&mut self, begins: bool, entries: Bytes) -> Result<(), ProtocolError> {
+        if begins {
+            self.restore.clear();
+        }
+        let bytes = self.restore.iter().map(Bytes::len).sum::<usize>() + entries.len();
+        if bytes > RESTORE_BYTES_MAX {
+            return Err(ProtocolError::TooLarge { bytes });
+        }
+        self.restore.push(entries);
+        Ok(())
+    }
+
     fn go_on(&mut self) {
         if std::mem::take(&mut self.paused) {
             self.launcher.pause(false);
@@ -263,6 +283,7 @@ impl Relay {
                 (Kind::Shutdown, _) => self.leave(),
                 (Kind::Pause, _) => self.paused |= self.launcher.pause(true),
                 (Kind::Continue, _) => self.go_on(),
+                (Kind::Restore, _) => self.keep_entries(packet.number == 0, packet.payload)?,
                 (kind, _) => return Err(ProtocolError::OutOfPlace { kind }),
             }
         }
@@ -315,8 +336,15 @@ impl Relay {
             return self.start_failed("the conversation has no UUID".to_owned());
         };
         let (home, workspace) = (self.settings.home.clone(), Arc::clone(&self.settings.workspace));
+        let restore = std::mem::take(&mut self.restore);
         let (folder, files) = (self.settings.spill.join("start"), start.files.clone());
         let job = task::spawn_blocking(move || Prepared {
+            // Before it is looked for.
+            restored: if restore.is_empty() {
+                Ok(())
+            } else {
+                home::restore_transcript(&home, &workspace, conversation, &restore)
+            },
             exists: home::has_conversation(&home, &workspace, conversation),
             trust: home::trust_workspace(&home, &workspace),
             files: home::write_start_files(&folder, &files),
@@ -335,6 +363,9 @@ impl Relay {
         let mut arguments = start.arguments;
         let option = if prepared.exists { "resume" } else { "session-id" };
         arguments.push(format!("--{option}={conversation}"));
+        if let Err(error) = prepared.restored {
+            return self.start_failed(format!("its conversation could not be written: {error}"));
+        }
         match prepared.files {
             Ok(named) => arguments.extend(named),
             Err(error) => {

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{self, AbortHandle, JoinSet};
 
 use super::files::{self, OpenFile};
+use super::home;
 use crate::bridge::protocol::{
     CHUNK_BYTES, CREDIT_CHUNKS, Kind, Packet, REQUESTS_MAX, Refusal, Reply, Request,
 };
@@ -27,6 +28,7 @@ const ANSWERS_MAX: usize = 4;
 #[derive(Debug)]
 pub(super) struct Transfers {
     workspace: Arc<Path>,
+    home: Arc<Path>,
     tasks: JoinSet<()>,
     open: BTreeMap<u64, Transfer>,
     jobs: Arc<Semaphore>,
@@ -42,10 +44,18 @@ struct Transfer {
 }
 
 impl Transfers {
-    pub(super) fn new(workspace: Arc<Path>) -> Self {
+    pub(super) fn new(workspace: Arc<Path>, home: Arc<Path>) -> Self {
         let (answers, answered) = mpsc::channel(ANSWERS_MAX);
         let jobs = Arc::new(Semaphore::new(JOBS_MAX));
-        Self { workspace, tasks: JoinSet::new(), open: BTreeMap::new(), jobs, answers, answered }
+        Self {
+            workspace,
+            home,
+            tasks: JoinSet::new(),
+            open: BTreeMap::new(),
+            jobs,
+            answers,
+            answered,
+        }
     }
 
     /// Begins to answer; `false` if there are too many, or the number is taken.
@@ -57,6 +67,7 @@ impl Transfers {
         let credit = Arc::new(Semaphore::new(CREDIT_CHUNKS as usize));
         let work = Work {
             workspace: Arc::clone(&self.workspace),
+            home: Arc::clone(&self.home),
             number: packet.number,
             credit: Arc::clone(&credit),
             jobs: Arc::clone(&self.jobs),
@@ -99,6 +110,7 @@ impl Transfers {
 
 struct Work {
     workspace: Arc<Path>,
+    home: Arc<Path>,
     number: u64,
     credit: Arc<Semaphore>,
     jobs: Arc<Semaphore>,
@@ -110,6 +122,9 @@ impl Work {
         let result = match request {
             Some(Request::ListFiles { hidden }) => self.list(hidden).await,
             Some(Request::ReadFile { path, bytes_max }) => self.read(path, bytes_max).await,
+            Some(Request::FindEntry { conversation, entry }) => {
+                self.find(&conversation, entry).await
+            }
             None => Err(Refusal::Unsupported),
         };
         let reply = result.unwrap_or_else(|reason| Reply::Refused { reason });
@@ -121,6 +136,13 @@ impl Work {
         let listing = self.job(move || files::list(&workspace, hidden)).await?;
         let listing = listing.map_err(|_io| Refusal::Failed)?;
         Ok(Reply::Files { files: listing.files, truncated: listing.truncated })
+    }
+
+    async fn find(&self, conversation: &str, entry: String) -> Result<Reply, Refusal> {
+        let conversation = conversation.parse().map_err(|_no_uuid| Refusal::NotFound)?;
+        let (home, workspace) = (Arc::clone(&self.home), Arc::clone(&self.workspace));
+        let found = self.job(move || home::has_entry(&home, &workspace, conversation, &entry));
+        Ok(Reply::Entry { found: found.await?.map_err(|_io| Refusal::Failed)? })
     }
 
     async fn read(&self, path: String, bytes_max: u64) -> Result<Reply, Refusal> {

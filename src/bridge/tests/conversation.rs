@@ -90,7 +90,6 @@ async fn what_is_for_nobody_is_not_passed_on() {
     let rig = Rig::new(ROOMY);
     let mut link = rig.ready().await;
     let lines = r#"{"type":"keep_alive"}
-{"filePath":"x","type":"transcript_mirror","entries":[]}
 {"type":"control_cancel_request","request_id":"1"}
 plain text
 [1]

@@ -57,6 +57,14 @@ pub(crate) enum SessionVerb {
         /// Id of the session, or its first characters
         session: String,
     },
+    /// Make a new session with the files and the conversation of another
+    Fork {
+        /// Id of the session, or its first characters
+        session: String,
+        /// End history and conversation with this turn; files are those of now
+        #[arg(long, value_name = "NUMBER")]
+        turn: Option<u32>,
+    },
     /// End a session for good; its messages and files stay readable
     End {
         /// Id of the session, or its first characters
@@ -86,6 +94,7 @@ pub(crate) async fn run(context: &mut Context, verb: SessionVerb) -> Result<(), 
         SessionVerb::Pause { session } => rest(context, &session, "pause", "Paused").await,
         SessionVerb::Resume { session } => rest(context, &session, "resume", "Resumed").await,
         SessionVerb::Stop { session } => rest(context, &session, "stop", "Stopped").await,
+        SessionVerb::Fork { session, turn } => fork(context, &session, turn).await,
         SessionVerb::End { session } => {
             let session = resolve(&context.server, &session).await?;
             let answer =
@@ -112,6 +121,16 @@ async fn rest(context: &Context, session: &str, verb: &str, done: &str) -> Resul
         Format::Id => output.line(&session.to_string()),
         Format::Json | Format::Jsonl => output.one(&answer, "session", id, |_| Ok(())),
     }
+}
+
+async fn fork(context: &Context, session: &str, turn: Option<u32>) -> Result<(), Failure> {
+    let session = resolve(&context.server, session).await?;
+    let query: Vec<String> = turn.map(|turn| format!("turn={turn}")).into_iter().collect();
+    let target = with_query(&format!("/api/sessions/{session}/fork"), &query);
+    let answer = context.server.call(Method::POST, &target).await?;
+    context.output.one(&answer, "session", id, |forked: Session| {
+        context.output.line(&format!("Forked session {session} as {}", forked.id))
+    })
 }
 
 fn id(session: &Session) -> String {

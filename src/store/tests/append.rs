@@ -21,6 +21,7 @@ async fn a_step_moves_everything_it_names() {
     let session = fixture.session().await;
     let key = session.key;
     let everything = Append {
+        transcript: Vec::new(),
         key,
         accepted: Some(turn(1)),
         frames: vec![
