@@ -202,14 +202,16 @@ async fn what_is_no_request_is_refused_by_name() {
         String::new(),
         "{".to_owned(),
         format!(r#"{{"ask":"end","session":"{id}"}}"#),
-        format!(r#"{{"protocol":1,"request":{{"ask":"fly","session":"{id}"}}}}"#),
-        format!(r#"{{"protocol":1,"request":{{"ask":"end","session":"../{id}"}}}}"#),
-        format!(r#"{{"protocol":1,"request":{{"ask":"end","session":"{id}","path":"/etc"}}}}"#),
+        format!(r#"{{"protocol":{PROTOCOL},"request":{{"ask":"fly","session":"{id}"}}}}"#),
+        format!(r#"{{"protocol":{PROTOCOL},"request":{{"ask":"end","session":"../{id}"}}}}"#),
         format!(
-            r#"{{"protocol":1,"request":{{"ask":"prepare","session":"{id}","uid":null,"digest":"../../etc"}}}}"#
+            r#"{{"protocol":{PROTOCOL},"request":{{"ask":"end","session":"{id}","path":"/etc"}}}}"#
         ),
         format!(
-            r#"{{"protocol":1,"request":{{"ask":"launch","session":"{id}","uid":-1,"environment":{{}}}}}}"#
+            r#"{{"protocol":{PROTOCOL},"request":{{"ask":"prepare","session":"{id}","uid":null,"digest":"../../etc"}}}}"#
+        ),
+        format!(
+            r#"{{"protocol":{PROTOCOL},"request":{{"ask":"launch","session":"{id}","uid":-1,"environment":{{}}}}}}"#
         ),
     ];
     for request in requests {
@@ -260,5 +262,36 @@ async fn an_answer_that_was_lost_is_asked_for_again() {
         assert_eq!(asked.await.unwrap().unwrap(), []);
     } else {
         assert!(matches!(asked.await.unwrap(), Err(SandboxdError::Refused { .. })));
+    }
+}
+
+#[tokio::test]
+async fn a_fork_copies_one_session_to_another_and_nothing_else() {
+    let bench = Bench::new(None).await;
+    for sandboxes in [bench.here(), bench.there(geteuid().as_raw())] {
+        let (parent, child) = (SessionId::new(), SessionId::new());
+        sandboxes.prepare(parent, None, bench.digest).await.unwrap();
+        let at = |id: SessionId, path: &str| bench.session(id).join(path);
+        let projects = "home/.claude/projects/-workspace";
+        fs::create_dir_all(at(parent, projects)).unwrap();
+        fs::write(at(parent, &format!("{projects}/{parent}.jsonl")), "talk").unwrap();
+        symlink("/etc/passwd", at(parent, "workspace/out")).unwrap();
+        sandboxes.fork(child, None, parent, true).await.unwrap();
+        let talk = fs::read_to_string(at(child, &format!("{projects}/{child}.jsonl"))).unwrap();
+        assert_eq!(talk, "talk");
+        assert_eq!(fs::read_link(at(child, "workspace/out")).unwrap(), Path::new("/etc/passwd"));
+        assert_eq!(fs::read_to_string(at(child, "workspace/CLAUDE.md")).unwrap(), "Be kind.");
+        // What is there is not written over, and what fails leaves nothing.
+        let again = sandboxes.fork(child, None, parent, true).await.unwrap_err();
+        assert!(matches!(again, SandboxdError::Refused { .. }), "{again:?}");
+        assert!(at(child, "workspace/CLAUDE.md").exists());
+        let (orphan, nobody) = (SessionId::new(), SessionId::new());
+        sandboxes.fork(orphan, None, nobody, true).await.unwrap_err();
+        assert!(!bench.session(orphan).exists());
+        // A workspace that is a link elsewhere is no workspace.
+        fs::remove_dir_all(at(parent, "workspace")).unwrap();
+        symlink("/etc", at(parent, "workspace")).unwrap();
+        sandboxes.fork(orphan, None, parent, false).await.unwrap_err();
+        assert!(!bench.session(orphan).exists());
     }
 }

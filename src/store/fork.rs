@@ -74,10 +74,12 @@ fn copy(connection: &Connection, from: i64, to: i64, turn: Option<u64>) -> Resul
          SELECT ?2, part, frame, entry, bytes, data FROM transcripts
          WHERE session_key = ?1 AND frame <= ?3",
         // Those that ran; one that still waits is the parent's own.
-        "INSERT INTO turns (session_key, ordinal, id, state, created_at, started_at, ended_at)
-         SELECT ?2, ordinal, id, state, created_at, started_at, ended_at FROM turns
+        "INSERT INTO turns (session_key, ordinal, id, state, created_at, started_at, ended_at,
+            begins_after)
+         SELECT ?2, ordinal, id, state, created_at, started_at, ended_at, begins_after FROM turns
          WHERE session_key = ?1 AND ended_at IS NOT NULL AND ordinal IN
-            (SELECT turn FROM frames WHERE session_key = ?2)",
+            (SELECT turn FROM frames WHERE session_key = ?1 AND sequence <= ?3)
+            AND ?2 IS NOT NULL",
         "UPDATE progress SET
             frame = coalesce((SELECT max(sequence) FROM frames WHERE session_key = ?2), 0),
             message = coalesce((SELECT max(sequence) FROM messages WHERE session_key = ?2), 0),

@@ -223,8 +223,8 @@ fn a_transcript_that_is_missing_or_shorter_is_written_again_from_what_is_stored(
         match damage {
             "missing" => std::fs::remove_file(&path).unwrap(),
             "shorter" => {
-                std::fs::write(&path, text.split_inclusive(|b| *b == b'\n').next().unwrap())
-                    .unwrap()
+                let first = text.split_inclusive(|byte| *byte == b'\n').next().unwrap();
+                std::fs::write(&path, first).unwrap();
             }
             _ => std::fs::write(&path, &text[..text.len() / 2]).unwrap(),
         }

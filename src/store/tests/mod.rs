@@ -4,6 +4,7 @@ mod agents;
 mod append;
 mod batches;
 mod durability;
+mod fork;
 mod opening;
 mod reading;
 mod sessions;

@@ -9,6 +9,7 @@ use super::*;
 /// Written by the first version of the schema; never to be made anew.
 const VERSION_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v1.db");
 const VERSION_2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v2.db");
+const VERSION_3: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v3.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 
 /// What the fixture holds.
@@ -67,6 +68,38 @@ async fn assert_filled_more(store: &Store) {
     assert_eq!(pending.iter().map(|turn| turn.ordinal).collect::<Vec<_>>(), [3, 2]);
 }
 
+/// What the third version of the schema can hold beside it.
+async fn fill_transcript(store: &Store) {
+    let id = VERSION_1_SESSION.parse().unwrap();
+    let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
+    let part = |entry: Option<&str>, data: &'static [u8]| NewTranscript {
+        entry: entry.map(str::to_owned),
+        bytes: 100,
+        data: Bytes::from_static(data),
+    };
+    let transcript = vec![part(Some("e1"), b"one"), part(None, b"two")];
+    store.append(Append { transcript, ..step(key, []) }).await.unwrap();
+}
+
+async fn assert_filled_transcript(store: &Store) {
+    let id = VERSION_1_SESSION.parse().unwrap();
+    let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
+    assert_eq!(store.transcript_end(key).await.unwrap().as_deref(), Some("e1"));
+    let second = store.transcript_part(key, 1).await.unwrap().unwrap();
+    assert_eq!((second.part, second.bytes, &second.data[..]), (2, 100, &b"two"[..]));
+    assert_eq!(store.transcript_part(key, 2).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_database_of_version_3_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_3, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    assert_filled_more(&store).await;
+    assert_filled_transcript(&store).await;
+}
+
 #[tokio::test]
 #[ignore = "writes the fixture of a new version of the schema"]
 async fn record_this_version() {
@@ -76,6 +109,7 @@ async fn record_this_version() {
     let fixture = Fixture::new();
     fill(&fixture.store).await;
     fill_more(&fixture.store).await;
+    fill_transcript(&fixture.store).await;
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }
