@@ -21,7 +21,11 @@ DESTDIR ?=
 
 SCRIPTS = .ci/run packaging/apt-repo packaging/claude-cli packaging/deb packaging/demo packaging/rpm tests/run tests/client/run \
 	tests/system/run tests/system/machine tests/system/inside
-UNITS = systemd/ashd.service systemd/ashd.socket systemd/ashd-admin.socket systemd/ash-sandbox.slice
+UNITS = systemd/ashd.service systemd/ashd.socket systemd/ashd-admin.socket \
+	systemd/ash-sandboxd.service systemd/ash-sandboxd.socket \
+	systemd/ash-egress.service systemd/ash-egress.socket systemd/ash-egress-control.socket \
+	systemd/ash-sandbox.slice
+LIBEXEC = ash-bridge ash-egress ash-launch ash-sandboxd
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,7 +71,7 @@ rpm: ## Build the RPM packages into target/rpm
 install: manual ## Install what `make build` built; DESTDIR= and PROFILE= are honored
 	install -D -m 0755 $(CARGO_TARGET_DIR)/$(PROFILE)/ashd $(DESTDIR)$(sbindir)/ashd
 	install -D -m 0755 $(CARGO_TARGET_DIR)/$(PROFILE)/ashctl $(DESTDIR)$(bindir)/ashctl
-	install -D -m 0755 -t $(DESTDIR)$(libexecdir)/ash $(CARGO_TARGET_DIR)/$(PROFILE)/ash-bridge $(CARGO_TARGET_DIR)/$(PROFILE)/ash-launch
+	install -D -m 0755 -t $(DESTDIR)$(libexecdir)/ash $(addprefix $(CARGO_TARGET_DIR)/$(PROFILE)/,$(LIBEXEC))
 	install -D -m 0644 -t $(DESTDIR)$(unitdir) $(UNITS)
 	install -D -m 0644 systemd/sysusers.d/ash.conf $(DESTDIR)$(sysusersdir)/ash.conf
 	install -D -m 0644 systemd/tmpfiles.d/ash.conf $(DESTDIR)$(tmpfilesdir)/ash.conf

@@ -38,7 +38,7 @@ pub mod testing;
 pub use bridge::main as bridge_main;
 pub use ctl::main as ctl_main;
 pub use daemon::main as daemon_main;
-pub use daemon::sandboxd_main;
+pub use daemon::{egress_main, sandboxd_main};
 pub use sandbox::main as launch_main;
 #[cfg(feature = "testing")]
 pub use store::measure_main as store_measure_main;

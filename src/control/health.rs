@@ -44,7 +44,8 @@ impl Control {
             coordinator_id: format!("{}-{}", hostname(), std::process::id()),
             remote_runners: 0,
             simulated: self.host.launcher.is_simulated(),
-            isolation: isolation(self.host.launcher.isolation().await),
+            roles: self.host.roles().to_owned(),
+            isolation: isolation(self.host.isolation().await),
             cli,
         }
     }

@@ -1,10 +1,11 @@
 //! `ashd`: reads its settings, wires the parts together, serves, and leaves in order. And the
-//! parts of it that are programs of their own under systemd: [`sandboxd`].
+//! parts of it that are programs of their own under systemd: [`sandboxd`], [`egress`].
 
 mod arguments;
 mod config;
 mod credentials;
 mod data;
+mod egress;
 mod failure;
 mod listen;
 mod logging;
@@ -24,6 +25,7 @@ use self::failure::Failure;
 /// nothing, and each costs memory.
 const WORKERS_MAX: usize = 4;
 
+pub use egress::main as egress_main;
 pub use sandboxd::main as sandboxd_main;
 
 /// The program.

@@ -27,14 +27,15 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
-    let Parts { control, egress, egress_listener, store, _lock } = parts;
+    let Parts { control, egress, store, _lock } = parts;
     let egress_stop = CancellationToken::new();
     control.undo_half_made().await?;
     control.host.recover().await?;
-    tasks.spawn({
+    control.host.egress.start(egress_stop.clone());
+    if let Some((egress, listener)) = egress {
         let stop = egress_stop.clone();
-        async move { egress.serve(egress_listener, stop).await }
-    });
+        tasks.spawn(async move { egress.serve(listener, stop).await });
+    }
     let addresses = open_doors(doors, &control, &keys, &settings, &stop, &tasks)?;
     if settings.degraded == Degraded::Refuse {
         refuse_degraded(&control).await?;
@@ -112,8 +113,13 @@ fn announce(
 ) {
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(version, addresses = addresses.join(" "), "ashd serves");
-    logging::say(&format!("ashd {version} serves on {}", addresses.join(" ")));
+    let roles = match control.host.roles() {
+        "split" => "",
+        _ => ", one process for all roles,",
+    };
+    logging::say(&format!("ashd {version}{roles} serves on {}", addresses.join(" ")));
     notify::ready(&format!("serving on {}", addresses.join(" ")));
+    let host = control.host.clone();
     let launcher = control.host.launcher.clone();
     let asked = stop.clone();
     tasks.spawn(async move {
@@ -121,7 +127,7 @@ fn announce(
             isolation = launcher.measured_isolation() => isolation,
             () = asked.cancelled() => return,
         };
-        for note in isolation.notes {
+        for note in isolation.notes.into_iter().chain(host.notes()) {
             tracing::warn!(note, "not enforced on this host");
         }
     });

@@ -6,10 +6,10 @@ use super::config::Settings;
 use super::credentials;
 use super::data::{self, DataLock};
 use super::failure::Failure;
+use super::listen;
 use crate::agent::Library;
 use crate::control::{Control, ControlSettings};
-use crate::egress::{Egress, EgressError, EgressLimits, EgressSettings};
-use crate::os::socket;
+use crate::egress::{Egress, EgressError, EgressLimits, EgressSettings, Gate};
 use crate::runner::{Host, HostSettings};
 use crate::sandbox::{CliFinder, Launcher, LauncherSettings};
 use crate::sandboxd::{Client, Keeper, KeeperSettings, Sandboxes};
@@ -25,8 +25,8 @@ const EGRESS_MODE: u32 = 0o666;
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) control: Control,
-    pub(super) egress: Egress,
-    pub(super) egress_listener: UnixListener,
+    /// Where it is a task of this process.
+    pub(super) egress: Option<(Egress, UnixListener)>,
     pub(super) store: Store,
     pub(super) _lock: DataLock,
 }
@@ -35,8 +35,6 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
     data::folder(&settings.data, 0o711)?;
     let lock = data::lock(&settings.data)?;
     data::folder(&settings.runtime, 0o755)?;
-    let egress_folder = settings.runtime.join(EGRESS_FOLDER);
-    data::folder(&egress_folder, 0o755)?;
 
     let database = settings.database.clone();
     let agents = settings.data.join("agents");
@@ -53,22 +51,22 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
         None => Sandboxes::Here(keeper(settings).await?),
     };
     let uids = sandboxes.uids().await?;
-    let upstream = settings.model.base_url.parse().map_err(|_invalid| EgressError::Shape)?;
-    let key = credentials::model_key(settings)?;
-    let egress = Egress::new(EgressSettings { upstream, key, limits: EgressLimits::default() })?;
-    let path = egress_folder.join(EGRESS_SOCKET);
-    let bound = socket::bind(&path, EGRESS_MODE);
-    let listener = bound.map_err(|source| Failure::Socket { path: path.clone(), source })?;
-    listener
-        .set_nonblocking(true)
-        .map_err(|source| Failure::File { path: path.clone(), source })?;
-    let egress_listener =
-        UnixListener::from_std(listener).map_err(|source| Failure::File { path, source })?;
+    let (gate, egress) = if let Some(socket) = &settings.egress {
+        if settings.model.key.is_some() || settings.model.auth_token.is_some() {
+            tracing::warn!("ashd has a model key in its environment; it belongs to ash-egress");
+        }
+        (Gate::there(socket), None)
+    } else {
+        data::folder(&settings.runtime.join(EGRESS_FOLDER), 0o755)?;
+        let egress = egress(settings)?;
+        let listener = listen::serving(model_socket(settings)?)?;
+        (Gate::here(egress.clone()), Some((egress, listener)))
+    };
 
     let host = Host::new(
         store.clone(),
         sandboxes,
-        egress.clone(),
+        gate,
         CliFinder::new(settings.claude.clone()),
         HostSettings {
             limits: settings.limits.clone(),
@@ -89,7 +87,21 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
             keep_ended: settings.keep_ended,
         },
     );
-    Ok(Parts { control, egress, egress_listener, store, _lock: lock })
+    Ok(Parts { control, egress, store, _lock: lock })
+}
+
+/// The way to the model, in whichever process.
+pub(super) fn egress(settings: &Settings) -> Result<Egress, Failure> {
+    let upstream = settings.model.base_url.parse().map_err(|_invalid| EgressError::Shape)?;
+    let key = credentials::model_key(settings)?;
+    Ok(Egress::new(EgressSettings { upstream, key, limits: EgressLimits::default() })?)
+}
+
+/// The socket that sandboxes see.
+pub(super) fn model_socket(
+    settings: &Settings,
+) -> Result<std::os::unix::net::UnixListener, Failure> {
+    listen::bind(&settings.runtime.join(EGRESS_FOLDER).join(EGRESS_SOCKET), EGRESS_MODE)
 }
 
 /// The privileged side, in whichever process.

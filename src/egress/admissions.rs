@@ -1,15 +1,14 @@
 //! Who may pass: the sessions, their placeholders, and in whose hands those must be.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use subtle::ConstantTimeEq as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::id::SessionId;
 
 use super::meter::Meter;
-use super::secret::Placeholder;
+use super::secret::{Placeholder, PlaceholderDigest};
 
 /// A session that was recognized.
 #[derive(Debug, Clone)]
@@ -30,7 +29,7 @@ pub(super) enum Stranger {
 }
 
 struct Admission {
-    digest: [u8; 32],
+    digest: PlaceholderDigest,
     uid: Option<u32>,
     pass: Pass,
 }
@@ -39,17 +38,16 @@ struct Admission {
 #[derive(Default)]
 pub(super) struct Admissions {
     by_session: HashMap<SessionId, Admission>,
-    by_digest: HashMap<[u8; 32], SessionId>,
+    by_digest: HashMap<PlaceholderDigest, SessionId>,
 }
 
 impl Admissions {
     pub(super) fn admit(
         &mut self,
         session: SessionId,
-        placeholder: &Placeholder,
+        digest: PlaceholderDigest,
         uid: Option<u32>,
     ) {
-        let digest = placeholder.digest();
         let pass = match self.by_session.remove(&session) {
             Some(former) => {
                 self.by_digest.remove(&former.digest);
@@ -68,6 +66,15 @@ impl Admissions {
         Some(admission.pass.meter)
     }
 
+    /// Revokes everybody who is not among `named`.
+    pub(super) fn retain(&mut self, named: &HashSet<SessionId>) {
+        let others: Vec<_> =
+            self.by_session.keys().filter(|session| !named.contains(session)).copied().collect();
+        for session in others {
+            self.revoke(session);
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn meter(&self, session: SessionId) -> Option<Arc<Meter>> {
         self.by_session.get(&session).map(|admission| Arc::clone(&admission.pass.meter))
@@ -82,7 +89,7 @@ impl Admissions {
         let digest = placeholder.digest();
         let session = self.by_digest.get(&digest).ok_or(Stranger::Unknown)?;
         let admission = self.by_session.get(session).ok_or(Stranger::Unknown)?;
-        if !bool::from(admission.digest.ct_eq(&digest)) {
+        if !admission.digest.is(&digest) {
             return Err(Stranger::Unknown);
         }
         if admission.uid.is_some() && admission.uid != uid {
@@ -103,12 +110,12 @@ mod tests {
             (SessionId::new(), Placeholder::random(), Placeholder::random());
         assert_eq!(admissions.recognize(&first, None).unwrap_err(), Stranger::Unknown);
 
-        admissions.admit(session, &first, None);
+        admissions.admit(session, first.digest(), None);
         let pass = admissions.recognize(&first, Some(7)).unwrap();
         assert_eq!(pass.session, session);
         pass.meter.count_request();
 
-        admissions.admit(session, &second, None);
+        admissions.admit(session, second.digest(), None);
         assert_eq!(admissions.recognize(&first, None).unwrap_err(), Stranger::Unknown);
         let pass = admissions.recognize(&second, None).unwrap();
         assert_eq!(pass.meter.read().requests, 1, "the meter goes on");
@@ -125,7 +132,7 @@ mod tests {
     fn a_placeholder_is_worth_nothing_in_foreign_hands() {
         let mut admissions = Admissions::default();
         let (session, placeholder) = (SessionId::new(), Placeholder::random());
-        admissions.admit(session, &placeholder, Some(77_701));
+        admissions.admit(session, placeholder.digest(), Some(77_701));
         assert!(admissions.recognize(&placeholder, Some(77_701)).is_ok());
         for uid in [Some(77_702), Some(0), None] {
             let stranger = admissions.recognize(&placeholder, uid).unwrap_err();

@@ -19,11 +19,14 @@ const RETRY_HEADER: HeaderName = HeaderName::from_static("x-should-retry");
 /// nothing of the host; the log knows the cause.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
+    #[error("the host is starting and does not know its sessions yet; try again")]
+    TooEarly,
     #[error("this credential is not that of a running session of this host")]
     Stranger,
     #[error(
-        "ashd has no key for the model API: give it the credential `anthropic-api-key`, or set \
-         `ANTHROPIC_API_KEY` or `ANTHROPIC_AUTH_TOKEN` in its environment, and restart it"
+        "ash-egress has no key for the model API: give it the credential `anthropic-api-key` and \
+         restart it; where ashd is one process, set `ANTHROPIC_API_KEY` or `ANTHROPIC_AUTH_TOKEN` in \
+         its environment"
     )]
     NoKey,
     #[error("a sandbox may talk to the model API only, not to another host through it")]
@@ -83,6 +86,7 @@ impl Failure {
             Self::Unreachable { .. } | Self::Broken { .. } | Self::NotAResponse => {
                 StatusCode::BAD_GATEWAY
             }
+            Self::TooEarly => StatusCode::SERVICE_UNAVAILABLE,
             Self::Silent { .. } => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -95,7 +99,10 @@ impl Failure {
             Self::UnknownPath => "not_found_error",
             Self::TooLarge { .. } => "request_too_large",
             Self::Unfinished => "invalid_request_error",
-            Self::Unreachable { .. } | Self::Broken { .. } | Self::NotAResponse => "api_error",
+            Self::TooEarly
+            | Self::Unreachable { .. }
+            | Self::Broken { .. }
+            | Self::NotAResponse => "api_error",
             Self::Silent { .. } => "timeout_error",
         }
     }

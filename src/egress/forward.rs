@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -19,11 +20,19 @@ use super::exchange::{Answer, Exchange};
 use super::secret::{API_KEY_HEADER, Placeholder};
 use super::{headers, target};
 
+/// How long a request waits for an egress that has just started to be told who may pass: as long
+/// as an ashd may take to start.
+const OPENING_WAIT_MAX: Duration = Duration::from_secs(30);
+
 impl Shared {
     /// Answers one request of a sandbox; never fails, as every failure is an answer.
     pub(super) async fn forward(&self, request: Request<Incoming>) -> Response<Answer> {
         let mut exchange = Exchange::begin(request.method(), request.uri().path());
-        let relayed = match self.recognize(&request) {
+        let known = match timeout(OPENING_WAIT_MAX, self.opened()).await {
+            Ok(()) => self.recognize(&request),
+            Err(_elapsed) => Err(Failure::TooEarly),
+        };
+        let relayed = match known {
             Ok(pass) => {
                 exchange.identified(pass.session);
                 pass.meter.count_request();

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 /// The running totals of one session.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
@@ -11,7 +13,7 @@ pub(crate) struct Meter {
 }
 
 /// A [`Meter`] at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MeterReading {
     /// Requests that were identified, whatever became of them.
     pub(crate) requests: u64,

@@ -11,19 +11,22 @@
 //! *Invariant:* the model key goes to the configured upstream and nowhere else: not into a
 //! sandbox, an error, a response header or the log.
 //!
-//! Nothing here knows the rest of Ash beyond a session's id, so that it can become a program of
-//! its own.
+//! Nothing here knows the rest of Ash beyond a session's id: it is a program of its own,
+//! `ash-egress`, told by ashd who may pass ([`control`]); or a task of ashd. [`Gate`] is either.
 
 mod admissions;
 mod answer;
+mod control;
 mod exchange;
 mod forward;
+mod gate;
 mod headers;
 mod meter;
 mod secret;
 mod target;
 mod upstream;
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -31,15 +34,18 @@ use std::time::Duration;
 
 use http::Uri;
 use tokio::net::UnixListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::id::SessionId;
 use crate::web::server::{self, Listener, ServerLimits};
 
 use admissions::Admissions;
+use meter::MeterReading;
+use secret::PlaceholderDigest;
 use upstream::Upstream;
 
-pub(crate) use meter::MeterReading;
+pub(crate) use gate::Gate;
 pub(crate) use secret::{KeyError, ModelKey, Placeholder};
 pub(crate) use upstream::EgressError;
 
@@ -108,6 +114,15 @@ struct Shared {
     upstream: Upstream,
     key: Option<ModelKey>,
     limits: EgressLimits,
+    /// Whether it is known who may pass. Until then requests wait.
+    open: watch::Sender<bool>,
+}
+
+impl Shared {
+    async fn opened(&self) {
+        // It cannot be dropped while it is asked.
+        drop(self.open.subscribe().wait_for(|open| *open).await);
+    }
 }
 
 impl fmt::Debug for Egress {
@@ -125,14 +140,35 @@ impl Egress {
             upstream: Upstream::new(&upstream, limits)?,
             key,
             limits,
+            open: watch::channel(false).0,
         })))
     }
 
     /// From now on `placeholder` stands for `session`; with a `uid`, only in its hands. A former
     /// placeholder of the session loses its worth, its meter goes on.
     pub(crate) fn admit(&self, session: SessionId, placeholder: &Placeholder, uid: Option<u32>) {
+        self.admit_digest(session, placeholder.digest(), uid);
+    }
+
+    fn admit_digest(&self, session: SessionId, placeholder: PlaceholderDigest, uid: Option<u32>) {
         let mut admissions = self.0.admissions.write().unwrap_or_else(PoisonError::into_inner);
         admissions.admit(session, placeholder, uid);
+    }
+
+    /// Everybody who may pass has been named; nobody else does any more.
+    fn complete(&self, named: &HashSet<SessionId>) {
+        self.0.admissions.write().unwrap_or_else(PoisonError::into_inner).retain(named);
+        self.open();
+    }
+
+    /// Everybody who may pass has been admitted: requests wait no more.
+    pub(crate) fn open(&self) {
+        self.0.open.send_replace(true);
+    }
+
+    /// Listens on `listener` to the ashd of the user `peer`, until `stop`.
+    pub(crate) async fn obey(&self, listener: UnixListener, peer: u32, stop: CancellationToken) {
+        control::serve(self.clone(), listener, peer, stop).await;
     }
 
     /// Nothing of `session` passes any more; what is under way is cut. Answers what it used.
@@ -145,6 +181,28 @@ impl Egress {
     #[cfg(test)]
     pub(crate) fn meter(&self, session: SessionId) -> Option<Arc<meter::Meter>> {
         self.0.admissions.read().unwrap_or_else(PoisonError::into_inner).meter(session)
+    }
+
+    #[cfg(test)]
+    fn pass(&self, placeholder: &Placeholder) -> Option<admissions::Pass> {
+        let admissions = self.0.admissions.read().unwrap_or_else(PoisonError::into_inner);
+        admissions.recognize(placeholder, Some(7)).ok()
+    }
+
+    #[cfg(test)]
+    fn recognizes(&self, placeholder: &Placeholder, uid: Option<u32>) -> bool {
+        let admissions = self.0.admissions.read().unwrap_or_else(PoisonError::into_inner);
+        admissions.recognize(placeholder, uid).is_ok()
+    }
+
+    #[cfg(test)]
+    async fn opened(&self) {
+        self.0.opened().await;
+    }
+
+    #[cfg(test)]
+    fn is_open(&self) -> bool {
+        *self.0.open.borrow()
     }
 
     /// Serves the sandboxes that connect to `listener` until `shutdown`.

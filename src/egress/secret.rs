@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -119,8 +120,19 @@ impl Placeholder {
     }
 
     /// What stands for it in a table: looking up a digest tells nothing by the time it takes.
-    pub(super) fn digest(&self) -> [u8; 32] {
-        Sha256::digest(self.0.as_bytes()).into()
+    pub(super) fn digest(&self) -> PlaceholderDigest {
+        PlaceholderDigest(Sha256::digest(self.0.as_bytes()).into())
+    }
+}
+
+/// What stands for a placeholder where nobody needs to have it. No secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct PlaceholderDigest([u8; 32]);
+
+impl PlaceholderDigest {
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
     }
 }
 

@@ -446,7 +446,7 @@ impl Driver {
         } else {
             self.host.launcher.end(self.record.id).await;
         }
-        if let Some(used) = self.host.egress.revoke(self.record.id) {
+        if let Some(used) = self.host.egress.revoke(self.record.id).await {
             let (requests, sent, received) =
                 (used.requests, used.request_bytes, used.response_bytes);
             tracing::info!(session = %self.record.id, requests, sent, received, "model API used");

@@ -16,9 +16,9 @@ use super::log::Log;
 use super::pressure::Pressure;
 use super::rest::Rest;
 use super::seats::Seats;
-use crate::egress::Egress;
+use crate::egress::Gate;
 use crate::id::SessionId;
-use crate::sandbox::{CliFinder, Limits};
+use crate::sandbox::{CliFinder, Isolation, Limits};
 use crate::sandboxd::{SandboxdError, Sandboxes};
 use crate::session::Status;
 use crate::session::options::SessionOptions;
@@ -69,7 +69,7 @@ pub(crate) struct Host(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) launcher: Sandboxes,
-    pub(crate) egress: Egress,
+    pub(crate) egress: Gate,
     pub(crate) cli: CliFinder,
     pub(crate) settings: HostSettings,
     /// Cancelled when ashd leaves.
@@ -94,7 +94,7 @@ impl Host {
     pub(crate) fn new(
         store: Store,
         launcher: Sandboxes,
-        egress: Egress,
+        egress: Gate,
         cli: CliFinder,
         settings: HostSettings,
     ) -> Self {
@@ -179,9 +179,9 @@ impl Host {
 
     /// Lets the session's sandbox reach the model. To be called before the proxy serves it: a
     /// request that is refused ends its turn.
-    pub(super) fn admit(&self, record: &SessionRecord) {
+    pub(super) async fn admit(&self, record: &SessionRecord) {
         match record.placeholder.parse() {
-            Ok(placeholder) => self.egress.admit(record.id, &placeholder, record.uid),
+            Ok(placeholder) => self.egress.admit(record.id, &placeholder, record.uid).await,
             Err(error) => {
                 tracing::error!(session = %record.id, %error, "the session cannot reach the model");
             }
@@ -191,6 +191,30 @@ impl Host {
     pub(super) fn handles(&self) -> Vec<Handle> {
         let drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
         drivers.values().cloned().collect()
+    }
+
+    /// Whether the privileged side and egress are programs of their own.
+    pub(crate) fn roles(&self) -> &'static str {
+        if self.launcher.is_apart() && self.egress.is_apart() { "split" } else { "one" }
+    }
+
+    /// What keeps sandboxes in, and what keeps them from the model.
+    pub(crate) async fn isolation(&self) -> Isolation {
+        let mut isolation = self.launcher.isolation().await;
+        isolation.notes.extend(self.notes());
+        isolation
+    }
+
+    /// What is not as it should be beside the walls of a sandbox.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.roles() == "one" && !self.launcher.is_simulated() {
+            notes.push("One process is ashd, and does what wants privilege, and holds the model key: a flaw in one is a flaw in all. Run Ash as a system service.".to_owned());
+        }
+        if let Some(problem) = self.egress.problem() {
+            notes.push(format!("No sandbox reaches the model: {problem}."));
+        }
+        notes
     }
 
     /// Sessions whose turn runs.
@@ -214,7 +238,7 @@ impl Host {
                 unknown.swap_remove(index);
             }
             if lives.is_some() {
-                self.admit(&record);
+                self.admit(&record).await;
             }
             let pending = self.store.pending_turns(record.key).await?;
             if record.status != Status::Ended && (lives.is_some() || !pending.is_empty()) {

@@ -80,7 +80,7 @@ impl Driver {
     }
 
     async fn launch(&mut self) -> Result<(), StartError> {
-        self.host.admit(&self.record);
+        self.host.admit(&self.record).await;
         let environment = model_environment(&self.record);
         let launched = self.host.launcher.launch(self.record.id, self.record.uid, environment);
         let stream = launched.await.map_err(StartError::Launch)?;

@@ -23,6 +23,7 @@ use crate::id::SessionId;
 use crate::os::copy::{CopyTerms, copy_tree};
 use crate::os::fs::Root;
 
+const AGENTS: &str = "agents";
 const WORKSPACE: &str = "workspace";
 const HOME: &str = "home";
 
@@ -46,7 +47,7 @@ pub(super) struct SessionFolders {
 /// Everybody's folders.
 #[derive(Debug)]
 pub(super) struct Folders {
-    agents: PathBuf,
+    data: PathBuf,
     sessions: PathBuf,
     states: PathBuf,
     /// Whose files belong to which user: no two sessions share one.
@@ -71,7 +72,7 @@ impl Folders {
         }
         let states = runtime.join("s");
         folder(&states, MODE_TOP)?;
-        Ok(Self { agents: data.join("agents"), sessions, states, owners: Mutex::new(owners) })
+        Ok(Self { data: data.to_owned(), sessions, states, owners: Mutex::new(owners) })
     }
 
     pub(super) fn of(&self, session: SessionId) -> SessionFolders {
@@ -98,7 +99,9 @@ impl Folders {
         uid: Option<u32>,
         digest: &Digest,
     ) -> io::Result<(Root, Root)> {
-        let version = Root::open(&self.agents)?.open_directory(digest.to_string().as_ref())?;
+        // ashd may rename what is in there, and a link leads nowhere.
+        let version = Path::new(AGENTS).join(digest.to_string());
+        let version = Root::open(&self.data)?.open_directory(&version)?;
         let sessions = Root::open_without_links(&self.sessions)?;
         let top = sessions.create_directory(session.to_string().as_ref(), MODE_TOP)?;
         let own = |name: &str| -> io::Result<Root> {

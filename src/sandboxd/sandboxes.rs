@@ -28,6 +28,11 @@ impl Sandboxes {
         }
     }
 
+    /// Whether they are in another program's hands.
+    pub(crate) fn is_apart(&self) -> bool {
+        matches!(self, Self::There(_))
+    }
+
     async fn ask(&self, request: Request) -> Result<Answered, SandboxdError> {
         let (answer, stream) = match self {
             Self::Here(keeper) => keeper.perform(request).await,

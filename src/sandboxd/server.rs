@@ -67,20 +67,18 @@ pub(crate) async fn serve(
 }
 
 async fn converse(keeper: &Keeper, mut stream: UnixStream, peer: u32) -> io::Result<()> {
-    let credentials = PeerCredentials::of(&stream)?;
-    let (answer, bridge) = if credentials.uid == 0 || credentials.uid == peer {
-        let mut bytes = Vec::new();
-        let limit = REQUEST_BYTES_MAX as u64 + 1;
-        timeout(TRANSFER_DEADLINE, (&mut stream).take(limit).read_to_end(&mut bytes)).await??;
-        match understood(&bytes) {
-            Ok(request) => keeper.perform(request).await,
-            Err(error) => (Answer::Failed { error }, None),
-        }
-    } else {
-        let PeerCredentials { uid, pid, .. } = credentials;
+    let PeerCredentials { uid, pid, .. } = PeerCredentials::of(&stream)?;
+    if uid != 0 && uid != peer {
+        // Nothing is read of it, and nothing said.
         tracing::warn!(uid, pid, "a stranger asked and was refused");
-        let error = SandboxdError::refused("you are neither ashd nor root");
-        (Answer::Failed { error }, None)
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    let limit = REQUEST_BYTES_MAX as u64 + 1;
+    timeout(TRANSFER_DEADLINE, (&mut stream).take(limit).read_to_end(&mut bytes)).await??;
+    let (answer, bridge) = match understood(&bytes) {
+        Ok(request) => keeper.perform(request).await,
+        Err(error) => (Answer::Failed { error }, None),
     };
     if let Answer::Failed { error } = &answer {
         tracing::warn!(%error, "a request failed");

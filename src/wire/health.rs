@@ -18,8 +18,16 @@ pub(crate) struct Health {
     pub(crate) remote_runners: u64,
     /// Sandboxes are simulated: no isolation, no real CLI.
     pub(crate) simulated: bool,
+    /// `split`: ashd, ash-sandboxd and ash-egress are programs of their own; else `one`.
+    #[serde(default = "one")]
+    pub(crate) roles: String,
     pub(crate) isolation: Isolation,
     pub(crate) cli: Cli,
+}
+
+/// An older ashd was always one process.
+fn one() -> String {
+    "one".to_owned()
 }
 
 /// The original's pool figures.

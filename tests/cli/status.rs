@@ -84,6 +84,7 @@ fn the_doctor_tells_every_wall() {
         0,
         "WHAT       STATE\n\
          placement  scope\n\
+         roles      one\n\
          files      hard\n\
          network    hard\n\
          identity   hard\n\

@@ -14,7 +14,7 @@ prepare() {
   mkdir -p "$STATE" /etc/ash/ash.toml.d /etc/credstore
   cat >/etc/systemd/system/messages-api.service <<UNIT
 [Unit]
-Before=ashd.service
+Before=ashd.service ash-egress.service
 [Service]
 ExecStart=/ash-test/root/usr/libexec/ash-test/ash-messages-api --listen 127.0.0.1:$MODEL_PORT --require-key $MODEL_KEY
 DynamicUser=yes
@@ -38,7 +38,7 @@ setup() {
   systemd-tmpfiles --create /usr/lib/tmpfiles.d/ash.conf
   systemctl daemon-reload
   systemctl enable --quiet --now ashd.service || {
-    journalctl --no-pager -u ashd.service -n 50
+    journalctl --no-pager -u ashd.service -u ash-sandboxd.service -u ash-egress.service -n 50
     return 1
   }
   ashctl deploy /ash-test/agents/hello --name hello

@@ -49,6 +49,7 @@ fn report(health: &Health) -> Table {
     let mut table = columns(["WHAT", "STATE"]);
     let placement = if health.simulated { "simulated" } else { &health.isolation.placement };
     table.add_row(["placement", &cell(placement)]);
+    table.add_row(["roles", &cell(&health.roles)]);
     for (wall, level) in walls(&health.isolation) {
         let state = match level {
             Level::None => "none",

@@ -22,6 +22,7 @@ pub(super) struct Fragment {
     pub(super) database: Database,
     pub(super) claude: Claude,
     pub(super) model: Model,
+    pub(super) egress: Egress,
     pub(super) sandbox: Sandbox,
     pub(super) agents: Agents,
     pub(super) sessions: Sessions,
@@ -54,6 +55,12 @@ pub(super) struct Claude {
 pub(super) struct Model {
     pub(super) base_url: Option<String>,
     pub(super) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Egress {
+    pub(super) socket: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -32,7 +32,7 @@ const fn key(
     Key { key, environment, default, text }
 }
 
-pub(crate) const KEYS: [Key; 42] = [
+pub(crate) const KEYS: [Key; 43] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -90,6 +90,12 @@ pub(crate) const KEYS: [Key; 42] = [
         Some("ANTHROPIC_AUTH_TOKEN"),
         "",
         "A bearer token instead of a key; only in the environment.",
+    ),
+    key(
+        "egress.socket",
+        Some("ASH_EGRESS_SOCKET"),
+        "",
+        "Control socket of ash-egress, which then holds the model key; ashd does it itself if empty.",
     ),
     key(
         "sandbox.placement",

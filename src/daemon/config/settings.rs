@@ -56,6 +56,8 @@ pub(in crate::daemon) struct Settings {
     pub(in crate::daemon) limits: Limits,
     pub(in crate::daemon) uids: Range<u32>,
     pub(in crate::daemon) libexec: Option<PathBuf>,
+    /// Where ash-egress listens to ashd, if it is a program of its own.
+    pub(in crate::daemon) egress: Option<PathBuf>,
     /// Where ash-sandboxd listens, if it is a program of its own.
     pub(in crate::daemon) sandboxd: Option<PathBuf>,
     pub(in crate::daemon) bwrap: PathBuf,
@@ -189,6 +191,9 @@ impl Settings {
             limits,
             uids,
             libexec: file.sandbox.libexec_dir,
+            egress: path("ASH_EGRESS_SOCKET")
+                .or(file.egress.socket)
+                .filter(|path| !simulate && !path.as_os_str().is_empty()),
             sandboxd: path("ASH_SANDBOXD_SOCKET")
                 .or(file.sandbox.socket)
                 .filter(|path| !simulate && !path.as_os_str().is_empty()),

@@ -52,6 +52,7 @@ impl Rig {
         let upstream = upstream.parse().unwrap();
         let egress = Egress::new(EgressSettings { upstream, key, limits }).unwrap();
         let (session, placeholder) = (SessionId::new(), Placeholder::random());
+        egress.open();
         egress.admit(session, &placeholder, Some(nix::unistd::geteuid().as_raw()));
         let scratch = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(scratch.path().join("s")).unwrap();

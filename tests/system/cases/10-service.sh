@@ -8,13 +8,53 @@ ashd_tells_systemd_that_it_is_ready_and_what_it_does() {
   [ -n "$(property ashd.service StatusText)" ] || fail "it sent no STATUS="
 }
 
-ashd_has_six_capabilities_and_no_more() {
-  local pid held
-  pid=$(property ashd.service MainPID)
-  held=$(awk '/^CapBnd:/ {print $2}' "/proc/$pid/status")
+# _privileges UNIT USER BOUNDING-SET : what its main process is and has
+_privileges() {
+  local pid
+  pid=$(property "$1" MainPID)
+  equal "$2" "$(stat -c %U "/proc/$pid")" "user of $1"
+  equal "$3" "$(awk '/^CapBnd:/ {print $2}' "/proc/$pid/status")" "bounding set of $1"
+  equal 1 "$(awk '/^NoNewPrivs:/ {print $2}' "/proc/$pid/status")" "NoNewPrivs of $1"
+}
+
+ashd_and_egress_have_no_capability_and_users_of_their_own() {
+  _privileges ashd.service ash 0000000000000000
+  _privileges ash-egress.service ash-egress 0000000000000000
+}
+
+sandboxd_has_six_capabilities_and_no_network() {
   # chown 0, dac_override 1, fowner 3, kill 5, setgid 6, setuid 7
-  equal 00000000000000eb "$held" "bounding set"
-  equal 1 "$(awk '/^NoNewPrivs:/ {print $2}' "/proc/$pid/status")" "NoNewPrivs"
+  _privileges ash-sandboxd.service root 00000000000000eb
+  local pid
+  pid=$(property ash-sandboxd.service MainPID)
+  equal lo "$(tail -n +3 "/proc/$pid/net/dev" | cut -d: -f1 | tr -d ' ')" "network devices"
+  [ "$(readlink "/proc/$pid/ns/net")" != "$(readlink /proc/self/ns/net)" ] || fail "it is in the network of the machine"
+}
+
+only_ashd_and_root_are_heard_by_sandboxd_and_egress() {
+  local socket told ask
+  for socket in sandboxd egress-control; do
+    equal "ash 600" "$(stat -c '%U %a' "/run/ash/$socket.sock")" "mode of $socket"
+  done
+  # Nor is one who gets by the mode: the peer's user is looked at.
+  ask='use IO::Socket::UNIX; $SIG{PIPE} = "IGNORE"; my $s = IO::Socket::UNIX->new(Peer => shift) or die "not connected";
+    print $s q({"protocol":1,"request":{"ask":"live"}}); $s->flush; shutdown $s, 1; print <$s>'
+  chmod 666 /run/ash/sandboxd.sock
+  told=$(setpriv --reuid=nobody --regid=nogroup --clear-groups perl -e "$ask" /run/ash/sandboxd.sock 2>&1)
+  chmod 600 /run/ash/sandboxd.sock
+  equal "" "$told" "what nobody is told"
+  # The very same request, of one who may ask.
+  contains "$(setpriv --reuid=ash --regid=ash --clear-groups perl -e "$ask" /run/ash/sandboxd.sock)" '"answer":"live"' "what ash is told"
+}
+
+ashd_cannot_open_what_is_a_sandboxes() {
+  local session pid
+  session=$(new_session)
+  pid=$(property ashd.service MainPID)
+  equal 0 "$(find "/proc/$pid/root/var/lib/ash/sessions" -mindepth 1 | wc -l)" "sessions that ashd sees"
+  [ -d "/var/lib/ash/sessions/$session/workspace" ] || fail "the session has no workspace"
+  # Not by another name either.
+  if setpriv --reuid=ash --regid=ash --clear-groups mv /var/lib/ash/sessions /var/lib/ash/moved; then fail "ash moved the sessions away"; fi
 }
 
 systemd_holds_both_doors_while_ashd_is_stopped() {
@@ -45,7 +85,7 @@ health_tells_what_this_machine_enforces() {
     [ "$(jq -r .isolation.memory <<<"$told")" != hard ] || fail "memory is told as hard without a controller"
     jq -e '.isolation.notes | length > 0' <<<"$told" || fail "no note says what is missing"
   fi
-  jq -e '.simulated == false and .cli.problem == null' <<<"$told"
+  jq -e '.simulated == false and .cli.problem == null and .roles == "split"' <<<"$told"
 }
 
 only_root_and_the_group_ash_reach_the_admin_socket() {

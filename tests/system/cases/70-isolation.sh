@@ -32,8 +32,12 @@ the_model_key_is_nowhere_in_a_sandbox() {
   done
   if grep -rlF "$MODEL_KEY" "/var/lib/ash/sessions/$session"; then fail "in a file of the session"; fi
   if grep -rlaF "$MODEL_KEY" /var/lib/ash /run/ash; then fail "in a file of ashd"; fi
+  local unit
+  for unit in ashd ash-sandboxd; do
+    if _in_memory "$(property $unit.service MainPID)" "$MODEL_KEY"; then fail "in the memory of $unit"; fi
+  done
   # The search itself finds it where it is.
-  _in_memory "$(property ashd.service MainPID)" "$MODEL_KEY" || fail "the search does not find it in ashd either"
+  _in_memory "$(property ash-egress.service MainPID)" "$MODEL_KEY" || fail "the search does not find it in egress either"
 }
 
 a_sandbox_has_no_network_but_its_loopback() {

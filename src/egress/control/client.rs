@@ -1,0 +1,180 @@
+//! ashd's side: what should be so is remembered here, and told again to every egress that comes.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::io::BufReader;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::super::meter::MeterReading;
+use super::super::secret::PlaceholderDigest;
+use super::{Answer, PROTOCOL, Tell, next_line, write_line};
+use crate::chain::chain;
+use crate::id::SessionId;
+use crate::os::socket;
+
+/// How long a session's start or end waits for egress to know of it. It takes microseconds; an
+/// egress that is restarted meanwhile is told by the next connection.
+const TELL_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long egress may take for one answer.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Tells that wait; more than sessions can start at once.
+const TELLS_MAX: usize = 1024;
+
+/// How long to wait before connecting again.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
+
+type Wanted = (Tell, oneshot::Sender<Answer>);
+
+/// Tells egress, over its control socket. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(in crate::egress) struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    socket: PathBuf,
+    may_pass: Mutex<HashMap<SessionId, (PlaceholderDigest, Option<u32>)>>,
+    tells: OnceLock<mpsc::Sender<Wanted>>,
+    /// Why egress is not there, if it is not.
+    problem: watch::Sender<Option<String>>,
+}
+
+impl Client {
+    pub(in crate::egress) fn new(socket: &Path) -> Self {
+        Self(Arc::new(Inner {
+            socket: socket.to_owned(),
+            may_pass: Mutex::default(),
+            tells: OnceLock::new(),
+            problem: watch::channel(Some("not connected yet".to_owned())).0,
+        }))
+    }
+
+    /// Connects, tells everything, and goes on telling until `stop`.
+    pub(in crate::egress) fn start(&self, stop: CancellationToken) {
+        let (tells, wanted) = mpsc::channel(TELLS_MAX);
+        if self.0.tells.set(tells).is_ok() {
+            let inner = Arc::clone(&self.0);
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = inner.keep_telling(wanted) => {}
+                    () = stop.cancelled() => {}
+                }
+            });
+        }
+    }
+
+    pub(in crate::egress) fn problem(&self) -> Option<String> {
+        self.0.problem.borrow().clone()
+    }
+
+    pub(in crate::egress) async fn admit(
+        &self,
+        session: SessionId,
+        placeholder: PlaceholderDigest,
+        uid: Option<u32>,
+    ) {
+        self.0.may_pass().insert(session, (placeholder, uid));
+        self.0.tell(Tell::Admit { session, placeholder, uid }).await;
+    }
+
+    pub(in crate::egress) async fn revoke(&self, session: SessionId) -> Option<MeterReading> {
+        self.0.may_pass().remove(&session)?;
+        match self.0.tell(Tell::Revoke { session }).await? {
+            Answer::Revoked { used } => used,
+            Answer::Done | Answer::Version { .. } => None,
+        }
+    }
+}
+
+impl Inner {
+    fn may_pass(&self) -> MutexGuard<'_, HashMap<SessionId, (PlaceholderDigest, Option<u32>)>> {
+        self.may_pass.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers what egress said; `None` if nobody is told yet, or egress does not answer in time.
+    /// It will know all the same: from the next connection.
+    async fn tell(&self, tell: Tell) -> Option<Answer> {
+        let tells = self.tells.get()?;
+        let (answer, answered) = oneshot::channel();
+        let told = async {
+            tells.send((tell, answer)).await.ok()?;
+            answered.await.ok()
+        };
+        let answer = timeout(TELL_DEADLINE, told).await.ok().flatten();
+        if answer.is_none() {
+            tracing::warn!(problem = self.problem.borrow().as_deref(), "egress does not answer");
+        }
+        answer
+    }
+
+    #[expect(clippy::infinite_loop, reason = "ends with the task")]
+    async fn keep_telling(&self, mut wanted: mpsc::Receiver<Wanted>) {
+        loop {
+            let error = match self.connection(&mut wanted).await {
+                Ok(()) => "it closed the connection".to_owned(),
+                Err(error) => chain(&error),
+            };
+            let before = self.problem.send_replace(Some(error.clone()));
+            if before.as_ref() != Some(&error) {
+                tracing::warn!(error, "egress is not there, connecting again");
+            }
+            sleep(RECONNECT_PAUSE).await;
+        }
+    }
+
+    async fn connection(&self, wanted: &mut mpsc::Receiver<Wanted>) -> io::Result<()> {
+        let stream = socket::connect(&self.socket).await.map_err(io::Error::other)?;
+        let (from, to) = stream.into_split();
+        let mut line = Line { from: BufReader::new(from), to };
+        line.ask(&Tell::Hello { protocol: PROTOCOL }).await?;
+        let everybody: Vec<_> = self.may_pass().iter().map(|(id, who)| (*id, *who)).collect();
+        for (session, (placeholder, uid)) in everybody {
+            line.ask(&Tell::Admit { session, placeholder, uid }).await?;
+        }
+        // Who came or went meanwhile waits among `wanted`, and is told next.
+        line.ask(&Tell::Complete).await?;
+        if self.problem.send_replace(None).is_some() {
+            tracing::info!("egress knows who may pass");
+        }
+        loop {
+            let (tell, answer) = tokio::select! {
+                wanted = wanted.recv() => match wanted {
+                    Some(wanted) => wanted,
+                    None => return Ok(()),
+                },
+                // It says nothing unasked: this is the end.
+                said = next_line::<Answer>(&mut line.from) => return said.map(drop),
+            };
+            let _nobody_waits = answer.send(line.ask(&tell).await?);
+        }
+    }
+}
+
+struct Line {
+    from: BufReader<OwnedReadHalf>,
+    to: OwnedWriteHalf,
+}
+
+impl Line {
+    async fn ask(&mut self, tell: &Tell) -> io::Result<Answer> {
+        let asked = async {
+            write_line(&mut self.to, tell).await?;
+            let answer = next_line(&mut self.from).await?;
+            answer.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
+        };
+        match timeout(ANSWER_DEADLINE, asked).await?? {
+            Answer::Version { spoken } => Err(io::Error::other(format!(
+                "egress speaks version {spoken} of its protocol, and ashd {PROTOCOL}; install all programs of one version of Ash, and restart ash-egress and ashd"
+            ))),
+            answer => Ok(answer),
+        }
+    }
+}

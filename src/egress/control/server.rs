@@ -1,0 +1,95 @@
+//! egress' side.
+
+use std::collections::HashSet;
+use std::io;
+use std::time::Duration;
+
+use tokio::io::BufReader;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::super::Egress;
+use super::{Answer, PROTOCOL, Tell, next_line, write_line};
+use crate::os::peer::PeerCredentials;
+
+/// How long a greeting may take: one write of a program on the same host.
+const GREETING_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long to wait after a connection could not be accepted: the table of files is full.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Listens to root and to the user `peer` until `stop`. A new connection ends the one before:
+/// there is one ashd, and it has been restarted.
+pub(in crate::egress) async fn serve(
+    egress: Egress,
+    listener: UnixListener,
+    peer: u32,
+    stop: CancellationToken,
+) {
+    let mut current = CancellationToken::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        match accepted.and_then(|(stream, _)| Ok((PeerCredentials::of(&stream)?, stream))) {
+            Ok((who, stream)) if who.uid == 0 || who.uid == peer => {
+                current.cancel();
+                current = stop.child_token();
+                let (egress, ended) = (egress.clone(), current.clone());
+                tokio::spawn(async move {
+                    let outcome = tokio::select! {
+                        outcome = listen(&egress, stream) => outcome,
+                        () = ended.cancelled() => Ok(()),
+                    };
+                    if let Err(error) = outcome {
+                        tracing::warn!(%error, "the connection of ashd broke");
+                    }
+                });
+            }
+            Ok((who, _stream)) => {
+                tracing::warn!(uid = who.uid, pid = who.pid, "a stranger was refused");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn listen(egress: &Egress, stream: UnixStream) -> io::Result<()> {
+    let (from, mut to) = stream.into_split();
+    let mut from = BufReader::new(from);
+    // Whose greeting cannot be read is of a version that nobody knows.
+    let greeting = timeout(GREETING_DEADLINE, next_line(&mut from)).await??;
+    if greeting != Some(Tell::Hello { protocol: PROTOCOL }) {
+        return write_line(&mut to, &Answer::Version { spoken: PROTOCOL }).await;
+    }
+    write_line(&mut to, &Answer::Done).await?;
+    let mut named = Some(HashSet::new());
+    while let Some(tell) = next_line(&mut from).await? {
+        let answer = match tell {
+            Tell::Hello { .. } => Answer::Version { spoken: PROTOCOL },
+            Tell::Admit { session, placeholder, uid } => {
+                egress.admit_digest(session, placeholder, uid);
+                if let Some(named) = &mut named {
+                    named.insert(session);
+                }
+                Answer::Done
+            }
+            Tell::Complete => {
+                if let Some(named) = named.take() {
+                    let sessions = named.len();
+                    egress.complete(&named);
+                    tracing::info!(sessions, "ashd has told who may pass");
+                }
+                Answer::Done
+            }
+            Tell::Revoke { session } => Answer::Revoked { used: egress.revoke(session) },
+        };
+        write_line(&mut to, &answer).await?;
+    }
+    Ok(())
+}

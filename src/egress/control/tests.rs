@@ -1,0 +1,142 @@
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use tokio::net::UnixStream;
+use tokio_util::sync::CancellationToken;
+
+use super::super::secret::Placeholder;
+use super::super::{Egress, EgressLimits, EgressSettings, Gate};
+use super::*;
+use crate::os::socket;
+
+struct Bench {
+    directory: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("control.sock")
+    }
+
+    /// An egress that has just started, until the token is cancelled.
+    fn egress(&self) -> (Egress, CancellationToken) {
+        let upstream = "http://127.0.0.1:1".parse().unwrap();
+        let settings = EgressSettings { upstream, key: None, limits: EgressLimits::default() };
+        let egress = Egress::new(settings).unwrap();
+        let listener = socket::bind(&self.path(), 0o600).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let listener = tokio::net::UnixListener::from_std(listener).unwrap();
+        let stop = CancellationToken::new();
+        let me = nix::unistd::geteuid().as_raw();
+        tokio::spawn(serve(egress.clone(), listener, me, stop.clone()));
+        (egress, stop)
+    }
+
+    fn gate(&self) -> (Gate, CancellationToken) {
+        (Gate::there(&self.path()), CancellationToken::new())
+    }
+}
+
+fn passes(egress: &Egress, placeholder: &Placeholder) -> bool {
+    egress.recognizes(placeholder, Some(7))
+}
+
+#[tokio::test]
+async fn who_is_admitted_passes_until_revoked() {
+    let bench = Bench::new();
+    let (egress, _running) = bench.egress();
+    let (gate, stop) = bench.gate();
+    let (early, late) = (Placeholder::random(), Placeholder::random());
+    let (first, second) = (SessionId::new(), SessionId::new());
+    gate.admit(first, &early, Some(7)).await;
+    assert!(!passes(&egress, &early), "nobody has told egress yet");
+    gate.start(stop.clone());
+    egress.opened().await;
+    assert!(passes(&egress, &early));
+    gate.admit(second, &late, Some(7)).await;
+    assert!(passes(&egress, &late));
+    assert!(!egress.recognizes(&late, Some(8)), "only in its own hands");
+    assert!(gate.revoke(first).await.is_some());
+    assert!(!passes(&egress, &early) && passes(&egress, &late));
+    assert_eq!(gate.revoke(first).await, None);
+    assert_eq!(gate.problem(), None);
+}
+
+#[tokio::test]
+async fn an_egress_that_restarts_is_told_everything_again() {
+    let bench = Bench::new();
+    let (_first, running) = bench.egress();
+    let (gate, stop) = bench.gate();
+    gate.start(stop);
+    let (session, gone) = (SessionId::new(), SessionId::new());
+    let (stays, leaves) = (Placeholder::random(), Placeholder::random());
+    gate.admit(session, &stays, Some(7)).await;
+    gate.admit(gone, &leaves, Some(7)).await;
+    gate.revoke(gone).await;
+    running.cancel();
+    let bound = async {
+        while UnixStream::connect(bench.path()).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    bound.await;
+    let (second, _running) = bench.egress();
+    second.opened().await;
+    assert!(passes(&second, &stays) && !passes(&second, &leaves));
+}
+
+#[tokio::test]
+async fn an_ashd_that_restarts_cuts_nobody_it_names_again() {
+    let bench = Bench::new();
+    let (egress, _running) = bench.egress();
+    let (first, stop) = bench.gate();
+    first.start(stop.clone());
+    let (stays, leaves) = (Placeholder::random(), Placeholder::random());
+    let (session, gone) = (SessionId::new(), SessionId::new());
+    first.admit(session, &stays, Some(7)).await;
+    first.admit(gone, &leaves, Some(7)).await;
+    let under_way = egress.pass(&stays).unwrap();
+    let cut = egress.pass(&leaves).unwrap();
+    stop.cancel();
+
+    let (second, stop) = bench.gate();
+    second.admit(session, &stays, Some(7)).await;
+    second.start(stop);
+    cut.revoked.cancelled().await;
+    assert!(!under_way.revoked.is_cancelled(), "its stream goes on");
+    assert!(passes(&egress, &stays) && !passes(&egress, &leaves));
+}
+
+#[tokio::test]
+async fn another_version_is_refused_by_name_and_changes_nothing() {
+    let bench = Bench::new();
+    let (egress, _running) = bench.egress();
+    let (from, mut to) = UnixStream::connect(bench.path()).await.unwrap().into_split();
+    write_line(&mut to, &Tell::Hello { protocol: PROTOCOL + 1 }).await.unwrap();
+    let mut from = tokio::io::BufReader::new(from);
+    let answer = next_line::<Answer>(&mut from).await.unwrap();
+    assert_eq!(answer, Some(Answer::Version { spoken: PROTOCOL }));
+    assert_eq!(next_line::<Answer>(&mut from).await.unwrap(), None, "it hangs up");
+    assert!(!egress.is_open());
+}
+
+#[tokio::test]
+async fn an_egress_that_is_not_there_is_told_as_that() {
+    let bench = Bench::new();
+    let (gate, stop) = bench.gate();
+    gate.start(stop);
+    assert!(gate.problem().is_some());
+    gate.admit(SessionId::new(), &Placeholder::random(), None).await;
+    assert!(gate.problem().unwrap().contains("control.sock"), "{:?}", gate.problem());
+}
+
+#[tokio::test]
+async fn a_line_that_is_too_long_is_refused() {
+    let long = vec![b' '; usize::try_from(LINE_BYTES_MAX).unwrap() + 1];
+    let refused = next_line::<Tell>(&mut long.as_slice()).await.unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+}

@@ -1,0 +1,76 @@
+//! What the rest of ashd knows of egress, wherever it runs.
+
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Egress;
+use super::control::Client;
+use super::meter::MeterReading;
+use super::secret::Placeholder;
+use crate::id::SessionId;
+
+/// Says who may pass. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate(Place);
+
+#[derive(Debug, Clone)]
+enum Place {
+    Here(Egress),
+    There(Client),
+}
+
+impl Gate {
+    /// In this process.
+    pub(crate) fn here(egress: Egress) -> Self {
+        Self(Place::Here(egress))
+    }
+
+    /// ash-egress, by its control socket.
+    pub(crate) fn there(socket: &Path) -> Self {
+        Self(Place::There(Client::new(socket)))
+    }
+
+    /// Everybody who may pass by now has been admitted: from here on egress may refuse the others.
+    pub(crate) fn start(&self, stop: CancellationToken) {
+        match &self.0 {
+            Place::Here(egress) => egress.open(),
+            Place::There(client) => client.start(stop),
+        }
+    }
+
+    /// Whether it is a program of its own.
+    pub(crate) fn is_apart(&self) -> bool {
+        matches!(self.0, Place::There(_))
+    }
+
+    /// Why nobody can pass, if nobody can.
+    pub(crate) fn problem(&self) -> Option<String> {
+        match &self.0 {
+            Place::Here(_) => None,
+            Place::There(client) => client.problem(),
+        }
+    }
+
+    /// From now on `placeholder` stands for `session`; with a `uid`, only in its hands. A former
+    /// placeholder of the session loses its worth, its meter goes on.
+    pub(crate) async fn admit(
+        &self,
+        session: SessionId,
+        placeholder: &Placeholder,
+        uid: Option<u32>,
+    ) {
+        match &self.0 {
+            Place::Here(egress) => egress.admit(session, placeholder, uid),
+            Place::There(client) => client.admit(session, placeholder.digest(), uid).await,
+        }
+    }
+
+    /// Nothing of `session` passes any more; what is under way is cut. Answers what it used.
+    pub(crate) async fn revoke(&self, session: SessionId) -> Option<MeterReading> {
+        match &self.0 {
+            Place::Here(egress) => egress.revoke(session),
+            Place::There(client) => client.revoke(session).await,
+        }
+    }
+}
