@@ -37,6 +37,7 @@ impl Ashd {
             .env("ASH_RUNTIME_DIR", folder.join("run"))
             .env("ASH_PORT", address.port().to_string())
             .env("ASH_API_KEY", KEY)
+            .env("ASH_ALLOW_DEGRADED", "identity,memory,processes,cpu,disk")
             .env("ASH_LOG", "info,ash::runner=debug")
             .env("CLAUDE_CODE_EXECUTABLE", claude)
             .envs(environment.iter().copied())

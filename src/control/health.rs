@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::sandbox;
 use crate::session::Status;
 use crate::wire::health::{Cli, Health, Isolation, Level, Pool};
+use crate::wire::sessions::SessionIsolation;
 
 impl Control {
     pub(crate) async fn health(&self) -> Health {
@@ -51,6 +52,20 @@ impl Control {
     }
 }
 
+impl Control {
+    /// What keeps sandboxes in on this host; from here on every session shows it.
+    pub(crate) async fn measure_isolation(&self) -> sandbox::Isolation {
+        let found = self.host.launcher.measured_isolation().await;
+        let shown = SessionIsolation {
+            placement: found.placement.clone().into_owned(),
+            degraded: found.degraded().into_iter().map(str::to_owned).collect(),
+        };
+        // A second measurement finds the same.
+        let _same = self.isolation.set(shown);
+        found
+    }
+}
+
 fn hostname() -> String {
     nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
 }
@@ -61,7 +76,9 @@ fn isolation(found: sandbox::Isolation) -> Isolation {
         sandbox::Level::Soft => Level::Soft,
         sandbox::Level::Hard => Level::Hard,
     };
+    let degraded = found.degraded().into_iter().map(str::to_owned).collect();
     Isolation {
+        degraded,
         placement: found.placement.into_owned(),
         files: level(found.files),
         network: level(found.network),

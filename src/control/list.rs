@@ -71,6 +71,7 @@ impl Control {
             config: options.config(&record.environment),
             queued_turns: view.queued,
             busy: view.busy,
+            isolation: self.isolation.get().cloned(),
             tier: (record.status != Status::Ended).then_some(view.tier),
         }
     }

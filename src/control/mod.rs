@@ -20,7 +20,7 @@ pub(crate) mod stream;
 pub(crate) mod sweep;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{RwLock, Semaphore};
@@ -30,6 +30,7 @@ pub(crate) use refusal::Refusal;
 use crate::agent::{AgentLimits, Library};
 use crate::clock::Timestamp;
 use crate::runner::Host;
+use crate::wire::sessions::SessionIsolation;
 
 /// Deploys that unpack at the same time: each holds a disk and a core.
 const DEPLOYS_AT_ONCE_MAX: usize = 2;
@@ -66,6 +67,8 @@ pub(crate) struct Control {
     /// Read by who makes or copies a version, written by who removes unused ones.
     versions: Arc<RwLock<()>>,
     started_at: Timestamp,
+    /// What keeps sandboxes in here, once it has been measured.
+    isolation: Arc<OnceLock<SessionIsolation>>,
 }
 
 impl Control {
@@ -78,6 +81,7 @@ impl Control {
             copies: Arc::new(Semaphore::new(COPIES_AT_ONCE_MAX)),
             versions: Arc::default(),
             started_at: Timestamp::now(),
+            isolation: Arc::default(),
         }
     }
 

@@ -58,8 +58,8 @@ pub(super) enum Failure {
     ModelKey(#[from] KeyError),
     #[error("could not prepare the way to the model")]
     Egress(#[from] EgressError),
-    #[error("the sandboxes of this host would be degraded: {}", notes.join("; "))]
-    Degraded { notes: Vec<String> },
+    #[error("the walls {} are not hard on this host: {}", walls.join(", "), notes.join(" "))]
+    Degraded { walls: Vec<&'static str>, notes: Vec<String> },
 }
 
 impl Failure {
@@ -89,9 +89,10 @@ impl Failure {
             Self::Untrusted { path, .. } => {
                 format!("run `systemd-tmpfiles --create`, or `chown root {}` and take its write permission from others", path.display())
             }
-            Self::Degraded { .. } => {
-                "install what is missing, or accept it with `[sandbox] degraded = \"allow\"`".to_owned()
-            }
+            Self::Degraded { walls, .. } => format!(
+                "repair them, or accept that with ASH_ALLOW_DEGRADED={} or `[sandbox] allow_degraded` (add what it names already)",
+                walls.join(",")
+            ),
             _ => return None,
         })
     }

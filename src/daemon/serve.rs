@@ -7,14 +7,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::config::{Degraded, Settings};
+use super::config::Settings;
 use super::failure::Failure;
 use super::listen::{self, Doors};
 use super::wire_up::{Parts, wire_up};
 use super::{credentials, logging};
 use crate::api::{Door, Keys, router};
 use crate::control::Control;
-use crate::sandbox::Level;
 use crate::systemd::notify;
 use crate::web::server::{self, Listener, ServerLimits};
 
@@ -36,10 +35,8 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         let stop = egress_stop.clone();
         tasks.spawn(async move { egress.serve(listener, stop).await });
     }
+    refuse_degraded(&control, &settings.allow_degraded).await?;
     let addresses = open_doors(doors, &control, &keys, &settings, &stop, &tasks)?;
-    if settings.degraded == Degraded::Refuse {
-        refuse_degraded(&control).await?;
-    }
     tasks.spawn({
         let control = control.clone();
         async move { control.sweep().await }
@@ -145,22 +142,16 @@ fn announce(
     }
 }
 
-async fn refuse_degraded(control: &Control) -> Result<(), Failure> {
-    let found = control.host.launcher.measured_isolation().await;
-    let walls = [
-        found.files,
-        found.network,
-        found.identity,
-        found.memory,
-        found.processes,
-        found.cpu,
-        found.seccomp,
-    ];
-    if walls.iter().all(|wall| *wall == Level::Hard) {
-        Ok(())
-    } else {
-        Err(Failure::Degraded { notes: found.notes })
+/// Before any door opens. A host on which no sandbox starts at all is no danger: each session is
+/// refused with the reason. Simulated ones were asked for by name.
+async fn refuse_degraded(control: &Control, allowed: &[String]) -> Result<(), Failure> {
+    let found = control.measure_isolation().await;
+    if found.placement == "simulated" || found.problem.is_some() {
+        return Ok(());
     }
+    let mut walls = found.degraded();
+    walls.retain(|wall| !allowed.iter().any(|name| name == wall));
+    if walls.is_empty() { Ok(()) } else { Err(Failure::Degraded { walls, notes: found.notes }) }
 }
 
 /// SIGTERM, SIGINT, or a part that gave up.

@@ -30,6 +30,10 @@ pub(crate) enum Level {
     Hard,
 }
 
+/// The walls by name, in the order in which they are told.
+pub(crate) const WALLS: [&str; 8] =
+    ["files", "network", "identity", "memory", "processes", "cpu", "seccomp", "disk"];
+
 /// What keeps a sandbox in, one member per wall.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Isolation {
@@ -89,6 +93,22 @@ impl Isolation {
         isolation
     }
 
+    /// The walls that are not hard, by name.
+    pub(crate) fn degraded(&self) -> Vec<&'static str> {
+        let levels = [
+            self.files,
+            self.network,
+            self.identity,
+            self.memory,
+            self.processes,
+            self.cpu,
+            self.seccomp,
+            self.disk,
+        ];
+        let walls = WALLS.into_iter().zip(levels);
+        walls.filter(|(_, level)| *level != Level::Hard).map(|(name, _)| name).collect()
+    }
+
     pub(super) fn from_probe(placement: &Placement, reason: Option<&str>, seen: &Seen) -> Self {
         let mut notes = Vec::new();
         let mut wall = |is: bool, otherwise: Level, note: &str| {
@@ -106,9 +126,13 @@ impl Isolation {
         let files = wall(
             own("mnt") && own("pid"),
             Level::None,
-            "Sandboxes see the files or processes of this host.",
+            "Sandboxes see the files or processes of this host. Allow user namespaces to bwrap.",
         );
-        let network = wall(own("net"), Level::None, "Sandboxes are in the network of this host.");
+        let network = wall(
+            own("net"),
+            Level::None,
+            "Sandboxes are in the network of this host. Allow network namespaces to bwrap.",
+        );
         let identity = wall(
             own("user") && seen.own_user,
             Level::Soft,
@@ -118,7 +142,7 @@ impl Isolation {
             "this host does not have the control group controller (see /sys/fs/cgroup/cgroup.controllers; boot with cgroup version 2)".to_owned()
         } else {
             let reason = reason.unwrap_or("the placement is `plain`");
-            format!("sandboxes have no control group ({reason})")
+            format!("sandboxes have no control group ({reason}); run Ash as a system service")
         };
         let force = seen.in_force;
         let memory = wall(force.memory, Level::None, &format!("Memory is not limited: {why}."));
@@ -133,7 +157,7 @@ impl Isolation {
         let seccomp = wall(
             filters.more_than(of_ashd, seccomp::PROGRAMS),
             Level::None,
-            "System calls are not filtered: the kernel has not taken the filter.",
+            "System calls are not filtered: the kernel has not taken the filter. Run a kernel with CONFIG_SECCOMP_FILTER.",
         );
         let disk = wall(false, Level::None, "Disk space is not limited in this version.");
         if force.memory && !seen.oom_policy {
@@ -226,6 +250,7 @@ mod tests {
         assert_eq!((isolation.identity, isolation.cpu), (Level::Hard, Level::Hard));
         assert_eq!((isolation.memory, isolation.processes), (Level::None, Level::Soft));
         assert_eq!(isolation.seccomp, Level::Hard);
+        assert_eq!(isolation.degraded(), ["memory", "processes", "disk"]);
         assert_eq!(isolation.notes.len(), 3, "{:#?}", isolation.notes);
 
         let shared = seen("mnt:[2]\nnet:[1]\npid:[2]\n");

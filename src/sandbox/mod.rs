@@ -40,7 +40,7 @@ pub(crate) use copy::CopyError;
 pub use entry::main;
 pub(crate) use error::LauncherError;
 pub(crate) use freezing::FreezeError;
-pub(crate) use isolation::{Isolation, Level};
+pub(crate) use isolation::{Isolation, Level, WALLS};
 pub(crate) use launcher::{Launcher, LauncherSettings};
 #[cfg(feature = "testing")]
 pub use layers::Layer;

@@ -71,7 +71,10 @@ pub(crate) struct Isolation {
     pub(crate) cpu: Level,
     pub(crate) seccomp: Level,
     pub(crate) disk: Level,
-    /// A sentence for each wall that is not hard.
+    /// The walls that are not hard, by name.
+    #[serde(default)]
+    pub(crate) degraded: Vec<String>,
+    /// A sentence for each wall that is not hard, with what to do about it.
     pub(crate) notes: Vec<String>,
 }
 

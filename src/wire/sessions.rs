@@ -97,6 +97,18 @@ pub(crate) struct Session {
     /// How warm its sandbox is; none once it has ended.
     #[serde(default)]
     pub(crate) tier: Option<Tier>,
+    /// What keeps it in.
+    #[serde(default)]
+    pub(crate) isolation: Option<SessionIsolation>,
+}
+
+/// The verdict of `/health` on the walls around a session, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SessionIsolation {
+    /// `scope` (systemd), `plain` (one process tree) or `simulated`.
+    pub(crate) placement: String,
+    /// The walls that are not hard, by name.
+    pub(crate) degraded: Vec<String>,
 }
 
 /// What `GET` shows of a session's options.

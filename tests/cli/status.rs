@@ -85,14 +85,14 @@ fn the_doctor_tells_every_wall() {
         "WHAT       STATE\n\
          placement  scope\n\
          roles      one\n\
-         files      hard\n\
-         network    hard\n\
-         identity   hard\n\
-         memory     hard\n\
-         processes  hard\n\
-         cpu        hard\n\
-         seccomp    hard\n\
-         disk       soft\n\
+         files      enforced\n\
+         network    enforced\n\
+         identity   enforced\n\
+         memory     enforced\n\
+         processes  enforced\n\
+         cpu        enforced\n\
+         seccomp    enforced\n\
+         disk       degraded\n\
          claude     2.1.330 (/usr/bin/claude)\n",
         "- the disk is watched, not limited\n",
     );

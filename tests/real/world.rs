@@ -145,6 +145,7 @@ impl World {
                 ("ANTHROPIC_API_KEY", MODEL_KEY),
                 ("CLAUDE_CODE_EXECUTABLE", self.claude.to_str().unwrap()),
                 ("ASH_LOG", "info"),
+                ("ASH_ALLOW_DEGRADED", "identity,memory,processes,cpu,disk"),
             ],
         );
         command.arg("--config").arg(file);

@@ -25,6 +25,9 @@ UNIT
   printf '%s\n' '[claude]' 'path = "/ash-test/claude/claude"' \
     '[model]' "base_url = \"http://127.0.0.1:$MODEL_PORT\"" \
     '[sandbox]' memory_mib=800 swap_mib=0 tasks=200 >/etc/ash/ash.toml.d/test.toml
+  # A container's cgroups may lack these controllers; ashd wants to be told so by name.
+  grep -qw memory "$CGROUP/cgroup.controllers" ||
+    echo 'allow_degraded = ["memory", "processes", "cpu", "disk"]' >>/etc/ash/ash.toml.d/test.toml
   (umask 077 && printf %s "$MODEL_KEY" >/etc/credstore/anthropic-api-key)
   systemctl daemon-reload
   systemctl enable --quiet --now messages-api.service

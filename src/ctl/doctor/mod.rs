@@ -52,9 +52,9 @@ fn report(health: &Health) -> Table {
     table.add_row(["roles", &cell(&health.roles)]);
     for (wall, level) in walls(&health.isolation) {
         let state = match level {
-            Level::None => "none",
-            Level::Soft => "soft",
-            Level::Hard => "hard",
+            Level::None => "absent",
+            Level::Soft => "degraded",
+            Level::Hard => "enforced",
         };
         table.add_row([wall, state]);
     }

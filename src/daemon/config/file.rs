@@ -67,7 +67,7 @@ pub(super) struct Egress {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Sandbox {
     pub(super) placement: Option<Placement>,
-    pub(super) degraded: Option<Degraded>,
+    pub(super) allow_degraded: Option<Vec<String>>,
     pub(super) max: Option<u32>,
     pub(super) wait_seconds: Option<u32>,
     pub(super) memory_mib: Option<u64>,
@@ -93,14 +93,6 @@ pub(super) enum Placement {
     Auto,
     Scope,
     Plain,
-}
-
-/// What to do where a protection is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(in crate::daemon) enum Degraded {
-    Allow,
-    Refuse,
 }
 
 #[derive(Debug, Default, Deserialize)]

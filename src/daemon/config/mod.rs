@@ -7,7 +7,7 @@ mod file;
 mod layers;
 mod settings;
 
-pub(super) use settings::{Degraded, ModelSettings, Settings};
+pub(super) use settings::{ModelSettings, Settings};
 
 use std::path::{Path, PathBuf};
 
@@ -104,10 +104,10 @@ pub(crate) const KEYS: [Key; 43] = [
         "`auto`, `scope` (systemd) or `plain` (one process tree).",
     ),
     key(
-        "sandbox.degraded",
-        None,
-        "allow",
-        "`allow` or `refuse` to start where a protection is missing.",
+        "sandbox.allow_degraded",
+        Some("ASH_ALLOW_DEGRADED"),
+        "[disk]",
+        "Walls that may be less than hard, by name; in the variable with commas between.",
     ),
     key(
         "sandbox.max",

@@ -12,9 +12,7 @@ use super::file::{Fragment, Placement};
 use super::{ConfigError, KEYS};
 use crate::agent::AgentLimits;
 use crate::runner::TierPolicy;
-use crate::sandbox::{Limits, PlacementChoice};
-
-pub(in crate::daemon) use super::file::Degraded;
+use crate::sandbox::{Limits, PlacementChoice, WALLS};
 
 /// Smallest memory of a sandbox: the CLI alone needs about 220 MB.
 const MEMORY_MIB_MIN: u64 = 256;
@@ -51,7 +49,8 @@ pub(in crate::daemon) struct Settings {
     pub(in crate::daemon) claude: Option<PathBuf>,
     pub(in crate::daemon) model: ModelSettings,
     pub(in crate::daemon) placement: PlacementChoice,
-    pub(in crate::daemon) degraded: Degraded,
+    /// Walls that may be less than hard, by name.
+    pub(in crate::daemon) allow_degraded: Vec<String>,
     pub(in crate::daemon) sandboxes_max: usize,
     pub(in crate::daemon) limits: Limits,
     pub(in crate::daemon) uids: Range<u32>,
@@ -186,7 +185,10 @@ impl Settings {
                 auth_token: secret("ANTHROPIC_AUTH_TOKEN"),
             },
             placement,
-            degraded: file.sandbox.degraded.unwrap_or(Degraded::Allow),
+            allow_degraded: allow_degraded(
+                environment.text("ASH_ALLOW_DEGRADED"),
+                file.sandbox.allow_degraded,
+            )?,
             sandboxes_max: sandboxes_max as usize,
             limits,
             uids,
@@ -211,6 +213,26 @@ impl Settings {
             data,
             runtime,
         })
+    }
+}
+
+/// Each name must be a wall: a slip must not open another one.
+fn allow_degraded(
+    environment: Option<&str>,
+    file: Option<Vec<String>>,
+) -> Result<Vec<String>, ConfigError> {
+    const KEY: &str = "sandbox.allow_degraded";
+    let listed = |text: &str| -> Vec<String> {
+        let names = text.split(',').map(|name| name.trim_matches(['[', ']', '"', ' ']));
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    };
+    let names = environment.map(listed).or(file).unwrap_or_else(|| listed(default_of(KEY)));
+    match names.iter().find(|name| !WALLS.contains(&name.as_str())) {
+        None => Ok(names),
+        Some(name) => {
+            let text = format!("names `{name}`, and the walls are {}", WALLS.join(", "));
+            Err(wrong(KEY, text))
+        }
     }
 }
 
@@ -341,6 +363,20 @@ mod tests {
         let both =
             settings("[api]\nport = 5000", &[("ASH_PORT", "6000"), ("ASH_HOST", "::1")]).unwrap();
         assert_eq!(both.address.to_string(), "[::1]:6000");
+    }
+
+    #[test]
+    fn what_may_be_degraded_is_named() {
+        let allowed = |file: &str, environment: &[(&str, &str)]| {
+            settings(file, environment).map(|settings| settings.allow_degraded)
+        };
+        assert_eq!(allowed("", &[]).unwrap(), ["disk"]);
+        assert_eq!(allowed("[sandbox]\nallow_degraded = []", &[]).unwrap(), [""; 0]);
+        let both = [("ASH_ALLOW_DEGRADED", "memory, cpu")];
+        let file = "[sandbox]\nallow_degraded = [\"disk\"]";
+        assert_eq!(allowed(file, &both).unwrap(), ["memory", "cpu"]);
+        let slip = allowed("[sandbox]\nallow_degraded = [\"all\"]", &[]).unwrap_err();
+        assert!(slip.to_string().contains("names `all`"), "{slip}");
     }
 
     #[test]

@@ -88,6 +88,15 @@ health_tells_what_this_machine_enforces() {
   jq -e '.simulated == false and .cli.problem == null and .roles == "split"' <<<"$told"
 }
 
+ashd_refuses_a_host_whose_walls_nobody_named() {
+  local told
+  told=$(ASH_ALLOW_DEGRADED=files ASH_DATA_DIR=/run/ash-case ASH_RUNTIME_DIR=/run/ash-case/run ASH_PORT=0 \
+    timeout 60 ashd --config /dev/null 2>&1) && fail "it started: $told"
+  rm -rf /run/ash-case
+  contains "$told" "are not hard on this host"
+  contains "$told" "ASH_ALLOW_DEGRADED="
+}
+
 only_root_and_the_group_ash_reach_the_admin_socket() {
   equal "root ash 660" "$(stat -c '%U %G %a' /run/ash/admin.sock)"
   local refused
@@ -110,8 +119,8 @@ ashctl_status_tells_that_all_is_well() {
 ashctl_doctor_tells_wall_by_wall_what_holds() {
   local told wall
   told=$(ashctl doctor 2>&1) || true # its status tells whether something is missing
-  for wall in files network identity; do
-    grep -qE "^$wall +hard" <<<"$told" || fail "$wall is not told as hard: $told"
+  for wall in files network identity seccomp; do
+    grep -qE "^$wall +enforced" <<<"$told" || fail "$wall is not told as enforced: $told"
   done
   contains "$told" /ash-test/claude/claude "the CLI"
 }
