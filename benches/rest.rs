@@ -45,9 +45,9 @@ fn measure(which: &str, claude: &std::path::Path, environment: &[(&str, &str)], 
     let id = session(&mut client, "measured");
     ashd.until_ready(1);
     client.turn(&id, "hello");
+    client.rest();
     let mut times: [Vec<Duration>; 7] = Default::default();
     for _ in 0..rounds {
-        client.rest();
         times[0].push(verb(&mut client, &id, "pause", 200));
         times[1].push(verb(&mut client, &id, "resume", 200));
         times[2].push(verb(&mut client, &id, "stop", 200));

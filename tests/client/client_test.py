@@ -194,6 +194,16 @@ class Published(unittest.TestCase):
             self.client.resume_session(session.id)
         self.assertEqual(gone.exception.response.status_code, 410)
 
+    def test_a_fork_remembers_and_goes_its_own_way(self):
+        parent = self.client.create_session(self.agent)
+        self.turn(parent, "The word is heliotrope. [[say:I will remember.]]")
+        child = self.client.fork_session(parent.id)
+        self.assertEqual((child.status, child.agent_name), ("paused", self.agent))
+        self.assertIn("heliotrope", self.result(self.turn(child, "The second is plum. [[recall]]")))
+        self.assertNotIn("plum", self.result(self.turn(parent, "[[recall]]")))
+        for session in (parent, child):
+            self.client.end_session(session.id)
+
     def test_a_session_of_an_unknown_agent_is_refused(self):
         with self.assertRaises(httpx.HTTPStatusError) as refused:
             self.client.create_session("nobody")
