@@ -47,6 +47,10 @@ demo: ## Build, deploy examples/agents/hello, talk to it, stop everything
 test: ## Every test there is; as root also on a real systemd
 	@tests/run
 
+test-faults: ## More than a thousand kills of ashd in the middle of turns, and of the rest
+	ASH_FAULT_SEEDS=$${ASH_FAULT_SEEDS:-20} ASH_FAULT_KILLS=$${ASH_FAULT_KILLS:-60} \
+		$(CARGO) test --locked --features testing --test faults -- --test-threads=1
+
 check: ## Formatting, lints, documentation, shell scripts, unit files
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets --features testing -- -D warnings
@@ -84,4 +88,4 @@ install: manual ## Install what `make build` built; DESTDIR= and PROFILE= are ho
 	install -D -m 0644 -t $(DESTDIR)$(fishcompletiondir) $(manual)/completions/ashctl.fish
 	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE-APACHE LICENSE-MIT
 
-.PHONY: help build manual demo test check bench deb apt-repo rpm install
+.PHONY: help build manual demo test test-faults check bench deb apt-repo rpm install

@@ -27,6 +27,9 @@ pub(crate) const PROTOCOL_WITH_RESTORE: u32 = 3;
 /// The first version with [`Kind::Pause`].
 pub(crate) const PROTOCOL_WITH_PAUSE: u32 = 2;
 
+/// The oldest version that is still served: a bridge outlives two versions of ashd.
+pub(crate) const PROTOCOL_OLDEST: u32 = if PROTOCOL > 2 { PROTOCOL - 2 } else { 1 };
+
 /// Longest line the CLI may write. A 3 MB answer arrives as one line, and so does a tool result
 /// with an image in it; 64 MiB is beyond what the Messages API accepts.
 pub(crate) const LINE_BYTES_MAX: usize = 64 << 20;
@@ -172,6 +175,9 @@ pub(crate) struct BridgeHello {
     /// The other processes of the sandbox are stopped.
     #[serde(default)]
     pub(crate) paused: bool,
+    /// [`StartCli::label`] of the CLI that runs, or is about to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cli_label: Option<String>,
 }
 
 /// How to start the CLI.
@@ -189,6 +195,9 @@ pub(crate) struct StartCli {
     /// Files for the CLI alone: what is secret or too long for an argument.
     #[serde(default)]
     pub(crate) files: Vec<StartFile>,
+    /// What ashd calls this start; a bridge keeps it for the ashd that comes next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) label: Option<String>,
 }
 
 /// A file that is written for one start of the CLI, readable for nobody else.

@@ -64,7 +64,8 @@ pub(crate) async fn run(context: &mut Context, chat: Chat) -> Result<(), Failure
     let result = match message {
         Some(request) => {
             let interrupts = Interrupts::new()?;
-            turn::run(context, session, &request, chat.options.wants(), interrupts).await
+            let (wants, patience) = (chat.options.wants(), chat.options.patience());
+            turn::run(context, session, &request, wants, patience, interrupts).await
         }
         None => converse(context, &chat.agent, session, &chat.options).await,
     };
@@ -120,7 +121,8 @@ async fn converse(
         let request = options.request(text, &context.output)?;
         // A new listener for each turn: a ^C of before is not meant for it.
         let interrupts = Interrupts::new()?;
-        let turn = turn::run(context, session, &request, options.wants(), interrupts).await;
+        let (wants, patience) = (options.wants(), options.patience());
+        let turn = turn::run(context, session, &request, wants, patience, interrupts).await;
         if let Err(failure) = turn {
             if ends_the_conversation(failure.exit) {
                 return Err(failure);

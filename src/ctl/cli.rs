@@ -11,6 +11,7 @@ use super::exit;
 use super::interrupt::Interrupt;
 use super::manual::Manual;
 use super::output::Format;
+use super::queue::QueueVerb;
 use super::send::Send;
 use super::session::SessionVerb;
 
@@ -76,6 +77,9 @@ pub(crate) enum Verb {
     Send(Send),
     Chat(Chat),
     Interrupt(Interrupt),
+    /// List, remove, and hurry the messages that wait for their turn
+    #[command(subcommand)]
+    Queue(QueueVerb),
     /// Show whether the daemon runs and what it does
     Status,
     /// Show what this host can enforce, and what it lacks

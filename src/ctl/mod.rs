@@ -23,6 +23,7 @@ mod manual;
 mod output;
 mod plain;
 mod prefix;
+mod queue;
 mod send;
 mod server;
 mod session;
@@ -104,6 +105,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Verb::Send(send)) => send::run(&mut context, send).await,
         Some(Verb::Chat(chat)) => chat::run(&mut context, chat).await,
         Some(Verb::Interrupt(interrupt)) => interrupt::run(&context, interrupt).await,
+        Some(Verb::Queue(verb)) => queue::run(&context, verb).await,
         Some(Verb::Doctor) => doctor::run(&context).await,
         Some(Verb::Manual(manual)) => manual::run(&manual),
     }

@@ -25,5 +25,6 @@ pub(crate) async fn run(context: &mut Context, send: Send) -> Result<(), Failure
     let text = message_text(send.message)?;
     let request = send.options.request(text, &context.output)?;
     let session = resolve(&context.server, &send.session).await?;
-    turn::run(context, session, &request, send.options.wants(), Interrupts::new()?).await
+    let (wants, patience) = (send.options.wants(), send.options.patience());
+    turn::run(context, session, &request, wants, patience, Interrupts::new()?).await
 }

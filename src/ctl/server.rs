@@ -128,6 +128,14 @@ impl Server {
         self.accepted(self.client.send(request, patience).await?).await
     }
 
+    /// Makes any request, and tells a refusal of the server from a server that is not there.
+    pub(crate) async fn reach(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Result<Answer, Failure>, ClientError> {
+        Ok(self.accepted(self.client.send(request, Patience::Answer).await?).await)
+    }
+
     /// Asks how the daemon is. That nothing listens is an answer, too: it is not active.
     pub(crate) async fn health(&self) -> Result<Bytes, Failure> {
         match self.client.send(request(Method::GET, "/health", empty()), Patience::Answer).await {

@@ -13,7 +13,7 @@ use crate::web::body::BodyError;
 
 /// Tells the clients of the model API whether another try could help. Without it the CLI tries a
 /// refused credential ten times, for minutes.
-const RETRY_HEADER: HeaderName = HeaderName::from_static("x-should-retry");
+pub(super) const RETRY_HEADER: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// Why a request was not answered by the model API. The texts go to the sandbox, so they name
 /// nothing of the host; the log knows the cause.

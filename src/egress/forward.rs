@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::timeout;
@@ -15,7 +15,7 @@ use crate::web::server::Peer;
 
 use super::Shared;
 use super::admissions::{Pass, Stranger};
-use super::answer::Failure;
+use super::answer::{Failure, RETRY_HEADER};
 use super::exchange::{Answer, Exchange};
 use super::secret::{API_KEY_HEADER, Placeholder};
 use super::{headers, target};
@@ -113,6 +113,11 @@ impl Shared {
             return Err(Failure::NotAResponse);
         }
         headers::for_sandbox(&mut head.headers, key);
+        if matches!(head.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            // The key is the host's: another try of the sandbox changes nothing, and the CLI
+            // would try for half a minute before anybody hears of it.
+            head.headers.insert(RETRY_HEADER, HeaderValue::from_static("false"));
+        }
         let bytes_max = u64::MAX;
         let mut response = Response::new(Guarded::new(body, BodyLimits { bytes_max, silence_max }));
         *response.status_mut() = head.status;

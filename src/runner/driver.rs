@@ -168,7 +168,7 @@ impl Driver {
         let model = self.record.model.clone();
         self.restore_conversation().await;
         self.ensure_cli(
-            SpawnOptions::new(&self.options, &TurnOptions::default()),
+            &SpawnOptions::new(&self.options, &TurnOptions::default()),
             model.as_deref(),
         );
         Ok(())
@@ -217,7 +217,7 @@ impl Driver {
         let model = turn.options.model.clone().or_else(|| self.record.model.clone());
         let spawn = SpawnOptions::new(&self.options, &turn.options);
         self.restore_conversation().await;
-        self.ensure_cli(spawn, model.as_deref());
+        self.ensure_cli(&spawn, model.as_deref());
         if let Err(error) = self.deliver(input, &line, model) {
             self.fail(&format!("the message did not reach the sandbox: {error}")).await;
         }
@@ -249,7 +249,7 @@ impl Driver {
                 }
                 BridgeEvent::Notice { number, notice } => {
                     batch.bridge_stored = Some(number);
-                    broken = self.notice(notice, &mut batch);
+                    broken = self.notice(number, notice, &mut batch);
                 }
             }
             // What is taken off the link is stored: nothing is taken that has no room here. And
@@ -281,8 +281,13 @@ impl Driver {
     }
 
     /// Answers why the CLI is gone, if it is.
-    fn notice(&mut self, notice: Notice, batch: &mut Batch) -> Option<String> {
+    fn notice(&mut self, number: u64, notice: Notice, batch: &mut Batch) -> Option<String> {
         let session = self.record.id;
+        let ends = matches!(notice, Notice::StartFailed { .. } | Notice::Exited { .. });
+        if ends && self.live.as_mut().is_some_and(|live| live.starts.is_of_an_earlier(number)) {
+            // The turn belongs to the CLI that was started since.
+            return None;
+        }
         let settled = matches!(
             notice,
             Notice::Ready { .. }
@@ -327,6 +332,12 @@ impl Driver {
                     self.turns.running(),
                     json!({ "error": error }).to_string(),
                 );
+                None
+            }
+            // Of a turn that has ended already.
+            Notice::InputRefused { number, .. }
+                if self.running.as_ref().is_none_or(|turn| turn.input != number) =>
+            {
                 None
             }
             Notice::InputRefused { reason, .. } => {

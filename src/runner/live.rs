@@ -30,10 +30,11 @@ const EGRESS_SOCKET: &str = "/run/ash/api.sock";
 pub(super) struct Live {
     pub(super) sender: BridgeSender,
     pub(super) events: BridgeEvents,
-    /// What the CLI runs with; `None` if none runs, or if it was started by an earlier ashd.
-    pub(super) spawn: Option<SpawnOptions>,
+    /// The label of what the CLI runs with; `None` if none runs, or if its bridge does not say.
+    pub(super) spawn: Option<String>,
     /// The model the CLI was told last.
-    pub(super) model: Option<String>,
+    pub(super) model: Told,
+    pub(super) starts: Starts,
     /// The last packet number that was acknowledged.
     pub(super) stored: u64,
     /// No CLI was started in it yet.
@@ -44,6 +45,42 @@ pub(super) struct Live {
     pub(super) starting: bool,
     /// Processes that the sandbox lost to its memory limit, as far as told.
     pub(super) oom_kills: u64,
+}
+
+/// What a CLI was told.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// An earlier ashd knew.
+    Unknown,
+    Model(Option<String>),
+}
+
+/// The starts of a CLI, each of which ends in a notice: so that the end of an earlier one is not
+/// taken for that of the one which has the turn.
+#[derive(Debug)]
+pub(super) struct Starts {
+    /// Without an end so far.
+    open: u32,
+    /// Notices up to here are of the time before this connection.
+    replayed: u64,
+}
+
+impl Starts {
+    pub(super) fn greeted(cli_running: bool, last: u64) -> Self {
+        Self { open: u32::from(cli_running), replayed: last }
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.open += 1;
+    }
+
+    /// The notice `number` tells an end; says whether another was started behind that one.
+    pub(super) fn is_of_an_earlier(&mut self, number: u64) -> bool {
+        if number > self.replayed {
+            self.open = self.open.saturating_sub(1);
+        }
+        self.open > 0
+    }
 }
 
 impl Live {
@@ -114,8 +151,9 @@ impl Driver {
         self.live = Some(Live {
             sender,
             events,
-            spawn: None,
-            model: None,
+            spawn: hello.cli_label,
+            model: Told::Unknown,
+            starts: Starts::greeted(hello.cli_running, hello.last),
             stored,
             fresh: !hello.cli_running && hello.last_input == 0,
             protocol: hello.protocol,
@@ -128,10 +166,11 @@ impl Driver {
 
     /// Has a CLI that runs with `spawn`. Does not wait for it: what it is sent next waits in the
     /// bridge, and a CLI that does not come up says so in a notice.
-    pub(super) fn ensure_cli(&mut self, spawn: SpawnOptions, model: Option<&str>) {
+    pub(super) fn ensure_cli(&mut self, spawn: &SpawnOptions, model: Option<&str>) {
         let environment = self.record.environment.clone();
         let Some(live) = &mut self.live else { return };
-        if live.spawn.as_ref() == Some(&spawn) && !spawn.one_message {
+        let label = spawn.label();
+        if live.spawn.as_ref() == Some(&label) && !spawn.one_message {
             return;
         }
         let mut arguments = spawn.arguments.clone();
@@ -144,10 +183,12 @@ impl Driver {
             conversation: self.record.id.to_string(),
             initialize: (!spawn.initialize.is_empty()).then(|| Box::new(spawn.initialize.clone())),
             files: spawn.files.iter().map(start_file).collect(),
+            label: Some(label.clone()),
         };
-        live.spawn = Some(spawn);
+        live.spawn = Some(label);
         live.starting = true;
-        live.model = model.map(str::to_owned);
+        live.starts.begin();
+        live.model = Told::Model(model.map(str::to_owned));
         // A connection that has ended says so by its events.
         if let Err(error) = live.sender.start(&start) {
             tracing::warn!(session = %self.record.id, %error, "could not start the CLI");
@@ -163,8 +204,11 @@ impl Driver {
     ) -> Result<(), SendError> {
         let live = self.live.as_mut().ok_or(SendError::Closed)?;
         let mut lines = String::with_capacity(line.len() + 256);
-        if live.model != model {
-            let request = match &model {
+        let told = Told::Model(model);
+        if let Told::Model(model) = &told
+            && live.model != told
+        {
+            let request = match model {
                 Some(model) => json!({ "subtype": "set_model", "model": model }),
                 // Without a model it is the agent's and the CLI's default again.
                 None => json!({ "subtype": "set_model" }),
@@ -175,7 +219,7 @@ impl Driver {
                     .to_string(),
             );
             lines.push('\n');
-            live.model = model;
+            live.model = told;
         }
         lines.push_str(line);
         lines.push('\n');
@@ -206,4 +250,26 @@ fn model_environment(record: &SessionRecord) -> BTreeMap<String, String> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_earlier_cli_is_told_from_that_of_the_last() {
+        let mut starts = Starts::greeted(false, 0);
+        starts.begin();
+        assert!(!starts.is_of_an_earlier(1), "the only one");
+        starts.begin();
+        starts.begin();
+        assert!(starts.is_of_an_earlier(2) && !starts.is_of_an_earlier(3));
+        // After a restart of ashd: what is replayed is of CLIs before the one that runs.
+        let mut starts = Starts::greeted(true, 9);
+        assert!(starts.is_of_an_earlier(8) && !starts.is_of_an_earlier(10));
+        let mut starts = Starts::greeted(false, 9);
+        assert!(!starts.is_of_an_earlier(8));
+        starts.begin();
+        assert!(starts.is_of_an_earlier(9) && !starts.is_of_an_earlier(10));
+    }
 }

@@ -5,9 +5,11 @@
 //! restarts the CLI (with its conversation) when a message needs others than it runs with.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::wire::sessions::{CreateSession, McpServer, PermissionMode, SessionConfig};
 use crate::wire::turns::{Effort, OutputFormat, SendMessage, Thinking, ThinkingKind};
@@ -295,6 +297,19 @@ pub(crate) struct PrivateFile {
 }
 
 impl SpawnOptions {
+    /// Two that are equal have the same; the bridge keeps it for the ashd that comes next.
+    pub(crate) fn label(&self) -> String {
+        let Self { arguments, initialize, files, one_message } = self;
+        let files: Vec<_> =
+            files.iter().map(|file| (file.argument, file.name, &file.content)).collect();
+        let text = json!([arguments, initialize, files, one_message]).to_string();
+        let digest = Sha256::digest(text.as_bytes());
+        digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
+            let _never_fails = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
     /// `model` is the one the process starts with: it can be changed without a restart, so it
     /// does not count when options are compared.
     pub(crate) fn new(session: &SessionOptions, turn: &TurnOptions) -> Self {

@@ -205,4 +205,82 @@ mod tests {
         assert_eq!(turns.broken(), Some(7));
         assert_eq!(turns.broken(), None);
     }
+
+    /// Whatever a CLI may say.
+    fn any_line() -> impl proptest::strategy::Strategy<Value = &'static str> {
+        proptest::sample::select(vec![
+            RUNNING,
+            IDLE,
+            RESULT,
+            r#"{"type":"assistant"}"#,
+            r#"{"type":"result","subtype":"success","is_error":true,"result":"x"}"#,
+            r#"{"type":"result","is_error":true,"terminal_reason":"aborted_tools"}"#,
+            r#"{"type":"system","subtype":"session_state_changed","state":"requires_action"}"#,
+            r#"{"type":7}"#,
+            "no json",
+        ])
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Begin,
+        Line(&'static str),
+        Broken,
+    }
+
+    fn any_step() -> impl proptest::strategy::Strategy<Value = Step> {
+        use proptest::prelude::{Just, Strategy as _, prop_oneof};
+        prop_oneof![2 => Just(Step::Begin), 12 => any_line().prop_map(Step::Line), 1 => Just(Step::Broken)]
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_turn_that_begins_ends_at_most_once_and_only_while_it_runs(
+            steps in proptest::collection::vec(any_step(), 0..200)
+        ) {
+            let (mut turns, mut begun, mut ended) = (Turns::new(), 0, 0);
+            let mut has_result = false;
+            for step in steps {
+                match step {
+                    // A driver begins a turn only when the CLI can take it.
+                    Step::Begin if turns.is_idle() => {
+                        begun += 1;
+                        turns.begin(begun);
+                        has_result = false;
+                    }
+                    Step::Begin => {}
+                    Step::Line(line) => {
+                        let running = turns.running();
+                        has_result |= line.contains(r#""type":"result""#);
+                        if turns.line(&Head::read(line.as_bytes())).is_some() {
+                            ended += 1;
+                            proptest::prop_assert_eq!(running, Some(begun));
+                            proptest::prop_assert!(has_result, "no turn ends without a result");
+                            proptest::prop_assert!(turns.is_idle());
+                        }
+                    }
+                    Step::Broken => {
+                        let running = turns.running();
+                        proptest::prop_assert_eq!(turns.broken(), running);
+                        ended += u64::from(running.is_some());
+                        proptest::prop_assert!(turns.is_idle());
+                    }
+                }
+                let open = u64::from(turns.running().is_some());
+                proptest::prop_assert_eq!(begun, ended + open, "nothing is lost or ended twice");
+            }
+        }
+
+        #[test]
+        fn a_turn_ends_with_idle_behind_a_result_whatever_came_before(
+            lines in proptest::collection::vec(any_line(), 0..50)
+        ) {
+            let mut turns = Turns::new();
+            turns.begin(1);
+            let before = feed(&mut turns, &lines).into_iter().flatten().count();
+            let behind = feed(&mut turns, &[RESULT, IDLE]).into_iter().flatten().count();
+            proptest::prop_assert_eq!(before + behind, 1);
+            proptest::prop_assert!(turns.is_idle());
+        }
+    }
 }

@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use http::header::{AUTHORIZATION, EXPECT, HOST};
-use http::{HeaderValue, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyDataStream, BodyExt as _, Empty, Full, StreamBody};
@@ -234,9 +234,11 @@ impl Client {
             .await
             .map_err(|_elapsed| ClientError::NoAnswer { place: self.place.clone(), wait })?
             .map_err(|source| self.failed(source))?;
+        let (head, body) = response.into_parts();
         Ok(Answer {
-            status: response.status(),
-            body: response.into_body(),
+            status: head.status,
+            headers: head.headers,
+            body,
             place: self.place.clone(),
             silence: self.waits.silence,
         })
@@ -302,6 +304,7 @@ fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     body: Incoming,
     place: String,
     silence: Duration,

@@ -263,9 +263,9 @@ fn answer(mut response: http::Response<ureq::Body>) -> Answer {
     Answer { status: response.status().as_u16(), content_type, retry_after, body }
 }
 
-fn events_of(response: http::Response<ureq::Body>) -> Events<impl BufRead + use<>> {
+pub(crate) fn events_of(response: http::Response<ureq::Body>) -> Events<Box<dyn BufRead>> {
     assert_eq!(response.headers()["content-type"], "text/event-stream");
-    Events { lines: BufReader::new(response.into_body().into_reader()) }
+    Events { lines: Box::new(BufReader::new(response.into_body().into_reader())) }
 }
 
 /// Reads events from a stream.

@@ -23,6 +23,9 @@ use tokio::sync::watch;
 /// Longest wait for a request that a test relies on. Only a test that fails waits for so long.
 const WAIT: Duration = Duration::from_secs(20);
 
+/// The turn of [`Reply::Turn`].
+pub(crate) const TURN: &str = "0198c8a0-1111-4111-8111-111111111111";
+
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
@@ -52,6 +55,8 @@ pub(crate) enum Reply {
     Whole(u16, String),
     /// The events of a turn.
     Events(Vec<Step>),
+    /// The same, of a turn that can be come back to; its events are numbered behind this.
+    Turn(u64, Vec<Step>),
     /// The connection is cut off without an answer.
     Cut,
 }
@@ -206,37 +211,43 @@ async fn answer(
     }
     let reply = script(&seen);
     sender.send_modify(|all| all.push(seen));
-    let (status, kind, steps) = match reply {
+    let mut response = Response::builder();
+    let (status, kind, before, steps) = match reply {
         Reply::Cut => return Err(io::Error::other("as scripted")),
         Reply::Whole(status, text) => {
             let body = http_body_util::Full::new(Bytes::from(text))
                 .map_err(|never: Infallible| match never {});
             return Ok(Response::builder().status(status).body(body.boxed_unsync()).unwrap());
         }
-        Reply::Events(steps) => (200, "text/event-stream", steps),
+        Reply::Events(steps) => (200, "text/event-stream", 0, steps),
+        Reply::Turn(before, steps) => {
+            response = response.header("ash-turn-id", TURN);
+            (200, "text/event-stream", before, steps)
+        }
     };
     let seen = sender.subscribe();
-    let chunks = futures_util::stream::iter((1..).zip(steps)).then(move |(number, step)| {
-        let mut seen = seen.clone();
-        async move {
-            match step {
-                Step::Bytes(text) => Ok(Frame::data(Bytes::from(text))),
-                Step::Event(name, data) => {
-                    let text = format!("id: {number}\nevent: {name}\ndata: {data}\n\n");
-                    Ok(Frame::data(Bytes::from(text)))
-                }
-                Step::Until(line) => {
-                    wait_for(&mut seen, line).await;
-                    Ok(Frame::data(Bytes::from_static(b": waited\n\n")))
-                }
-                Step::Cut => {
-                    // What was said before must be on its way.
-                    tokio::task::yield_now().await;
-                    Err(io::Error::other("as scripted"))
+    let chunks =
+        futures_util::stream::iter((before + 1..).zip(steps)).then(move |(number, step)| {
+            let mut seen = seen.clone();
+            async move {
+                match step {
+                    Step::Bytes(text) => Ok(Frame::data(Bytes::from(text))),
+                    Step::Event(name, data) => {
+                        let text = format!("id: {number}\nevent: {name}\ndata: {data}\n\n");
+                        Ok(Frame::data(Bytes::from(text)))
+                    }
+                    Step::Until(line) => {
+                        wait_for(&mut seen, line).await;
+                        Ok(Frame::data(Bytes::from_static(b": waited\n\n")))
+                    }
+                    Step::Cut => {
+                        // What was said before must be on its way.
+                        tokio::task::yield_now().await;
+                        Err(io::Error::other("as scripted"))
+                    }
                 }
             }
-        }
-    });
-    let response = Response::builder().status(status).header("content-type", kind);
+        });
+    let response = response.status(status).header("content-type", kind);
     Ok(response.body(StreamBody::new(chunks).boxed_unsync()).unwrap())
 }

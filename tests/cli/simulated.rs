@@ -96,7 +96,8 @@ fn text(path: &Path) -> &str {
 
 /// Starts to send, and waits until the first line of the answer is there.
 fn send_and_see(ashd: &Ashd, session: &str, message: &str) -> Child {
-    let mut child = ashd.ashctl(&["send", session, message, "--partial"]).start();
+    let mut child =
+        ashd.ashctl(&["send", session, message, "--partial", "--reconnect", "0"]).start();
     let mut line = String::new();
     // The pipe must not be read further than the line.
     let mut stdout = BufReader::with_capacity(1, child.stdout.as_mut().unwrap());

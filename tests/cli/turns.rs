@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use serde_json::json;
 
 use crate::program::{Ashctl, ashctl, said};
-use crate::scripted::{Reply, Scripted, Step, event, problem};
+use crate::scripted::{Reply, Scripted, Step, TURN, event, problem};
 use crate::sessions::ONE;
 
 const SAID: &str =
@@ -137,6 +137,75 @@ fn a_turn_that_fails_has_its_own_exit_status() {
         "Hel\n",
         "error: the turn failed: the sandbox is gone\n",
     );
+}
+
+#[test]
+fn a_cut_turn_is_come_back_to_and_nothing_is_said_twice() {
+    let server = Scripted::new(move |seen| {
+        let words = |text: &str| event("text_delta", format!(r#"{{"delta":"{text}"}}"#));
+        let behind = seen.header("last-event-id").map(str::to_owned);
+        match (seen.line.split_once(' ').unwrap().0, behind.as_deref()) {
+            ("POST", None) => Reply::Turn(0, vec![start(), words("one "), Step::Cut]),
+            // What the client has comes once more, which a server should not do.
+            ("GET", Some("2")) => {
+                Reply::Turn(1, vec![words("one "), words("two "), Step::Bytes(": x\n\n")])
+            }
+            ("GET", Some("3")) => {
+                let rest = [words("three"), event("message", SAID)].into_iter().chain(end());
+                Reply::Turn(3, rest.collect())
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+    ashctl(&server, ["send", ONE, "Hi", "--partial"]).succeeds("one two three\n");
+    let seen = server.seen();
+    assert!(seen[0].header("idempotency-key").is_some_and(|key| key.len() == 36));
+    let target = format!("GET /api/sessions/{ONE}/stream?turn={TURN}&includePartialMessages=true");
+    assert_eq!(server.lines()[1..], [target.clone(), target]);
+}
+
+#[test]
+fn a_message_whose_answer_was_lost_is_sent_again_under_its_key() {
+    let first = std::sync::atomic::AtomicBool::new(true);
+    let server = Scripted::new(move |_| {
+        if first.swap(false, std::sync::atomic::Ordering::SeqCst) {
+            return Reply::Cut;
+        }
+        let steps = [start(), event("message", SAID)].into_iter().chain(end());
+        Reply::Turn(0, steps.collect())
+    });
+    ashctl(&server, ["send", ONE, "Hi"]).succeeds("Hello there\n");
+    let seen = server.seen();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[0].header("idempotency-key"), seen[1].header("idempotency-key"));
+    assert_eq!(seen[0].body, seen[1].body);
+}
+
+#[test]
+fn the_queue_is_listed_and_changed() {
+    let server = Scripted::new(move |seen| {
+        crate::scripted::json(match seen.line.split_once(' ').unwrap().0 {
+            "GET" => format!(
+                r#"{{"turns":[{{"turnId":"{TURN}","state":"queued","text":"Hi\nthere","createdAt":"2026-01-02T03:04:05.000Z","startedAt":null}}]}}"#
+            ),
+            "POST" => format!(r#"{{"turnId":"{TURN}","interruptedTurnId":null}}"#),
+            _ => format!(r#"{{"turnId":"{TURN}"}}"#),
+        })
+    });
+    let listed = ashctl(&server, ["queue", "list", ONE, "--full"]);
+    assert_eq!(listed.status, 0);
+    assert!(listed.stdout.contains(TURN) && listed.stdout.contains("queued"), "{listed:?}");
+    ashctl(&server, ["queue", "list", ONE, "-o", "id"]).succeeds(&format!("{TURN}\n"));
+    ashctl(&server, ["queue", "now", ONE, TURN]).succeeds("The message comes next\n");
+    ashctl(&server, ["queue", "remove", ONE, TURN]).succeeds("Removed the message\n");
+    assert_eq!(
+        server.lines()[2..],
+        [
+            format!("POST /api/sessions/{ONE}/queue/{TURN}/now"),
+            format!("DELETE /api/sessions/{ONE}/queue/{TURN}")
+        ]
+    );
+    assert_eq!(ashctl(&server, ["queue", "now", ONE, "3"]).status, 2);
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn a_killed_cli_ends_its_turn_with_an_error_and_the_next_message_resumes() {
 }
 
 #[test]
-fn a_command_that_outlives_a_killed_cli_holds_nothing_up_and_ends_with_the_session() {
+fn a_killed_cli_takes_its_commands_with_it() {
     let Some(world) = World::start() else { return };
     let session = world.session();
     let body = json!({ "content": bash(FOREVER) });
@@ -64,6 +64,7 @@ fn a_command_that_outlives_a_killed_cli_holds_nothing_up_and_ends_with_the_sessi
     eventually("the command", || waits().is_some());
     world.cli().kill();
     assert_eq!(stream.last().unwrap().name, "done");
+    eventually("the end of the command", || waits().is_none());
     assert_eq!(world.say(&session, "[[say:on]]"), "on");
     world.end();
 }
@@ -160,9 +161,10 @@ fn a_session_without_a_turn_survives_the_death_of_ashd() {
     let Some(mut world) = World::start() else { return };
     let session = world.session();
     world.say(&session, "My name is Ada.");
-    let bridge = world.bridge();
+    let (bridge, cli) = (world.bridge(), world.cli());
     world.crash(|_| {});
     resumes(&world, &session);
     assert_eq!(world.bridge(), bridge, "the same sandbox");
+    assert_eq!(world.cli(), cli, "its CLI was not started anew");
     world.end();
 }

@@ -34,10 +34,12 @@ fn a_refusal_of_the_model_is_an_error_of_the_turn_only() {
     let session = world.session();
     world.say(&session, "My name is Ada.");
     let cli = world.cli();
+    let before = world.model.seen().count;
     for (text, told) in [("[[error:401]]", "API key"), ("[[error:403]]", "403")] {
         let error = fails(&world, &session, text);
         assert!(error.contains(told), "{text}: {error}");
     }
+    assert_eq!(world.model.seen().count, before + 2, "nothing is tried again");
     goes_on(&world, &session);
     assert_eq!(world.cli(), cli);
     world.end();

@@ -25,8 +25,8 @@ pub(crate) use files::{FileChunks, FileError, FileList, FileMeta};
 use outbox::Outbox;
 
 use super::protocol::{
-    self, BridgeHello, ControllerHello, Kind, LINE_BYTES_MAX, PROTOCOL, Packet, ProtocolError,
-    Request, StartCli,
+    self, BridgeHello, ControllerHello, Kind, LINE_BYTES_MAX, PROTOCOL, PROTOCOL_OLDEST, Packet,
+    ProtocolError, Request, StartCli,
 };
 
 /// Bytes asked for in one read.
@@ -60,6 +60,10 @@ pub(crate) enum LinkError {
     Io(#[source] io::Error),
     #[error("the bridge breaks the protocol")]
     Protocol(#[source] ProtocolError),
+    #[error(
+        "the bridge speaks version {found} of the protocol, and {oldest} is the oldest that is served"
+    )]
+    TooOld { found: u32, oldest: u32 },
     /// This is another bridge than the one that was talked to before.
     #[error("the bridge is at number {last}, but {stored} was stored already")]
     Behind { last: u64, stored: u64 },
@@ -100,6 +104,9 @@ where
     };
     let hello =
         timeout(deadline, greeting).await.map_err(|_elapsed| LinkError::Deadline(deadline))??;
+    if hello.protocol < PROTOCOL_OLDEST {
+        return Err(LinkError::TooOld { found: hello.protocol, oldest: PROTOCOL_OLDEST });
+    }
     if hello.last < stored {
         return Err(LinkError::Behind { last: hello.last, stored });
     }

@@ -316,10 +316,12 @@ impl Cli {
         self.end(false);
     }
 
-    pub(super) fn exited(&mut self, exit: Exit) {
+    /// Says whether it may have left commands behind: it was killed, or nobody asked it to end.
+    pub(super) fn exited(&mut self, exit: Exit) -> bool {
         self.exit = Some(exit);
         self.input = None;
         self.drained_by = Some(Instant::now() + DRAIN_MAX);
+        exit.signal.is_some() || !self.ending.as_ref().is_some_and(|ending| ending.requested)
     }
 
     /// When [`Cli::tick`] is due.

@@ -36,6 +36,13 @@ impl Launcher {
         }
     }
 
+    /// Ends whatever a dead CLI left behind. Only process 1 may: nobody else is in its sandbox.
+    pub(super) fn end_others(&self) {
+        if matches!(self, Self::Program(..)) && process::is_first() {
+            process::kill_others();
+        }
+    }
+
     /// Waits for the end of a program, and collects orphans meanwhile. Cancel-safe.
     pub(super) async fn exit(&mut self) -> Exit {
         match self {

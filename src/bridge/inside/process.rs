@@ -122,6 +122,11 @@ pub(super) fn signal_others(stop: bool) -> bool {
     }
 }
 
+/// Ends every process of the namespace but this one. Only for its first process, as above.
+pub(super) fn kill_others() {
+    let _nobody_else = kill(Pid::from_raw(-1), Signal::SIGKILL);
+}
+
 /// Collects children that ended.
 pub(super) struct Reaper {
     signals: Signals,

@@ -53,6 +53,8 @@ pub(super) struct Relay {
     journal: Journal,
     connection: Option<Box<Connection>>,
     cli: Option<Cli>,
+    /// What ashd calls the start of `cli`.
+    cli_label: Option<String>,
     preparing: Option<Preparing>,
     /// To be started when the present CLI is gone.
     next: Option<StartCli>,
@@ -116,6 +118,7 @@ impl Relay {
             journal,
             connection: None,
             cli: None,
+            cli_label: None,
             preparing: None,
             next: None,
             waiting: VecDeque::new(),
@@ -189,7 +192,8 @@ impl Relay {
         let Some(cli) = &mut self.cli else { return };
         match event {
             CliEvent::Output => cli.hear(&mut self.journal),
-            CliEvent::Exit(exit) => cli.exited(exit),
+            CliEvent::Exit(exit) if cli.exited(exit) => self.launcher.end_others(),
+            CliEvent::Exit(_in_order) => {}
             CliEvent::Errors | CliEvent::Wrote => {}
         }
     }
@@ -290,6 +294,16 @@ impl Relay {
         Ok(())
     }
 
+    /// What ashd calls the CLI that takes the next message.
+    fn label(&self) -> Option<String> {
+        let coming =
+            self.next.as_ref().or(self.preparing.as_ref().map(|preparing| &preparing.start));
+        match coming {
+            Some(start) => start.label.clone(),
+            None => self.cli.as_ref().filter(|cli| cli.takes_input()).and(self.cli_label.clone()),
+        }
+    }
+
     fn greet(&mut self, hello: &ControllerHello) {
         let welcome = BridgeHello {
             protocol: PROTOCOL,
@@ -298,6 +312,7 @@ impl Relay {
             last_input: self.last_input,
             cli_running: self.cli.is_some() || self.preparing.is_some() || self.next.is_some(),
             forgotten: self.journal.forgotten(),
+            cli_label: self.label(),
             paused: self.paused,
         };
         if let Some(connection) = &mut self.connection {
@@ -382,6 +397,7 @@ impl Relay {
                 return self.start_failed(format!("the CLI could not be started: {error}"));
             }
         };
+        self.cli_label = start.label;
         let initialize = start.initialize.map(|members| *members).unwrap_or_default();
         let mut cli = Cli::new(process, initialize, self.settings.line_bytes_max);
         if let Err(error) = prepared.trust {

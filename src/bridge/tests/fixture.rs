@@ -71,6 +71,7 @@ async fn a_controller_understands_a_bridge_of_version_1() {
     theirs.shutdown().await.unwrap();
     let hello = BridgeHello {
         paused: false,
+        cli_label: None,
         protocol: 1,
         version: "0.1.0".to_owned(),
         last: 0,

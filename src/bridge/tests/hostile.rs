@@ -45,6 +45,7 @@ impl Liar {
 fn hello(last: u64) -> BridgeHello {
     BridgeHello {
         paused: false,
+        cli_label: None,
         protocol: PROTOCOL,
         version: "1".to_owned(),
         last,

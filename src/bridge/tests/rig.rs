@@ -122,6 +122,7 @@ impl Rig {
             conversation: self.conversation.to_string(),
             initialize: None,
             files: Vec::new(),
+            label: None,
         }
     }
 

@@ -1,9 +1,10 @@
 //! A turn from the outside: send a message, show what comes, and stop it on ^C.
 //!
-//! The turn belongs to the server. When the connection is lost it goes on there, and the person
-//! is told so.
+//! The turn belongs to the server. When the connection is lost it goes on there: this comes back
+//! to it, and if that fails, the person is told so.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
@@ -20,10 +21,12 @@ use super::server::Server;
 use crate::id::SessionId;
 use crate::wire::turns::SendMessage;
 
+mod follow;
 pub(crate) mod frame;
 pub(crate) mod options;
 mod render;
 
+use self::follow::Follow;
 use self::frame::TurnError;
 pub(crate) use self::render::Wants;
 use self::render::{Piece, Renderer};
@@ -66,31 +69,28 @@ pub(crate) async fn run(
     session: SessionId,
     message: &SendMessage,
     wants: Wants,
+    patience: Duration,
     mut interrupts: Interrupts,
 ) -> Result<(), Failure> {
     let Context { server, output, .. } = context;
-    let target = format!("/api/sessions/{session}/messages");
     let stop = || stop(server, session);
-    let mut events = tokio::select! {
-        answer = server.post(&target, message) => answer?.events(),
+    let mut events = Follow::new(server, session, message, patience);
+    tokio::select! {
+        sent = events.send() => sent?,
         () = interrupts.next() => {
             // The server may have taken the message already.
             stop().await?;
             return Err(interrupted());
         }
-    };
+    }
     let mut renderer = Renderer::new(wants);
     let mut stopping: Option<Stop<'_>> = None;
     let mut stopped = false;
     while !renderer.is_done() {
         tokio::select! {
             event = events.next() => match event {
-                Ok(Some(event)) => show(output, &mut renderer, &event)?,
-                Ok(None) => return Err(cut(output, &mut renderer, session, None)),
-                Err(error) => {
-                    let why = Failure::from(error);
-                    return Err(cut(output, &mut renderer, session, Some(why)));
-                }
+                Ok(event) => show(output, &mut renderer, &event)?,
+                Err(why) => return Err(cut(output, &mut renderer, session, why)),
             },
             () = interrupts.next() => {
                 if stopped {
@@ -176,22 +176,13 @@ fn event_line(id: Option<&str>, event: &str, data: &str) -> String {
 }
 
 /// The stream ended before the turn did.
-fn cut(
-    output: &mut Output,
-    renderer: &mut Renderer,
-    session: SessionId,
-    why: Option<Failure>,
-) -> Failure {
+fn cut(output: &mut Output, renderer: &mut Renderer, session: SessionId, why: Failure) -> Failure {
     if output.format == Format::Table
         && let Err(failure) = print(output, renderer.cut())
     {
         return failure;
     }
-    let text = match why {
-        Some(failure) => failure.text,
-        None => "the server ended the stream before the turn was over".to_owned(),
-    };
-    Failure::new(Exit::Unreachable, text).hint(goes_on(session))
+    Failure::new(Exit::Unreachable, why.text).hint(goes_on(session))
 }
 
 /// Prints what comes last, and tells how the turn ended.

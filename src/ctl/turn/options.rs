@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
@@ -17,6 +18,10 @@ use crate::wire::turns::{
 
 /// Most bytes that are read of a message: the most characters, each at its longest.
 const MESSAGE_BYTES_MAX: u64 = 4 * TEXT_CHARACTERS_MAX as u64;
+
+/// How long a server may be away: a restart takes a second, an upgrade of a machine's packages
+/// some more. Who waits longer than that wants to know.
+const RECONNECT_SECONDS: u16 = 60;
 
 /// What may be said beside a message.
 #[derive(Debug, Clone, Args)]
@@ -48,6 +53,14 @@ pub(crate) struct TurnOptions {
     /// JSON schema that the answer must fit; only the value is printed
     #[arg(long, value_name = "FILE")]
     output_schema: Option<PathBuf>,
+
+    /// Interrupt the turn when it has run for so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u32>,
+
+    /// How long to try to come back after a lost connection
+    #[arg(long, value_name = "SECONDS", default_value_t = RECONNECT_SECONDS)]
+    reconnect: u16,
 
     /// Print the answer while it is written; the default on a terminal
     #[arg(long, overrides_with = "no_partial")]
@@ -112,8 +125,14 @@ impl TurnOptions {
                 .thinking
                 .map(|ThinkingOption { kind, budget_tokens }| Thinking { kind, budget_tokens }),
             output_format,
+            timeout_seconds: self.timeout,
             ..SendMessage::text(text)
         })
+    }
+
+    /// How long the server may be away.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.reconnect.into())
     }
 
     /// What the answer will be.
@@ -187,11 +206,13 @@ mod tests {
             "8000",
             "--output-schema",
             schema.to_str().unwrap(),
+            "--timeout",
+            "90",
             "--partial",
         ]);
         let expected = serde_json::json!({
             "content": "hi", "includePartialMessages": true, "model": "opus", "maxTurns": 3,
-            "maxBudgetUsd": 0.5, "effort": "max",
+            "maxBudgetUsd": 0.5, "timeoutSeconds": 90, "effort": "max",
             "thinking": {"type": "enabled", "budgetTokens": 8000},
             "outputFormat": {"type": "json_schema", "schema": {"type": "object"}},
         });

@@ -109,6 +109,18 @@ async fn without_a_key_the_answer_says_what_to_set() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_the_key_is_not_to_be_tried_again() {
+    for (status, retry) in [(401, Some("false")), (403, Some("false")), (429, None), (529, None)] {
+        let status = StatusCode::from_u16(status).unwrap();
+        let upstream = Upstream::start(move || (status, "{}").into_response()).await;
+        let (found, headers, _) = Rig::before(&upstream).message("{}").await;
+        assert_eq!(found, status);
+        let told = headers.get("x-should-retry").map(|value| value.to_str().unwrap());
+        assert_eq!(told, retry, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_passes_with_its_own_headers_and_without_the_key() {
     let upstream = Upstream::start(|| {
         let headers = [

@@ -205,6 +205,7 @@ impl Arena {
             conversation: SessionId::new().to_string(),
             initialize: None,
             files: Vec::new(),
+            label: None,
         };
         link.sender.start(&start).map_err(|error| NoArena::Failed(error.to_string()))?;
         Ok(link)

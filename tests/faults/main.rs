@@ -1,0 +1,53 @@
+//! What survives when processes die at any instant. A schedule is made of a seed; the seeds and
+//! the number of kills come from `ASH_FAULT_SEEDS` and `ASH_FAULT_KILLS` (`make test-faults`),
+//! and are few by default.
+//!
+//! Clients talk to real ashd processes, with the fake CLI in real sandboxes or with simulated
+//! ones. They lose their connections, come back with `Last-Event-ID`, repeat their requests under
+//! their idempotency keys, and in the end what each has received is compared with the log, and the
+//! log with what the CLI was told and said.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by failing")]
+
+mod chance;
+mod client;
+#[path = "../real/processes.rs"]
+#[expect(dead_code, reason = "shared, and not all of it is needed here")]
+mod processes;
+mod schedule;
+#[path = "../api/server.rs"]
+#[expect(dead_code, reason = "shared, and not all of it is needed here")]
+mod server;
+mod verdict;
+mod world;
+
+use crate::schedule::{Faults, run};
+
+/// A number of the environment.
+fn number(name: &str, default: u64) -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
+    let text = std::env::var(name).ok();
+    text.map_or(default, |text| text.parse().unwrap())
+}
+
+fn every_seed(faults: Faults) {
+    let (seeds, kills) = (number("ASH_FAULT_SEEDS", 1), number("ASH_FAULT_KILLS", 8));
+    for seed in 1..=seeds {
+        run(seed, kills, faults);
+    }
+}
+
+#[test]
+fn a_killed_ashd_loses_nothing_and_doubles_nothing() {
+    every_seed(Faults::Ashd);
+}
+
+#[test]
+fn whatever_is_killed_each_turn_ends_once_and_the_session_goes_on() {
+    every_seed(Faults::Anything);
+}
+
+#[test]
+fn a_turn_whose_sandbox_dies_with_ashd_is_interrupted_and_says_so() {
+    every_seed(Faults::AshdAndSandboxes);
+}

@@ -1,0 +1,115 @@
+//! An ashd that dies and comes back on the same data, and what lives in its sandboxes.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use tempfile::TempDir;
+
+use crate::processes::{self, Process};
+use crate::server::{Server, ashd};
+
+/// Where ashd looks for bubblewrap.
+const BWRAP: &str = "/usr/bin/bwrap";
+
+/// How the bridge and the CLI appear in a sandbox.
+const BRIDGE: &str = "/opt/ash/bridge";
+const CLI: &str = "/opt/ash/claude";
+
+pub(crate) struct World {
+    server: Mutex<Option<Server>>,
+    url: Mutex<String>,
+    folder: PathBuf,
+    simulated: bool,
+}
+
+impl World {
+    /// `None` where there are no sandboxes; it says so.
+    pub(crate) fn start(simulated: bool) -> Option<Self> {
+        if !simulated && !Path::new(BWRAP).exists() {
+            use std::io::Write as _;
+            // Straight to stdout: the test harness swallows what passing tests print.
+            let text = format!("SKIP: no bubblewrap at {BWRAP}\n");
+            std::io::stdout().write_all(text.as_bytes()).unwrap();
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let world = Self {
+            server: Mutex::new(None),
+            url: Mutex::new(String::new()),
+            folder: folder.path().to_owned(),
+            simulated,
+        };
+        world.start_in(folder);
+        Some(world)
+    }
+
+    fn start_in(&self, folder: TempDir) {
+        let file = folder.path().join("ash.toml");
+        std::fs::write(&file, "[sandbox]\nplacement = \"plain\"\n").unwrap();
+        let cli = env!("CARGO_BIN_EXE_ash-fake-claude");
+        let environment = [
+            ("CLAUDE_CODE_EXECUTABLE", cli),
+            ("ANTHROPIC_API_KEY", "sk-ant-nobody-asks"),
+            ("ASH_LOG", "warn"),
+        ];
+        let mut command = ashd(folder.path(), &environment);
+        command.arg("--config").arg(file);
+        if self.simulated {
+            command.arg("--simulate");
+        }
+        let server = Server::run(folder, command);
+        server.url.clone_into(&mut self.url.lock().unwrap_or_else(PoisonError::into_inner));
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+    }
+
+    /// `kill -9`, and a new one on the same data.
+    pub(crate) fn crash(&self) {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap();
+        let folder = server.kill();
+        self.start_in(folder);
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.url.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn with<T>(&self, ask: impl FnOnce(&Server) -> T) -> T {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        ask(server.as_ref().unwrap())
+    }
+
+    /// Everything in and around the sandboxes.
+    pub(crate) fn processes(&self) -> Vec<Process> {
+        processes::of_records(&self.folder.join("run/sandboxes"))
+    }
+
+    /// What may be killed in the sandboxes.
+    pub(crate) fn victims(&self) -> Vec<Process> {
+        let mut found = self.processes();
+        found.retain(|process| [BRIDGE, CLI].contains(&process.command[0].as_str()));
+        found
+    }
+
+    /// The lines of the CLI's own record of a conversation.
+    pub(crate) fn transcript(&self, session: &str) -> Vec<serde_json::Value> {
+        let projects = self.folder.join(format!("data/sessions/{session}/home/.claude/projects"));
+        let mut lines = Vec::new();
+        for project in std::fs::read_dir(projects).unwrap() {
+            let file = project.unwrap().path().join(format!("{session}.jsonl"));
+            let Ok(text) = std::fs::read_to_string(file) else { continue };
+            lines.extend(text.lines().filter_map(|line| serde_json::from_str(line).ok()));
+        }
+        lines
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing either.
+        let living = self.processes();
+        drop(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
+        for process in living {
+            process.kill();
+        }
+    }
+}
