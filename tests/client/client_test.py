@@ -63,6 +63,8 @@ class Daemon:
                 "CLAUDE_CODE_EXECUTABLE": os.environ["CLAUDE_CODE_EXECUTABLE"],
                 "ANTHROPIC_API_KEY": "sk-ant-stand-in",
                 "ANTHROPIC_BASE_URL": self.start_messages_api(),
+                # Started by hand, ashd has no control groups.
+                "ASH_ALLOW_DEGRADED": "identity,memory,processes,cpu,disk",
             }
         self.start(arguments, environment, "ashd.log")
         self.wait(lambda: httpx.get(f"{self.url}/health", timeout=5).status_code == 200)

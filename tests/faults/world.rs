@@ -50,6 +50,7 @@ impl World {
         let environment = [
             ("CLAUDE_CODE_EXECUTABLE", cli),
             ("ANTHROPIC_API_KEY", "sk-ant-nobody-asks"),
+            ("ASH_ALLOW_DEGRADED", "identity,memory,processes,cpu,disk"),
             ("ASH_LOG", "warn"),
         ];
         let mut command = ashd(folder.path(), &environment);
