@@ -37,6 +37,7 @@ only_ashd_and_root_are_heard_by_sandboxd_and_egress() {
     equal "ash 600" "$(stat -c '%U %a' "/run/ash/$socket.sock")" "mode of $socket"
   done
   # Nor is one who gets by the mode: the peer's user is looked at.
+  # shellcheck disable=SC2016 # the variables are perl's
   ask='use IO::Socket::UNIX; $SIG{PIPE} = "IGNORE"; my $s = IO::Socket::UNIX->new(Peer => shift) or die "not connected";
     print $s q({"protocol":0,"request":{}}); $s->flush; shutdown $s, 1; print <$s>'
   chmod 666 /run/ash/sandboxd.sock
