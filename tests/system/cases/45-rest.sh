@@ -68,7 +68,8 @@ stopping_the_slice_ends_frozen_sandboxes_too() {
 
 a_stopped_session_has_no_process_and_resumes() {
   local session scope
-  session=$(_resting)
+  session=$(new_session)
+  ask "$session" 'Remember the word marmalade. [[say:yes]]' >/dev/null
   scope=$(scope_of "$session")
   api POST "/api/sessions/$session/stop" '{}' >/dev/null
   gone() { ! systemctl is-active "$scope"; }
