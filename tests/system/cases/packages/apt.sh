@@ -110,7 +110,7 @@ removal_ends_everything_and_keeps_the_sessions() {
   [ -n "$(_processes)" ] || fail "the search for processes finds none before either"
   _apt remove ash ashd ashctl >/dev/null
   equal "" "$(_processes)" "processes"
-  equal "" "$(systemctl list-units --plain --no-legend 'ash*')" "units"
+  equal "" "$(systemctl list-units --plain --no-legend 'ash*.service' 'ash*.socket' 'ash*.scope')" "units"
   ! curl --silent --max-time 2 http://127.0.0.1:4100/health || fail "somebody answers"
   [ -s /var/lib/ash/ash.db ] || fail "the sessions are gone"
 }
