@@ -10,6 +10,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
+use crate::chain::chain;
 use crate::web::body::{BodyLimits, Guarded};
 use crate::web::server::Peer;
 
@@ -138,9 +139,7 @@ fn placeholders(headers: &HeaderMap) -> impl Iterator<Item = Placeholder> {
 
 /// Tells the log what the sandbox is not told.
 fn report(failure: &Failure) {
-    let Some(source) = failure.source() else { return };
-    let causes: Vec<_> = std::iter::successors(Some(source), |error| (*error).source())
-        .map(ToString::to_string)
-        .collect();
-    tracing::warn!(target: "ash::egress", causes = causes.join(": "), "{failure}");
+    if failure.source().is_some() {
+        tracing::warn!(target: "ash::egress", "{}", chain(failure));
+    }
 }

@@ -15,7 +15,9 @@ prepare() {
   cat >/etc/systemd/system/messages-api.service <<UNIT
 [Unit]
 Before=ashd.service ash-egress.service
+RequiresMountsFor=/ash-test
 [Service]
+Type=exec
 ExecStart=/ash-test/root/usr/libexec/ash-test/ash-messages-api --listen 127.0.0.1:$MODEL_PORT --require-key $MODEL_KEY
 DynamicUser=yes
 [Install]
