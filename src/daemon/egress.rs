@@ -1,18 +1,15 @@
 //! `ash-egress`: the way to the model, which holds its key. It knows no session but by what ashd
 //! tells it, so that either may be restarted without the other.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::config::{self, Settings};
+use super::config::Settings;
 use super::failure::Failure;
 use super::wire_up::{self, EGRESS_FOLDER};
-use super::{data, listen, logging, runtime};
+use super::{data, listen, program};
 use crate::systemd::activation::{Passed, Wanted, passed};
 use crate::systemd::notify;
 
@@ -29,28 +26,12 @@ const CONTROL_MODE: u32 = 0o600;
 /// Threads: it passes bytes on, and encrypts them.
 const WORKERS_MAX: usize = 4;
 
-/// Passes requests of sandboxes on to the model API, with the key that they do not have.
-#[derive(Debug, clap::Parser)]
-#[command(name = PROGRAM, version)]
-struct EgressArguments {
-    /// Read the configuration from FILE alone, instead of /etc/ash/ash.toml and its drop-ins.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
+const ABOUT: &str =
+    "Passes requests of sandboxes on to the model API, with the key that they do not have";
 
 /// The program.
 pub fn main() -> ExitCode {
-    let EgressArguments { config } = EgressArguments::parse();
-    let settings = config::load(config.as_deref(), false).map_err(Failure::Config);
-    match settings.and_then(|settings| run(&settings)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(PROGRAM),
-    }
-}
-
-fn run(settings: &Settings) -> Result<(), Failure> {
-    logging::start(PROGRAM, &settings.log)?;
-    runtime(WORKERS_MAX)?.block_on(serve(settings))
+    program::run(PROGRAM, ABOUT, WORKERS_MAX, serve)
 }
 
 async fn serve(settings: &Settings) -> Result<(), Failure> {
@@ -90,12 +71,7 @@ async fn serve(settings: &Settings) -> Result<(), Failure> {
     tasks.close();
     notify::ready("serving sandboxes");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), peer, "ash-egress serves");
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Runtime)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Runtime)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    program::stopped(&stop).await.map_err(Failure::Runtime)?;
     notify::stopping("ending requests");
     stop.cancel();
     if tokio::time::timeout(settings.drain, tasks.wait()).await.is_err() {

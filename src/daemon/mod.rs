@@ -10,6 +10,7 @@ mod failure;
 mod listen;
 mod logging;
 mod manual;
+mod program;
 mod sandboxd;
 mod serve;
 mod wire_up;

@@ -2,17 +2,15 @@
 //! network, and keeps nothing in memory that its successor would miss.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::config::{self, Settings};
+use super::config::Settings;
 use super::failure::Failure;
 use super::wire_up::{self, EGRESS_FOLDER};
-use super::{data, listen, logging, runtime};
+use super::{data, listen, program};
 use crate::sandboxd;
 use crate::systemd::activation::{Passed, Wanted, passed};
 use crate::systemd::notify;
@@ -28,28 +26,11 @@ const SOCKET_MODE: u32 = 0o600;
 /// Threads: it mostly waits for the kernel and for systemd.
 const WORKERS_MAX: usize = 2;
 
-/// Does for ashd what wants privilege: makes, starts and ends sandboxes.
-#[derive(Debug, clap::Parser)]
-#[command(name = PROGRAM, version)]
-struct SandboxdArguments {
-    /// Read the configuration from FILE instead of /etc/ash/ash.toml.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
+const ABOUT: &str = "Does for ashd what wants privilege: makes, starts and ends sandboxes";
 
 /// The program.
 pub fn main() -> ExitCode {
-    let SandboxdArguments { config } = SandboxdArguments::parse();
-    let settings = config::load(config.as_deref(), false).map_err(Failure::Config);
-    match settings.and_then(|settings| run(&settings)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(PROGRAM),
-    }
-}
-
-fn run(settings: &Settings) -> Result<(), Failure> {
-    logging::start(PROGRAM, &settings.log)?;
-    runtime(WORKERS_MAX)?.block_on(serve(settings))
+    program::run(PROGRAM, ABOUT, WORKERS_MAX, serve)
 }
 
 async fn serve(settings: &Settings) -> Result<(), Failure> {
@@ -77,12 +58,7 @@ async fn serve(settings: &Settings) -> Result<(), Failure> {
     });
     notify::ready("serving ashd");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), peer, "ash-sandboxd serves");
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Runtime)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Runtime)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    program::stopped(&stop).await.map_err(Failure::Runtime)?;
     notify::stopping("sandboxes live on");
     stop.cancel();
     serving.await.map_err(|error| Failure::Runtime(error.into()))

@@ -1,9 +1,6 @@
 //! Serves until told to stop, then leaves in order: streams end so that clients come back,
 //! what was promised is stored, sandboxes stay.
 
-use std::io;
-
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -11,7 +8,7 @@ use super::config::Settings;
 use super::failure::Failure;
 use super::listen::{self, Doors};
 use super::wire_up::{Parts, wire_up};
-use super::{credentials, logging};
+use super::{credentials, logging, program};
 use crate::api::{Door, Keys, router};
 use crate::control::Control;
 use crate::systemd::notify;
@@ -47,7 +44,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     });
     announce(&control, &addresses, &tasks, &stop);
 
-    stopped(&stop).await.map_err(Failure::Runtime)?;
+    program::stopped(&stop).await.map_err(Failure::Runtime)?;
     notify::stopping("ending streams; sandboxes live on");
     tracing::info!("stopping; sandboxes live on");
     stop.cancel();
@@ -72,8 +69,9 @@ fn open_doors(
     let limits = ServerLimits { drain_max: settings.drain, ..ServerLimits::default() };
     let mut addresses = Vec::new();
     for listener in doors.api {
-        let listener = nonblocking(listener.set_nonblocking(true))
-            .and_then(|()| tokio::net::TcpListener::from_std(listener).map_err(Failure::Runtime))?;
+        let set = listener.set_nonblocking(true);
+        let listener = set.and_then(|()| tokio::net::TcpListener::from_std(listener));
+        let listener = listener.map_err(Failure::Runtime)?;
         if let Ok(address) = listener.local_addr() {
             addresses.push(format!("http://{address}"));
         }
@@ -81,9 +79,7 @@ fn open_doors(
         tasks.spawn(server::serve(Listener::Tcp(listener), service, limits, stop.clone()));
     }
     for listener in doors.admin {
-        let listener = nonblocking(listener.set_nonblocking(true)).and_then(|()| {
-            tokio::net::UnixListener::from_std(listener).map_err(Failure::Runtime)
-        })?;
+        let listener = listen::serving(listener)?;
         if let Some(path) = listener
             .local_addr()
             .ok()
@@ -95,10 +91,6 @@ fn open_doors(
         tasks.spawn(server::serve(Listener::Unix(listener), service, limits, stop.clone()));
     }
     Ok(addresses)
-}
-
-fn nonblocking(set: io::Result<()>) -> Result<(), Failure> {
-    set.map_err(Failure::Runtime)
 }
 
 /// Says where ashd is, and what it does not enforce, as soon as that is known.
@@ -152,16 +144,4 @@ async fn refuse_degraded(control: &Control, allowed: &[String]) -> Result<(), Fa
     let mut walls = found.degraded();
     walls.retain(|wall| !allowed.iter().any(|name| name == wall));
     if walls.is_empty() { Ok(()) } else { Err(Failure::Degraded { walls, notes: found.notes }) }
-}
-
-/// SIGTERM, SIGINT, or a part that gave up.
-async fn stopped(stop: &CancellationToken) -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = stop.cancelled() => {}
-    }
-    Ok(())
 }

@@ -43,6 +43,14 @@ class Daemon:
         self.url = None
 
     def __enter__(self):
+        try:
+            self.serve()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def serve(self):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -67,8 +75,7 @@ class Daemon:
                 "ASH_ALLOW_DEGRADED": "identity,memory,processes,cpu,disk",
             }
         self.start(arguments, environment, "ashd.log")
-        self.wait(lambda: httpx.get(f"{self.url}/health", timeout=5).status_code == 200)
-        return self
+        self.wait(lambda: httpx.get(f"{self.url}/health", timeout=5).status_code == 200, "ashd.log")
 
     def start(self, arguments, environment, log):
         with open(f"{self.folder.name}/{log}", "wb") as output:
@@ -77,13 +84,14 @@ class Daemon:
 
     def start_messages_api(self):
         self.start([f"{BIN}/ash-messages-api"], {}, "messages-api.log")
-        return self.wait(lambda: re.search(r"listening on (http\S+)", self.log("messages-api.log")))[1]
+        log = "messages-api.log"
+        return self.wait(lambda: re.search(r"listening on (http\S+)", self.log(log)), log)[1]
 
     def log(self, name):
         with open(f"{self.folder.name}/{name}", encoding="utf-8", errors="replace") as log:
             return log.read()
 
-    def wait(self, ready):
+    def wait(self, ready, log):
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self.programs[-1].poll() is None:
             try:
@@ -92,7 +100,7 @@ class Daemon:
             except httpx.TransportError:
                 pass
             time.sleep(0.05)
-        raise RuntimeError("it did not start")
+        raise RuntimeError(f"it did not start: {self.log(log)}")
 
     def __exit__(self, *_failure):
         for program in reversed(self.programs):

@@ -45,7 +45,7 @@ fn complaints(files: &Files) -> Vec<String> {
     complaints
 }
 
-/// Not so in `docs/work/`, `/proc/self/root/` and `"$share"/root/`.
+/// Not so behind a relative folder, below `/proc/self`, and behind a variable in quotes.
 fn begins_a_path(before: &str) -> bool {
     let goes_on = |c: char| c.is_alphanumeric() || "_-.}*".contains(c);
     let unquoted = before.trim_end_matches(['"', '\'']);

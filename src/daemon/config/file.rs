@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::ConfigError;
 
@@ -131,12 +132,15 @@ pub(super) fn text(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut text = String::new();
-    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(unreadable(std::io::ErrorKind::FileTooLarge.into()));
+    }
     Ok(text)
 }
 
 /// The error names the file, the line, and the key.
-pub(super) fn parse(path: &Path, text: &str) -> Result<Fragment, ConfigError> {
+pub(super) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigError> {
     toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start).min(text.len());
         let before = String::from_utf8_lossy(text.as_bytes().split_at(start).0);
@@ -166,7 +170,7 @@ mod tests {
     use super::*;
 
     fn error(text: &str) -> String {
-        parse(Path::new("/etc/ash/ash.toml"), text).unwrap_err().to_string()
+        parse::<Fragment>(Path::new("/etc/ash/ash.toml"), text).unwrap_err().to_string()
     }
 
     #[test]

@@ -69,8 +69,9 @@ impl Layers {
     pub(super) fn fragment(&self) -> Result<Fragment, ConfigError> {
         let mut together = toml::Table::new();
         for (path, text) in &self.files {
-            file::parse(path, text)?;
-            merge(&mut together, text.parse().unwrap_or_default());
+            // Judged as settings, kept as a table: only that tells what a file leaves open.
+            file::parse::<Fragment>(path, text)?;
+            merge(&mut together, file::parse(path, text)?);
         }
         // Whatever each file may say they may say together.
         Fragment::deserialize(together)
@@ -177,6 +178,18 @@ mod tests {
         let layers = layers.unwrap();
         assert_eq!(layers.paths().count(), 1);
         assert_eq!(layers.fragment().unwrap().api.port, None);
+    }
+
+    #[test]
+    fn a_file_that_nobody_wrote_by_hand_is_refused_and_so_are_too_many() {
+        let long = "#".repeat((1 << 20) + 1);
+        let (_folder, layers) = host(&[("etc/ash.toml", &long)]);
+        assert!(matches!(layers, Err(ConfigError::Unreadable { .. })), "{layers:?}");
+        let names: Vec<String> =
+            (0..=DROP_INS_MAX).map(|number| format!("etc/ash.toml.d/{number}.toml")).collect();
+        let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+        let (_folder, layers) = host(&files);
+        assert!(matches!(layers, Err(ConfigError::DropIns { .. })), "{layers:?}");
     }
 
     #[test]
