@@ -8,7 +8,7 @@
 //! (a conversation, pure), [`bridge`] (ashd's talk with a sandbox), [`sandbox`],
 //! [`sandboxd`] (what wants privilege), [`egress`]
 //! (the one way out of a sandbox), [`simulation`] (a scripted Claude), [`store`].
-//! The work: [`runner`] (one host's live sessions), [`control`] (one file per verb).
+//! What an administrator sets: [`config`]. The work: [`runner`] (one host's live sessions), [`control`] (one file per verb).
 //! The doors: [`api`] (REST), [`ctl`] (`ashctl`), [`daemon`] (`ashd`).
 
 mod agent;
@@ -16,6 +16,7 @@ mod api;
 mod bridge;
 mod chain;
 mod clock;
+mod config;
 mod control;
 mod ctl;
 mod daemon;

@@ -13,7 +13,7 @@ use super::App;
 use super::answer::problem;
 use crate::control::Caller;
 use crate::id::DEFAULT_TENANT;
-use crate::wire::operations::OPERATIONS;
+use crate::wire::operations::{OPERATIONS, Route};
 use crate::wire::problem::{Code, Problem};
 
 /// The API keys that open the TCP door, as digests: the keys themselves are not kept.
@@ -61,10 +61,16 @@ pub(super) async fn authorize(
     let administrator = match &app.door {
         Door::Admin => true,
         Door::Tcp(keys) => {
-            if !is_open(&request)
+            let route = route(&request);
+            if !route.is_some_and(|route| route.open)
                 && let Err(text) = check(keys, &request)
             {
                 return problem(Problem::new(Code::Unauthorized, text));
+            }
+            if route.is_some_and(|route| route.administrators) {
+                let text = "an API key does not open what concerns the host";
+                let hint = "ask over the admin socket, as root or a member of the group `ash`";
+                return problem(Problem::new(Code::Forbidden, text).hint(hint));
             }
             false
         }
@@ -73,9 +79,9 @@ pub(super) async fn authorize(
     next.run(request).await
 }
 
-fn is_open(request: &Request) -> bool {
-    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    OPERATIONS.iter().any(|route| route.open && Some(route.path) == path)
+fn route(request: &Request) -> Option<&'static Route> {
+    let path = request.extensions().get::<MatchedPath>()?.as_str();
+    OPERATIONS.iter().find(|route| route.path == path && route.method == request.method().as_str())
 }
 
 fn check(keys: &Keys, request: &Request) -> Result<(), &'static str> {

@@ -1,6 +1,7 @@
 //! The REST door. Handlers check parameters and convert between types; what happens is in
 //! `control`. The router is built from the one table of operations.
 
+mod administration;
 mod agents;
 mod answer;
 mod auth;
@@ -79,6 +80,7 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::ListEvents => routing::on(method, turns::events),
         Operation::ListFiles => routing::on(method, files::list),
         Operation::ReadFile => routing::on(method, files::read),
+        Operation::ShowConfiguration => routing::on(method, administration::configuration),
     }
 }
 

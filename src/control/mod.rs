@@ -30,6 +30,7 @@ pub(crate) use refusal::Refusal;
 use crate::agent::{AgentLimits, Library};
 use crate::clock::Timestamp;
 use crate::runner::Host;
+use crate::wire::config::Configuration;
 use crate::wire::sessions::SessionIsolation;
 
 /// Deploys that unpack at the same time: each holds a disk and a core.
@@ -46,6 +47,8 @@ pub(crate) struct ControlSettings {
     pub(crate) agent_roots: Vec<PathBuf>,
     /// How long the files of an ended session are kept.
     pub(crate) keep_ended: Duration,
+    /// What ashd runs with, as administrators see it.
+    pub(crate) configuration: Configuration,
 }
 
 /// Who asks.
@@ -87,5 +90,9 @@ impl Control {
 
     pub(crate) fn agent_limits(&self) -> &AgentLimits {
         &self.settings.agent_limits
+    }
+
+    pub(crate) fn configuration(&self) -> Configuration {
+        self.settings.configuration.clone()
     }
 }

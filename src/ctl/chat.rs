@@ -140,6 +140,7 @@ fn ends_the_conversation(exit: Exit) -> bool {
         | Exit::NotActive
         | Exit::NotFound
         | Exit::Denied
+        | Exit::Configuration
         | Exit::Unreachable => true,
         Exit::Failure | Exit::Refused | Exit::TurnFailed | Exit::Interrupted => false,
     }

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::agent::AgentVerb;
 use super::chat::Chat;
+use super::config::ConfigVerb;
 use super::deploy::Deploy;
 use super::exit;
 use super::interrupt::Interrupt;
@@ -82,6 +83,9 @@ pub(crate) enum Verb {
     Queue(QueueVerb),
     /// Show whether the daemon runs and what it does
     Status,
+    /// Show the configuration and where it comes from, and check it
+    #[command(subcommand)]
+    Config(ConfigVerb),
     /// Show what this host can enforce, and what it lacks
     Doctor,
     Manual(Manual),

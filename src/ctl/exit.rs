@@ -18,12 +18,13 @@ pub(crate) enum Exit {
     Denied = 6,
     Unreachable = 7,
     TurnFailed = 8,
+    Configuration = 9,
     Interrupted = 130,
 }
 
 impl Exit {
     /// Every status, in order.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Ok,
         Self::Failure,
         Self::Usage,
@@ -33,6 +34,7 @@ impl Exit {
         Self::Denied,
         Self::Unreachable,
         Self::TurnFailed,
+        Self::Configuration,
         Self::Interrupted,
     ];
 
@@ -50,6 +52,7 @@ impl Exit {
             Self::Denied => "no permission: the socket's, or the API key's",
             Self::Unreachable => "the server cannot be reached, or the connection was lost",
             Self::TurnFailed => "the turn ended with an error",
+            Self::Configuration => "the configuration is wrong",
             Self::Interrupted => "interrupted with ^C",
         }
     }

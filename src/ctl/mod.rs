@@ -12,6 +12,7 @@ mod agent;
 mod chat;
 mod cli;
 mod completion;
+mod config;
 mod deploy;
 mod doctor;
 mod dotenv;
@@ -106,6 +107,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Verb::Chat(chat)) => chat::run(&mut context, chat).await,
         Some(Verb::Interrupt(interrupt)) => interrupt::run(&context, interrupt).await,
         Some(Verb::Queue(verb)) => queue::run(&context, verb).await,
+        Some(Verb::Config(verb)) => config::run(&context, verb).await,
         Some(Verb::Doctor) => doctor::run(&context).await,
         Some(Verb::Manual(manual)) => manual::run(&manual),
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// Runs Claude-powered agents: the daemon.
 #[derive(Debug, clap::Parser)]
-#[command(name = "ashd", version, after_long_help = super::config::reference())]
+#[command(name = "ashd", version, after_long_help = crate::config::reference())]
 pub(super) struct Arguments {
     /// Read the configuration from FILE alone, instead of /etc/ash/ash.toml and its drop-ins.
     #[arg(long, value_name = "FILE")]

@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use super::config::{ModelSettings, Settings};
 use super::failure::Failure;
+use crate::config::{ModelSettings, Settings};
 use crate::egress::ModelKey;
 
 /// Largest secret in a file.

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::config::Settings;
 use super::failure::Failure;
 use super::wire_up::{self, EGRESS_FOLDER};
 use super::{data, listen, program};
+use crate::config::Settings;
 use crate::systemd::activation::{Passed, Wanted, passed};
 use crate::systemd::notify;
 

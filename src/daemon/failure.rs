@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::config::ConfigError;
 use super::logging;
 use crate::agent::AgentError;
 use crate::chain::chain;
+use crate::config::ConfigError;
 use crate::egress::{EgressError, KeyError};
 use crate::os::socket::SocketError;
 use crate::runner::RecoverError;

@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use super::config::Settings;
 use super::failure::Failure;
+use crate::config::Settings;
 use crate::os::socket;
 use crate::systemd::activation::{Passed, Wanted, passed};
 

@@ -1,8 +1,7 @@
 //! ash.toml(5), made from the one list of settings.
 
+use crate::config::{ENVIRONMENT_ONLY, KEYS};
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
-
-use super::config::{ENVIRONMENT_ONLY, KEYS};
 
 /// When the text of the page last changed in more than a word.
 const DATE: &str = "2026-11-22";

@@ -2,7 +2,7 @@
 //! parts of it that are programs of their own under systemd: [`sandboxd`], [`egress`].
 
 mod arguments;
-mod config;
+
 mod credentials;
 mod data;
 mod egress;
@@ -21,6 +21,7 @@ use clap::Parser as _;
 
 use self::arguments::Arguments;
 use self::failure::Failure;
+use crate::config;
 
 /// Threads that serve connections and drive sessions: more than the cores of a small host gain
 /// nothing, and each costs memory.
@@ -45,9 +46,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let settings = config::load(arguments.config.as_deref(), arguments.simulate)?;
     if arguments.check {
-        let files: Vec<_> = settings.files.iter().map(|path| path.display().to_string()).collect();
-        let files = if files.is_empty() { "no file".to_owned() } else { files.join(", ") };
-        logging::say(&format!("the configuration is in order: {files}"));
+        logging::say(&settings.shown.in_order());
         return Ok(());
     }
     logging::start("ashd", &settings.log)?;

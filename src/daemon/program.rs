@@ -9,9 +9,9 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::config::{self, Settings};
 use super::failure::Failure;
 use super::{logging, runtime};
+use crate::config::{self, Settings};
 
 /// The command line of either.
 #[derive(Debug, clap::Parser)]

@@ -4,12 +4,12 @@
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::config::Settings;
 use super::failure::Failure;
 use super::listen::{self, Doors};
 use super::wire_up::{Parts, wire_up};
 use super::{credentials, logging, program};
 use crate::api::{Door, Keys, router};
+use crate::config::Settings;
 use crate::control::Control;
 use crate::systemd::notify;
 use crate::web::server::{self, Listener, ServerLimits};

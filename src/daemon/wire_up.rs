@@ -2,12 +2,12 @@
 
 use tokio::net::UnixListener;
 
-use super::config::Settings;
 use super::credentials;
 use super::data::{self, DataLock};
 use super::failure::Failure;
 use super::listen;
 use crate::agent::Library;
+use crate::config::Settings;
 use crate::control::{Control, ControlSettings};
 use crate::egress::{Egress, EgressError, EgressLimits, EgressSettings, Gate};
 use crate::runner::{Host, HostSettings};
@@ -85,6 +85,7 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
             agent_limits: settings.agent_limits,
             agent_roots: settings.agent_roots.clone(),
             keep_ended: settings.keep_ended,
+            configuration: settings.shown.clone(),
         },
     );
     Ok(Parts { control, egress, store, _lock: lock })

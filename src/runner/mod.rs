@@ -15,5 +15,4 @@ mod rest;
 pub(crate) mod seats;
 mod transcript;
 
-pub(crate) use crate::session::tier::TierPolicy;
 pub(crate) use host::{Host, HostSettings, RecoverError};

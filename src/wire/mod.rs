@@ -2,6 +2,7 @@
 //! values and texts are the original's, so that its published clients work unchanged.
 
 pub(crate) mod agents;
+pub(crate) mod config;
 pub(crate) mod health;
 pub(crate) mod operations;
 pub(crate) mod problem;

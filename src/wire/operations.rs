@@ -28,6 +28,7 @@ pub(crate) enum Operation {
     ListEvents,
     ListFiles,
     ReadFile,
+    ShowConfiguration,
 }
 
 /// Where and how an operation is reached.
@@ -39,13 +40,24 @@ pub(crate) struct Route {
     pub(crate) path: &'static str,
     /// Without a key.
     pub(crate) open: bool,
+    /// Over the admin socket only.
+    pub(crate) administrators: bool,
 }
 
 const fn route(operation: Operation, method: &'static str, path: &'static str) -> Route {
-    Route { operation, method, path, open: false }
+    Route { operation, method, path, open: false, administrators: false }
 }
 
-pub(crate) const OPERATIONS: [Route; 24] = [
+/// An operation that concerns the host and not what is a client's.
+const fn for_administrators(
+    operation: Operation,
+    method: &'static str,
+    path: &'static str,
+) -> Route {
+    Route { administrators: true, ..route(operation, method, path) }
+}
+
+pub(crate) const OPERATIONS: [Route; 25] = [
     Route { open: true, ..route(Operation::Health, "GET", "/health") },
     route(Operation::DeployAgent, "POST", "/api/agents"),
     route(Operation::UploadAgent, "PUT", "/api/agents/{name}/bundle"),
@@ -70,4 +82,5 @@ pub(crate) const OPERATIONS: [Route; 24] = [
     route(Operation::ListEvents, "GET", "/api/sessions/{id}/events"),
     route(Operation::ListFiles, "GET", "/api/sessions/{id}/files"),
     route(Operation::ReadFile, "GET", "/api/sessions/{id}/files/{*path}"),
+    for_administrators(Operation::ShowConfiguration, "GET", "/api/config"),
 ];

@@ -179,3 +179,13 @@ fn the_admin_socket_asks_for_no_key() {
     assert!(said.starts_with("HTTP/1.1 200 ") && said.ends_with(r#"{"agents":[]}"#), "{said}");
     assert!(!KEY.is_empty());
 }
+
+#[test]
+fn the_configuration_is_for_the_admin_socket() {
+    let server = Server::start();
+    let refused = server.get("/api/config");
+    assert_eq!((refused.status, &refused.body["code"]), (403, &json!("forbidden")));
+    assert!(refused.body["hint"].as_str().unwrap().contains("admin socket"));
+    let nobody = server.send("GET", "/api/config", &[("authorization", "")], b"");
+    assert_eq!(nobody.status, 401);
+}

@@ -4,6 +4,7 @@
 mod agents;
 mod chat;
 mod completion;
+mod config;
 mod deploy;
 mod failures;
 mod output;

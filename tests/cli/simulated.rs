@@ -154,6 +154,24 @@ fn the_daemon_is_shown_as_simulated() {
 }
 
 #[test]
+fn what_the_daemon_runs_with_is_shown_with_its_origin() {
+    let ashd = Ashd::start();
+    let data = ashd.folder.path().join("data");
+    let shown = ashd.prints(&["config", "show", "data_dir", "api", "--changed"]);
+    let expected = format!(
+        "SETTING   VALUE{gap}  FROM\n\
+         data_dir  {}  ASH_DATA_DIR\n\
+         api.port  0{port}  ASH_PORT\n\
+         api.key   ***{key}  ASH_API_KEY\n",
+        data.display(),
+        gap = " ".repeat(text(&data).len() - 5),
+        port = " ".repeat(text(&data).len() - 1),
+        key = " ".repeat(text(&data).len() - 3),
+    );
+    assert_eq!(shown, expected);
+}
+
+#[test]
 fn a_running_turn_is_interrupted() {
     let ashd = Ashd::start();
     let session = ashd.session();

@@ -38,7 +38,7 @@ fn documented(text: &str) -> Vec<Row> {
 
 #[test]
 fn the_settings_are_those_of_the_code() {
-    let keys = keys(&page("src/daemon/config/mod.rs").text);
+    let keys = keys(&page("src/config/keys.rs").text);
     assert!(keys.len() >= 30, "{keys:?}");
     assert_eq!(documented(&page("docs/configuration.md").text), keys);
 }

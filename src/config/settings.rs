@@ -11,8 +11,9 @@ use super::environment::Environment;
 use super::file::{Fragment, Placement};
 use super::{ConfigError, KEYS};
 use crate::agent::AgentLimits;
-use crate::runner::TierPolicy;
 use crate::sandbox::{Limits, PlacementChoice, WALLS};
+use crate::session::tier::TierPolicy;
+use crate::wire::config::Configuration;
 
 /// Smallest memory of a sandbox: the CLI alone needs about 220 MB.
 const MEMORY_MIB_MIN: u64 = 256;
@@ -28,54 +29,54 @@ const WEIGHTS: RangeInclusive<u64> = 1..=10_000;
 
 /// How the model is reached.
 #[derive(Debug, Clone)]
-pub(in crate::daemon) struct ModelSettings {
-    pub(in crate::daemon) base_url: String,
-    pub(in crate::daemon) key_file: Option<PathBuf>,
-    pub(in crate::daemon) key: Option<Zeroizing<String>>,
-    pub(in crate::daemon) auth_token: Option<Zeroizing<String>>,
+pub(crate) struct ModelSettings {
+    pub(crate) base_url: String,
+    pub(crate) key_file: Option<PathBuf>,
+    pub(crate) key: Option<Zeroizing<String>>,
+    pub(crate) auth_token: Option<Zeroizing<String>>,
 }
 
 #[derive(Debug, Clone)]
-pub(in crate::daemon) struct Settings {
-    /// The files they come from, lowest first.
-    pub(in crate::daemon) files: Vec<PathBuf>,
-    pub(in crate::daemon) data: PathBuf,
-    pub(in crate::daemon) runtime: PathBuf,
-    pub(in crate::daemon) database: PathBuf,
-    pub(in crate::daemon) log: String,
-    pub(in crate::daemon) address: SocketAddr,
-    pub(in crate::daemon) api_key: Option<Zeroizing<String>>,
-    pub(in crate::daemon) api_key_file: Option<PathBuf>,
-    pub(in crate::daemon) claude: Option<PathBuf>,
-    pub(in crate::daemon) model: ModelSettings,
-    pub(in crate::daemon) placement: PlacementChoice,
+pub(crate) struct Settings {
+    /// Each with where it comes from, as administrators see them.
+    pub(crate) shown: Configuration,
+    pub(crate) data: PathBuf,
+    pub(crate) runtime: PathBuf,
+    pub(crate) database: PathBuf,
+    pub(crate) log: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) api_key: Option<Zeroizing<String>>,
+    pub(crate) api_key_file: Option<PathBuf>,
+    pub(crate) claude: Option<PathBuf>,
+    pub(crate) model: ModelSettings,
+    pub(crate) placement: PlacementChoice,
     /// Walls that may be less than hard, by name.
-    pub(in crate::daemon) allow_degraded: Vec<String>,
-    pub(in crate::daemon) sandboxes_max: usize,
-    pub(in crate::daemon) limits: Limits,
-    pub(in crate::daemon) uids: Range<u32>,
-    pub(in crate::daemon) libexec: Option<PathBuf>,
+    pub(crate) allow_degraded: Vec<String>,
+    pub(crate) sandboxes_max: usize,
+    pub(crate) limits: Limits,
+    pub(crate) uids: Range<u32>,
+    pub(crate) libexec: Option<PathBuf>,
     /// Where ash-egress listens to ashd, if it is a program of its own.
-    pub(in crate::daemon) egress: Option<PathBuf>,
+    pub(crate) egress: Option<PathBuf>,
     /// Where ash-sandboxd listens, if it is a program of its own.
-    pub(in crate::daemon) sandboxd: Option<PathBuf>,
-    pub(in crate::daemon) bwrap: PathBuf,
-    pub(in crate::daemon) agent_roots: Vec<PathBuf>,
-    pub(in crate::daemon) agent_limits: AgentLimits,
-    pub(in crate::daemon) keep_ended: Duration,
+    pub(crate) sandboxd: Option<PathBuf>,
+    pub(crate) bwrap: PathBuf,
+    pub(crate) agent_roots: Vec<PathBuf>,
+    pub(crate) agent_limits: AgentLimits,
+    pub(crate) keep_ended: Duration,
     /// None if turns may take as long as they want.
-    pub(in crate::daemon) turn_timeout: Option<Duration>,
+    pub(crate) turn_timeout: Option<Duration>,
     /// When sessions that rest become colder.
-    pub(in crate::daemon) tiers: TierPolicy,
+    pub(crate) tiers: TierPolicy,
     /// Percent of time lost to a want of memory from which it is short.
-    pub(in crate::daemon) pressure_percent: Option<u32>,
+    pub(crate) pressure_percent: Option<u32>,
     /// How long a request may wait for room.
-    pub(in crate::daemon) wait: Duration,
-    pub(in crate::daemon) drain: Duration,
+    pub(crate) wait: Duration,
+    pub(crate) drain: Duration,
     /// systemd's folder of credentials.
-    pub(in crate::daemon) credentials: Option<PathBuf>,
+    pub(crate) credentials: Option<PathBuf>,
     /// Names of the sockets that systemd passed.
-    pub(in crate::daemon) socket_names: Option<String>,
+    pub(crate) socket_names: Option<String>,
 }
 
 fn wrong(key: &str, text: impl Into<String>) -> ConfigError {
@@ -171,7 +172,7 @@ impl Settings {
             file.sandbox.wait_seconds.unwrap_or_else(|| number_of("sandbox.wait_seconds"));
         let drain = file.drain.seconds.unwrap_or_else(|| number_of("drain.seconds"));
         Ok(Self {
-            files: vec![],
+            shown: Configuration::default(),
             database,
             log,
             address,

@@ -1,18 +1,4 @@
-//! The settings of `ashd`: built-in defaults < the configuration files < the environment, under
-//! the names of the original. [`KEYS`] is the one list of them; the reference in `docs/` is
-//! checked against it.
-
-mod environment;
-mod file;
-mod layers;
-mod settings;
-
-pub(super) use settings::{ModelSettings, Settings};
-
-use std::path::{Path, PathBuf};
-
-use environment::Environment;
-use layers::Layers;
+//! The one list of settings.
 
 /// A setting: its key in the file, its name in the environment, and what it is.
 #[derive(Debug, Clone, Copy)]
@@ -207,7 +193,7 @@ pub(crate) const KEYS: [Key; 43] = [
 pub(crate) const ENVIRONMENT_ONLY: [&str; 3] = ["api.key", "model.key", "model.auth_token"];
 
 /// The settings for `ashd --help`.
-pub(super) fn reference() -> String {
+pub(crate) fn reference() -> String {
     let line = |key: &Key| {
         let default = if key.default.is_empty() { "unset" } else { key.default };
         let environment = key.environment.unwrap_or("-");
@@ -218,31 +204,4 @@ pub(super) fn reference() -> String {
         "Settings (key in the file, variable in the environment, default):\n{}",
         lines.join("\n")
     )
-}
-
-/// What is wrong with a setting.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ConfigError {
-    #[error("`{path}` cannot be read")]
-    Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("{path}:{line}:{column}: {text}", path = path.display())]
-    File { path: PathBuf, line: usize, column: usize, text: String },
-    #[error("there are more than {max} drop-ins")]
-    DropIns { max: usize },
-    #[error("`{key}` {text}")]
-    Value { key: String, text: String },
-    #[error("the environment variable {name} {text}")]
-    Environment { name: &'static str, text: String },
-}
-
-/// Reads everything once.
-pub(super) fn load(file: Option<&Path>, simulate: bool) -> Result<Settings, ConfigError> {
-    let layers = match file {
-        Some(path) => Layers::of(path)?,
-        None => Layers::of_host()?,
-    };
-    let settings = Settings::new(layers.fragment()?, &Environment::process(), simulate);
-    let mut settings = settings.map_err(|error| layers.place(error))?;
-    settings.files = layers.paths().map(PathBuf::from).collect();
-    Ok(settings)
 }

@@ -66,13 +66,19 @@ impl Layers {
         self.files.iter().map(|(path, _)| path.as_path())
     }
 
-    pub(super) fn fragment(&self) -> Result<Fragment, ConfigError> {
+    /// What the files say together, each judged by itself.
+    pub(super) fn table(&self) -> Result<toml::Table, ConfigError> {
         let mut together = toml::Table::new();
         for (path, text) in &self.files {
             // Judged as settings, kept as a table: only that tells what a file leaves open.
             file::parse::<Fragment>(path, text)?;
             merge(&mut together, file::parse(path, text)?);
         }
+        Ok(together)
+    }
+
+    pub(super) fn fragment(&self) -> Result<Fragment, ConfigError> {
+        let together = self.table()?;
         // Whatever each file may say they may say together.
         Fragment::deserialize(together)
             .map_err(|error| ConfigError::Value { key: FILE.to_owned(), text: error.to_string() })
@@ -81,13 +87,25 @@ impl Layers {
     /// Adds to an error about a key where the key stands.
     pub(super) fn place(&self, error: ConfigError) -> ConfigError {
         let ConfigError::Value { key, text } = error else { return error };
-        match self.files.iter().rev().find_map(|(path, file)| Some((path, line(file, &key)?))) {
+        match self.origin(&key) {
             Some((path, line)) => {
                 let text = format!("`{key}` {text}");
-                ConfigError::File { path: path.clone(), line, column: 1, text }
+                ConfigError::File { path: path.to_owned(), line, column: 1, text }
             }
             None => ConfigError::Value { key, text },
         }
+    }
+
+    /// The last file that sets a key, and the line.
+    pub(super) fn origin(&self, key: &str) -> Option<(&Path, usize)> {
+        let mut files = self.files.iter().rev();
+        files.find_map(|(path, file)| Some((path.as_path(), line(file, key)?)))
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_texts(texts: &[(&str, &str)]) -> Self {
+        let files = texts.iter().map(|(path, text)| (PathBuf::from(path), (*text).to_owned()));
+        Self { files: files.collect() }
     }
 }
 

@@ -1,0 +1,10 @@
+//! What concerns the host: for those who come over the admin socket.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+
+use super::App;
+
+pub(super) async fn configuration(State(app): State<App>) -> Response {
+    axum::Json(app.control.configuration()).into_response()
+}
