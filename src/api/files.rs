@@ -44,14 +44,14 @@ pub(super) async fn read(
 }
 
 fn raw(path: &str, file: FileStream) -> Response {
-    let size = file.size;
+    let (size, source) = (file.size, file.source);
     let mut response = Body::from_stream(file.chunks).into_response();
     let headers = response.headers_mut();
     // Never shown by a browser as a page of ours, whatever the agent wrote into it.
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
-    headers.insert("x-ash-source", HeaderValue::from_static("sandbox"));
+    headers.insert("x-ash-source", HeaderValue::from_static(source));
     let name = path.rsplit('/').next().unwrap_or_default();
     let disposition = format!("attachment; filename*=UTF-8''{}", percent(name));
     if let Ok(value) = HeaderValue::from_str(&disposition) {
@@ -69,7 +69,7 @@ async fn whole(path: String, mut file: FileStream) -> Result<Response, Refused> 
     let content = String::from_utf8(content).map_err(|_binary| {
         bad("format", "the file is not text; read it with `format=raw`".to_owned())
     })?;
-    let source = "sandbox".to_owned();
+    let source = file.source.to_owned();
     Ok(axum::Json(WorkspaceFileContent { path, content, size, source }).into_response())
 }
 

@@ -56,6 +56,8 @@ fn explain(refusal: &Refusal) -> Problem {
             .hint("list what runs and waits with `GET /api/sessions/{id}/queue`"),
         Refusal::NoFreeUid { .. } => Problem::new(Code::TooManySessions, text)
             .hint("end sessions, or widen `[sandbox] uid_count`"),
+        Refusal::NoWorkspace => Problem::new(Code::FileNotFound, text)
+            .hint("files of an ended session are kept for `[sessions] keep_ended_hours`"),
         Refusal::FileNotFound => Problem::new(Code::FileNotFound, text),
         Refusal::FilePath | Refusal::NotAFile => Problem::new(Code::PathOutside, text),
         Refusal::FileTooLarge { .. } => Problem::new(Code::FileTooLarge, text),
@@ -93,6 +95,8 @@ fn start(error: &StartError) -> Problem {
         StartError::Cli(cli) => Problem::new(Code::CliMissing, cli.to_string()),
         StartError::TooMany { .. } => Problem::new(Code::TooManySessions, error.to_string())
             .hint("wait, end sessions, or raise `[sandbox] max`"),
+        StartError::NoJail { .. } => Problem::new(Code::TooManySessions, error.to_string())
+            .hint("wait; a session that has its sandbox is always served"),
         StartError::MemoryShort => Problem::new(Code::TooManySessions, error.to_string())
             .hint("wait, end sessions, or give the host more memory"),
         StartError::Store(error) => store(error),

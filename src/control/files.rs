@@ -2,10 +2,11 @@
 //! that untrusted code can shape.
 
 use super::{Caller, Control, Refusal};
-use crate::bridge::host::{BridgeSender, FileChunks, FileError};
+use crate::bridge::host::{FileChunks, FileError};
 use crate::bridge::protocol::Refusal as Refused;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
+use crate::runner::handle::Reached;
 use crate::session::Status;
 use crate::wire::sessions::{WorkspaceFile, WorkspaceFiles};
 
@@ -18,6 +19,8 @@ pub(crate) const JSON_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct FileStream {
     pub(crate) size: u64,
+    /// `sandbox`, or `snapshot` if the session has none.
+    pub(crate) source: &'static str,
     pub(crate) chunks: FileChunks,
 }
 
@@ -28,8 +31,8 @@ impl Control {
         id: SessionId,
         hidden: bool,
     ) -> Result<WorkspaceFiles, Refusal> {
-        let bridge = self.bridge(caller, id).await?;
-        let list = bridge.list_files(hidden).await.map_err(refused)?;
+        let bridge = self.reach(caller, id).await?;
+        let list = bridge.sender.list_files(hidden).await.map_err(refused)?;
         let files = list
             .files
             .into_iter()
@@ -39,7 +42,8 @@ impl Control {
                 modified_at: Timestamp::from_millis(entry.modified_ms),
             })
             .collect();
-        Ok(WorkspaceFiles { files, source: "sandbox".to_owned(), truncated: list.truncated })
+        let source = source(&bridge).to_owned();
+        Ok(WorkspaceFiles { files, source, truncated: list.truncated })
     }
 
     pub(crate) async fn read_file(
@@ -52,25 +56,31 @@ impl Control {
         if path.is_empty() || path.contains('\0') {
             return Err(Refusal::FilePath);
         }
-        let bridge = self.bridge(caller, id).await?;
+        let bridge = self.reach(caller, id).await?;
         let (meta, chunks) =
-            bridge.read_file(path, bytes_max).await.map_err(|error| match error {
+            bridge.sender.read_file(path, bytes_max).await.map_err(|error| match error {
                 FileError::Refused { reason: Refused::TooLarge } => {
                     Refusal::FileTooLarge { bytes_max }
                 }
                 error => refused(error),
             })?;
-        Ok(FileStream { size: meta.size, chunks })
+        Ok(FileStream { size: meta.size, source: source(&bridge), chunks })
     }
 
-    /// The bridge of a session, its sandbox started if none lives.
-    async fn bridge(&self, caller: &Caller, id: SessionId) -> Result<BridgeSender, Refusal> {
+    /// A bridge to be asked about the session: that of its sandbox, or, if none lives, of a jail.
+    pub(super) async fn reach(&self, caller: &Caller, id: SessionId) -> Result<Reached, Refusal> {
         let record = self.session_record(caller, id).await?;
-        if record.status == Status::Ended {
-            return Err(Refusal::SessionState { status: Status::Ended });
+        match record.status {
+            Status::Starting => Err(Refusal::SessionState { status: Status::Starting }),
+            Status::Ended if !self.host.store.has_workspace(id).await? => Err(Refusal::NoWorkspace),
+            _ => self.host.reach(&record).await.map_err(Refusal::Start),
         }
-        self.host.handle(&record).await?.files().await.map_err(Refusal::Start)
     }
+}
+
+/// Where the original says that files come from.
+fn source(bridge: &Reached) -> &'static str {
+    if bridge.in_jail { "snapshot" } else { "sandbox" }
 }
 
 fn refused(error: FileError) -> Refusal {

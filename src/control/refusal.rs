@@ -49,6 +49,9 @@ pub(crate) enum Refusal {
     TurnNotFound,
     #[error("no uid is free for another sandbox: all {count} are held")]
     NoFreeUid { count: usize },
+    /// The original's words.
+    #[error("No workspace available for this session")]
+    NoWorkspace,
     #[error("File not found")]
     FileNotFound,
     #[error("Invalid file path")]

@@ -8,9 +8,11 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use super::handle::{Command, StartError, View};
 use super::host::Host;
+use super::jail::{self, Jail};
 use super::limit::TurnLimit;
 use super::live::Live;
 use super::log::{Batch, Log};
@@ -77,6 +79,10 @@ pub(super) struct Driver {
     pub(super) seat: Option<Seat>,
     /// What becomes of the running turn if it does not end by itself.
     pub(super) limit: Option<TurnLimit>,
+    /// What serves files and commands while there is no sandbox.
+    pub(super) jail: Option<Jail>,
+    /// When the driver of an ended session leaves.
+    pub(super) leaves_at: Option<Instant>,
 }
 
 impl Driver {
@@ -86,7 +92,7 @@ impl Driver {
         loop {
             if self.log.has_given_up() && !closing.is_cancelled() {
                 if !self.start_over().await {
-                    return self.host.forget(self.record.id);
+                    return self.leave();
                 }
                 continue;
             }
@@ -98,12 +104,14 @@ impl Driver {
                 self.log.rest();
             }
             self.show();
-            let cools_at = self.cools_at();
+            let (cools_at, leaves_at) = (self.cools_at(), self.leaves_at());
             tokio::select! {
                 // Leaving keeps the sandbox: the next ashd takes it over.
-                () = closing.cancelled() => return,
+                () = closing.cancelled() => return self.end_jail().await,
                 command = self.commands.recv() => match command {
                     Some(Command::End { answer }) => return self.end(answer).await,
+                    // Asked before it was known that the session has ended.
+                    Some(command) if self.refuses(&command) => drop(command),
                     Some(command) => self.obey(command).await,
                     None => return,
                 },
@@ -115,6 +123,8 @@ impl Driver {
                     None => self.lost().await,
                 },
                 () = rest::until(cools_at) => self.cool().await,
+                () = jail::over(&mut self.jail) => self.end_jail().await,
+                () = rest::until(leaves_at) => return self.leave(),
                 () = TurnLimit::reached(self.limit) => self.overdue().await,
             }
         }
@@ -144,13 +154,7 @@ impl Driver {
                 let interrupted = self.send_now(turn).await;
                 drop(answer.send(interrupted));
             }
-            Command::Files { answer } => {
-                let started = self.wake().await;
-                let sender = started.and_then(|()| {
-                    self.live.as_ref().map(|live| live.sender.clone()).ok_or(StartError::Ending)
-                });
-                drop(answer.send(sender));
-            }
+            Command::Reach { place, answer } => drop(answer.send(self.reach(place).await)),
             Command::Pause { answer } => drop(answer.send(self.pause().await)),
             Command::Resume { answer } => drop(answer.send(self.resume().await)),
             Command::Stop { answer } => drop(answer.send(self.stop().await)),
@@ -452,6 +456,7 @@ impl Driver {
             self.conclude(&turn, Outcome::Failed(why), &mut batch);
             self.log.commit(batch).await;
         }
+        self.end_jail().await;
         if self.live.is_some() {
             self.end_sandbox().await;
         } else {
@@ -462,6 +467,7 @@ impl Driver {
                 (used.requests, used.request_bytes, used.response_bytes);
             tracing::info!(session = %self.record.id, requests, sent, received, "model API used");
         }
+        self.commands.close();
         self.host.forget(self.record.id);
         let _nobody_waits = answer.send(());
     }

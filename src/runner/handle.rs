@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::feed::Feed;
 use super::seats::Seat;
-use crate::bridge::host::BridgeSender;
+use crate::bridge::host::{BridgeSender, Hold};
 use crate::clock::Timestamp;
 use crate::id::TurnId;
 use crate::sandboxd::SandboxdError;
@@ -68,9 +68,10 @@ pub(super) enum Command {
         turn: TurnId,
         answer: oneshot::Sender<Result<Option<TurnId>, QueueError>>,
     },
-    /// Have a sandbox, to ask it for files.
-    Files {
-        answer: oneshot::Sender<Result<BridgeSender, StartError>>,
+    /// Have a bridge that serves files and commands; answers `None` if it needs a place for a jail.
+    Reach {
+        place: Option<OwnedSemaphorePermit>,
+        answer: oneshot::Sender<Result<Option<Reached>, StartError>>,
     },
     /// Rest until somebody wants something of the session.
     Pause {
@@ -108,6 +109,23 @@ pub(crate) struct Stillness {
 impl Stillness {
     pub(super) fn new(kept: oneshot::Sender<()>) -> Self {
         Self { _kept: kept }
+    }
+}
+
+/// A bridge to be asked for files and commands. Keep it until it has been asked: meanwhile its
+/// sandbox does not go away.
+#[derive(Debug)]
+pub(crate) struct Reached {
+    pub(crate) sender: BridgeSender,
+    /// It is that of a jail: the session has no sandbox.
+    pub(crate) in_jail: bool,
+    _hold: Hold,
+}
+
+impl Reached {
+    pub(super) fn new(sender: BridgeSender, in_jail: bool) -> Self {
+        let hold = sender.hold();
+        Self { sender, in_jail, _hold: hold }
     }
 }
 
@@ -156,6 +174,10 @@ pub(crate) enum StartError {
     MemoryShort,
     #[error("{running} sandboxes run, and {max} is the most")]
     TooMany { running: usize, max: usize },
+    #[error(
+        "{max} sessions without a sandbox are asked for files or commands, and that is the most"
+    )]
+    NoJail { max: usize },
     #[error("the session could not be stored")]
     Store(#[source] StoreError),
     #[error("the session is ending")]
@@ -234,8 +256,12 @@ impl Handle {
         asked.unwrap_or(Err(QueueError::Ending))
     }
 
-    pub(crate) async fn files(&self) -> Result<BridgeSender, StartError> {
-        self.ask(|answer| Command::Files { answer }).await.unwrap_or(Err(StartError::Ending))
+    /// `None` if the driver has left, and another may be found.
+    pub(super) async fn reach(
+        &self,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Option<Result<Option<Reached>, StartError>> {
+        self.ask(|answer| Command::Reach { place, answer }).await
     }
 
     pub(crate) async fn pause(&self) -> Result<Status, RestError> {

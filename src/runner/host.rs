@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::driver::Driver;
 use super::feed::{FeedWriter, Reader};
 use super::handle::{COMMANDS_MAX, Handle, View};
+use super::jail::JAILS_MAX;
 use super::log::Log;
 use super::pressure::Pressure;
 use super::rest::Rest;
@@ -78,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) pressure: Pressure,
     /// Sandboxes that may start at the same time.
     pub(super) launches: Semaphore,
+    /// Jails that may live at the same time.
+    pub(super) jails: Arc<Semaphore>,
     drivers: std::sync::Mutex<HashMap<SessionId, Handle>>,
     tasks: TaskTracker,
 }
@@ -106,6 +109,7 @@ impl Host {
             seats: Seats::new(settings.sandboxes_max, settings.wait_max),
             pressure: Pressure::new(settings.pressure_percent_max),
             launches: Semaphore::new(launches_max()),
+            jails: Arc::new(Semaphore::new(JAILS_MAX)),
             settings,
             closing: CancellationToken::new(),
             drivers: std::sync::Mutex::default(),
@@ -155,6 +159,8 @@ impl Host {
             rest: Rest::new(),
             seat: None,
             limit: None,
+            jail: None,
+            leaves_at: None,
         };
         self.tasks.spawn(driver.run());
         drivers.insert(record.id, handle.clone());
@@ -223,9 +229,12 @@ impl Host {
         drivers.values().filter(|handle| handle.view().busy).count()
     }
 
-    /// The session has ended.
+    /// The session's driver has left, and takes no command any more. Another one may be there.
     pub(super) fn forget(&self, id: SessionId) {
-        self.drivers.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+        if drivers.get(&id).is_some_and(|handle| handle.commands.is_closed()) {
+            drivers.remove(&id);
+        }
     }
 
     /// After a start, and before the proxy serves: takes over the sandboxes that live, brings unfinished turns on or to their

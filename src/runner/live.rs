@@ -16,7 +16,7 @@ use crate::session::options::{PrivateFile, SpawnOptions};
 use crate::store::{SessionChange, SessionRecord};
 
 /// How long a bridge may take to greet: it is one round trip on a local socket.
-const GREETING_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const GREETING_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Times that the CLI itself retries a failed request to the model API. Its default of 10 makes
 /// a wrong key look like a hang of minutes.
@@ -96,6 +96,7 @@ impl Driver {
         if self.live.is_some() {
             return Ok(());
         }
+        self.jail_gives_way().await;
         let launched = self.launch_when_there_is_room().await;
         if launched.is_err() {
             self.seat = None;

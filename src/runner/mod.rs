@@ -5,6 +5,7 @@ mod driver;
 pub(crate) mod feed;
 pub(crate) mod handle;
 pub(crate) mod host;
+mod jail;
 mod limit;
 mod live;
 mod log;

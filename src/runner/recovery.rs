@@ -50,6 +50,7 @@ impl Driver {
             () = tokio::time::sleep(START_OVER_PAUSE) => {}
             () = self.host.closing.cancelled() => return true,
         }
+        self.end_jail().await;
         (self.live, self.seat, self.rest) = (None, None, Rest::new());
         (self.running, self.limit, self.turns) = (None, None, Turns::new());
         self.queue.clear();

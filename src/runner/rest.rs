@@ -277,6 +277,7 @@ impl Driver {
             self.log.commit(batch).await;
         }
         self.move_to(Status::Stopped, json!({ "action": "stopped" })).await;
+        self.end_jail().await;
         self.hibernate().await;
         Ok(self.record.status)
     }
@@ -304,6 +305,12 @@ impl Driver {
             drop(answer.send(Err(RestError::Busy)));
             return;
         }
+        if self.jail_is_asked() {
+            // A command may be writing.
+            drop(answer.send(Err(RestError::Busy)));
+            return;
+        }
+        self.end_jail().await;
         let was_hot = self.live.is_some() && self.rest.tier == Tier::Hot;
         if was_hot {
             self.cool_to(Tier::Frozen).await;

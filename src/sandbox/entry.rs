@@ -89,9 +89,11 @@ fn obey(bytes: &[u8], received: Vec<OwnedFd>) -> Result<Infallible, Refusal> {
     }
     let user = user(&order)?;
     settle(&order, user.is_some())?;
-    let mut handles = reachable(&received, user.is_some())?;
+    let mut handles = reachable(order.entry, &received, user.is_some())?;
     drop(received);
-    let listener = if order.entry == Entry::Bridge { handles.pop() } else { None };
+    // The last one, where there is one.
+    let listens = Handle::of(order.entry).last() == Some(&Handle::Listener);
+    let listener = if listens { handles.pop() } else { None };
     let (list, mut inherited) = arguments(&order, handles)?;
     let list = step("argument list", fd::in_memory("arguments", &list))?;
     let list = step("argument list", fd::moved_up(list, NUMBER_MIN))?;
@@ -162,16 +164,19 @@ fn limit(what: &str, resource: Resource, (soft, hard): (u64, u64)) -> Result<(),
 }
 
 /// The descriptors, above the reserved numbers and where the sandbox's user can reach them.
-fn reachable(received: &[OwnedFd], may_mount: bool) -> Result<Vec<OwnedFd>, Refusal> {
+fn reachable(entry: Entry, received: &[OwnedFd], may_mount: bool) -> Result<Vec<OwnedFd>, Refusal> {
     let mut handles = received
         .iter()
         .map(|handle| step("descriptors", fd::moved_up(handle, NUMBER_MIN)))
         .collect::<Result<Vec<_>, _>>()?;
-    const STAGED: [&str; 5] = ["workspace", "home", "egress", "bridge", "claude"];
     if may_mount {
-        let named: Vec<_> = STAGED.into_iter().zip(&handles).collect();
+        let kinds = Handle::of(entry).iter().zip(&handles);
+        let named: Vec<_> =
+            kinds.filter_map(|(kind, handle)| Some((kind.staged()?, handle))).collect();
         if let Some(staged) = step("stage", stage::set(&named))? {
-            for (slot, handle) in handles.iter_mut().zip(staged) {
+            let kinds = Handle::of(entry).iter().zip(&mut handles);
+            let slots = kinds.filter(|(kind, _)| kind.staged().is_some());
+            for ((_kind, slot), handle) in slots.zip(staged) {
                 *slot = step("descriptors", fd::moved_up(handle, NUMBER_MIN))?;
             }
         }
@@ -184,14 +189,21 @@ fn arguments(
     order: &LaunchOrder,
     mut handles: Vec<OwnedFd>,
 ) -> Result<(Vec<u8>, Vec<OwnedFd>), Refusal> {
-    let raw = |index: usize| handles[index].as_raw_fd();
+    let found = |wanted: Handle| {
+        let kinds = Handle::of(order.entry).iter().zip(&handles);
+        kinds.into_iter().find(|(kind, _)| **kind == wanted).map(|(_, handle)| handle.as_raw_fd())
+    };
+    let needed = |wanted: Handle| {
+        let reason = || format!("it brings no {wanted:?}");
+        found(wanted).ok_or_else(|| Refusal::Order { reason: reason() })
+    };
     let mut numbers = Numbers {
-        workspace: raw(0),
-        home: raw(1),
-        egress: raw(2),
-        bridge: raw(3),
-        cli: raw(4),
-        status: raw(5),
+        workspace: needed(Handle::Workspace)?,
+        home: needed(Handle::Home)?,
+        egress: found(Handle::Egress),
+        bridge: needed(Handle::Bridge)?,
+        cli: found(Handle::Cli),
+        status: needed(Handle::Status)?,
         synthetic: [0; SYNTHETIC_FILES.len()],
         filter: [0; seccomp::PROGRAMS],
     };

@@ -251,6 +251,32 @@ impl Launcher {
         self.inner.find(name).await.is_some_and(|live| live.is_frozen())
     }
 
+    /// The jails that are written down, dead or alive, whoever started them.
+    pub(crate) async fn jails(&self) -> Vec<SandboxName> {
+        let records = self.inner.records.clone();
+        let names = blocking(move || records.names()).await.unwrap_or_else(|error| {
+            warn!(%error, "the records of sandboxes cannot be listed");
+            Vec::new()
+        });
+        names.into_iter().filter(|name| name.jailed().is_some()).collect()
+    }
+
+    /// Whether a sandbox of this name, dead or alive, has been started and not ended.
+    pub(crate) async fn knows(&self, name: &SandboxName) -> bool {
+        self.inner.find(name).await.is_some()
+    }
+
+    pub(crate) async fn is_alive(&self, name: &SandboxName) -> bool {
+        self.inner.find(name).await.is_some_and(|live| live.is_alive())
+    }
+
+    /// Waits until the sandbox of this name, if there is one, has left by itself or has ended.
+    pub(crate) async fn gone(&self, name: &SandboxName) {
+        if let Some(live) = self.inner.find(name).await {
+            live.outer_gone().await;
+        }
+    }
+
     /// The sandboxes of sessions that live, whoever started them.
     pub(crate) async fn live(&self) -> Vec<SandboxName> {
         let inner = &self.inner;

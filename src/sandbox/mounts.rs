@@ -20,6 +20,10 @@ pub(super) const LISTENER_NUMBER: RawFd = 3;
 /// Where the bridge keeps what ashd has not stored yet.
 const SPILL_DIRECTORY: &str = "/run/bridge";
 
+/// How long a jail stays when nobody is connected to it: an ashd that died leaves nothing behind.
+/// Its starter takes milliseconds between the greeting and the connection of ashd.
+const JAIL_ALONE_SECONDS: u32 = 2;
+
 /// The directories beside `/usr` that programs expect: links into it, or directories on hosts
 /// that have not merged them.
 pub(super) const SYSTEM_DIRECTORIES: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
@@ -62,9 +66,11 @@ pub(super) enum SystemDirectory {
 pub(super) struct Numbers {
     pub(super) workspace: RawFd,
     pub(super) home: RawFd,
-    pub(super) egress: RawFd,
+    /// Not in a jail.
+    pub(super) egress: Option<RawFd>,
     pub(super) bridge: RawFd,
-    pub(super) cli: RawFd,
+    /// Not in a jail.
+    pub(super) cli: Option<RawFd>,
     pub(super) status: RawFd,
     /// In the order of [`SYNTHETIC_FILES`].
     pub(super) synthetic: [RawFd; SYNTHETIC_FILES.len()],
@@ -100,24 +106,19 @@ pub(super) fn arguments(
 
 /// The program inside and its arguments, for behind bwrap's `--`.
 pub(super) fn program(entry: Entry) -> Vec<String> {
-    match entry {
-        Entry::Bridge => [
-            "/opt/ash/bridge",
-            "--listen-fd",
-            &LISTENER_NUMBER.to_string(),
-            "--cli",
-            "/opt/ash/claude",
-            "--workspace",
-            "/workspace",
-            "--home",
-            "/home/agent",
-            "--spill-dir",
-            SPILL_DIRECTORY,
-        ]
-        .map(str::to_owned)
-        .to_vec(),
-        Entry::Probe => ["/bin/sh", "-c", super::isolation::LOOK].map(str::to_owned).to_vec(),
-    }
+    let listener = LISTENER_NUMBER.to_string();
+    let alone = JAIL_ALONE_SECONDS.to_string();
+    let bridge = ["/opt/ash/bridge", "--listen-fd", &listener];
+    let places = ["--workspace", "/workspace", "--home", "/home/agent"];
+    let spill = ["--spill-dir", SPILL_DIRECTORY];
+    let words: Vec<&str> = match entry {
+        Entry::Bridge => [&bridge[..], &["--cli", "/opt/ash/claude"], &places, &spill].concat(),
+        Entry::Jail => {
+            [&bridge[..], &places, &spill, &["--orphan-timeout-seconds", &alone]].concat()
+        }
+        Entry::Probe => vec!["/bin/sh", "-c", super::isolation::LOOK],
+    };
+    words.into_iter().map(str::to_owned).collect()
 }
 
 fn namespaces(list: &mut List) {
@@ -164,9 +165,13 @@ fn private_files(list: &mut List, order: &LaunchOrder, numbers: &Numbers) {
     list.memory("1777", limits.tmp_bytes, "/tmp");
     list.option(["--symlink", "../tmp", "/var/tmp"]);
     list.memory("0700", limits.spill_bytes, SPILL_DIRECTORY);
-    list.option(["--ro-bind-fd", &numbers.egress.to_string(), "/run/ash"]);
+    if let Some(egress) = numbers.egress {
+        list.option(["--ro-bind-fd", &egress.to_string(), "/run/ash"]);
+    }
     list.option(["--ro-bind-fd", &numbers.bridge.to_string(), "/opt/ash/bridge"]);
-    list.option(["--ro-bind-fd", &numbers.cli.to_string(), "/opt/ash/claude"]);
+    if let Some(cli) = numbers.cli {
+        list.option(["--ro-bind-fd", &cli.to_string(), "/opt/ash/claude"]);
+    }
     list.option(["--bind-fd", &numbers.home.to_string(), "/home/agent"]);
 }
 
@@ -193,9 +198,9 @@ mod tests {
         let numbers = Numbers {
             workspace: 10,
             home: 11,
-            egress: 12,
+            egress: (order.entry != Entry::Jail).then_some(12),
             bridge: 13,
-            cli: 14,
+            cli: (order.entry != Entry::Jail).then_some(14),
             status: 15,
             synthetic: [20, 21, 22, 23, 24],
             filter: [30, 31, 32, 33, 34, 35],
@@ -305,6 +310,22 @@ mod tests {
     }
 
     #[test]
+    fn a_jail_has_the_same_walls_and_neither_a_cli_nor_a_way_out() {
+        let whole = lines(&order(), &[]);
+        let jail = lines(&LaunchOrder { entry: Entry::Jail, ..order() }, &[]);
+        let (is_missing, is_more): (Vec<_>, Vec<_>) = (
+            whole.lines().filter(|line| !jail.contains(line)).collect(),
+            jail.lines().filter(|line| !whole.contains(line)).collect(),
+        );
+        assert_eq!(is_missing, ["--ro-bind-fd 12 /run/ash", "--ro-bind-fd 14 /opt/ash/claude"]);
+        assert_eq!(is_more, [""; 0]);
+        insta::assert_snapshot!(
+            program(Entry::Jail).join(" "),
+            @"/opt/ash/bridge --listen-fd 3 --workspace /workspace --home /home/agent --spill-dir /run/bridge --orphan-timeout-seconds 2"
+        );
+    }
+
+    #[test]
     fn no_value_of_the_environment_becomes_an_option() {
         let words = arguments(
             &order(),
@@ -312,9 +333,9 @@ mod tests {
             &Numbers {
                 workspace: 10,
                 home: 11,
-                egress: 12,
+                egress: Some(12),
                 bridge: 13,
-                cli: 14,
+                cli: Some(14),
                 status: 15,
                 synthetic: [20, 21, 22, 23, 24],
                 filter: [30, 31, 32, 33, 34, 35],

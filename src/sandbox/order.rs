@@ -37,11 +37,13 @@ pub(super) struct LaunchOrder {
 pub(super) enum Entry {
     /// The bridge, with its socket.
     Bridge,
+    /// The bridge, without a CLI and without a way out: it serves files and commands.
+    Jail,
     /// A program that prints what it sees of its walls and ends.
     Probe,
 }
 
-/// The descriptors of an order, in the order of the message. A probe has no `Listener`.
+/// The descriptors of an order, in the order of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Handle {
     Workspace,
@@ -54,7 +56,7 @@ pub(super) enum Handle {
 }
 
 impl Handle {
-    pub(super) const ALL: [Self; 7] = [
+    const ALL: [Self; 7] = [
         Self::Workspace,
         Self::Home,
         Self::Egress,
@@ -64,11 +66,28 @@ impl Handle {
         Self::Listener,
     ];
 
-    /// The descriptors that an order for `entry` brings.
+    const JAIL: [Self; 5] =
+        [Self::Workspace, Self::Home, Self::Bridge, Self::Status, Self::Listener];
+
+    /// The descriptors that an order for `entry` brings. A probe has no bridge to listen, a jail
+    /// no CLI and no way out.
     pub(super) fn of(entry: Entry) -> &'static [Self] {
         match entry {
             Entry::Bridge => &Self::ALL,
+            Entry::Jail => &Self::JAIL,
             Entry::Probe => &Self::ALL[..6],
+        }
+    }
+
+    /// What it is called on the stage of `ash-launch`, if bwrap is to mount it.
+    pub(super) fn staged(self) -> Option<&'static str> {
+        match self {
+            Self::Workspace => Some("workspace"),
+            Self::Home => Some("home"),
+            Self::Egress => Some("egress"),
+            Self::Bridge => Some("bridge"),
+            Self::Cli => Some("claude"),
+            Self::Status | Self::Listener => None,
         }
     }
 }

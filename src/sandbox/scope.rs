@@ -19,6 +19,9 @@ const STOP_MICROSECONDS: u64 = 5_000_000;
 /// How long a probe may live if its ashd dies meanwhile.
 const PROBE_MICROSECONDS: u64 = 60_000_000;
 
+/// How long a jail may live at all: longer than any request, and not for ever if its bridge hangs.
+const JAIL_MICROSECONDS: u64 = 3_600_000_000;
+
 /// The scope of a sandbox. A failed one stays until it is asked how it ended, which is why the
 /// collect mode is left alone.
 pub(super) fn properties(name: &SandboxName, limits: &Limits, version: u32) -> Vec<Property> {
@@ -38,7 +41,9 @@ pub(super) fn properties(name: &SandboxName, limits: &Limits, version: u32) -> V
         ("CPUWeight", Variant::from(limits.cpu_weight)),
         ("IOWeight", Variant::from(limits.io_weight)),
     ];
-    if name.session().is_none() {
+    if name.jailed().is_some() {
+        list.push(("RuntimeMaxUSec", Variant::from(JAIL_MICROSECONDS)));
+    } else if name.session().is_none() {
         list.push(("RuntimeMaxUSec", Variant::from(PROBE_MICROSECONDS)));
     }
     if version >= VERSION_WITH_OOM_POLICY {
@@ -83,7 +88,8 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_ends_by_itself_and_a_session_does_not() {
+    fn a_probe_and_a_jail_end_by_themselves_and_a_session_does_not() {
+        assert!(names(&SandboxName::jail(SessionId::new()), 257).contains(&"RuntimeMaxUSec"));
         assert!(names(&SandboxName::new_probe(), 257).contains(&"RuntimeMaxUSec"));
         assert!(!names(&SessionId::new().into(), 257).contains(&"RuntimeMaxUSec"));
     }

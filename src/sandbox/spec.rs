@@ -12,13 +12,15 @@ use crate::id::{IdError, SessionId};
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// The name of a sandbox: `s-<session>`, or `probe-<number>` for one that tries the walls.
+/// The name of a sandbox: `s-<session>`, `j-<session>` for the jail that serves a session while it
+/// has no sandbox, or `probe-<number>` for one that tries the walls.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct SandboxName(String);
 
 impl SandboxName {
     const SESSION: &'static str = "s-";
+    const JAIL: &'static str = "j-";
     const PROBE: &'static str = "probe-";
 
     /// A name for a sandbox that tries the walls; no session has it.
@@ -26,11 +28,21 @@ impl SandboxName {
         Self(format!("{}{}", Self::PROBE, SessionId::new()))
     }
 
+    /// The jail that serves a session.
+    pub(crate) fn jail(session: SessionId) -> Self {
+        Self(format!("{}{session}", Self::JAIL))
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The session that lives in it; `None` for a probe.
+    /// The session that a jail serves; `None` for everything else.
+    pub(crate) fn jailed(&self) -> Option<SessionId> {
+        self.0.strip_prefix(Self::JAIL)?.parse().ok()
+    }
+
+    /// The session that lives in it; `None` for a jail and for a probe.
     pub(crate) fn session(&self) -> Option<SessionId> {
         self.0.strip_prefix(Self::SESSION)?.parse().ok()
     }
@@ -55,7 +67,8 @@ impl FromStr for SandboxName {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let session = text.strip_prefix(Self::SESSION).or_else(|| text.strip_prefix(Self::PROBE));
+        let prefixes = [Self::SESSION, Self::JAIL, Self::PROBE];
+        let session = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix));
         session.unwrap_or_default().parse::<SessionId>()?;
         Ok(Self(text.to_owned()))
     }
@@ -94,9 +107,9 @@ pub(crate) struct SandboxSpec {
     pub(crate) home: PathBuf,
     /// Holds `bridge.sock`; not visible inside.
     pub(crate) state: PathBuf,
-    /// The Claude Code CLI, a native binary.
+    /// The Claude Code CLI, a native binary. A jail has none.
     pub(crate) cli: PathBuf,
-    /// A directory, bound read-only at `/run/ash`; holds `api.sock`.
+    /// A directory, bound read-only at `/run/ash`; holds `api.sock`. A jail has none.
     pub(crate) egress: PathBuf,
     pub(crate) limits: Limits,
     /// Added to the sandbox's own environment, and stronger.
@@ -168,13 +181,23 @@ mod tests {
         assert_eq!(SandboxName::from_unit(&name.unit()), Some(name.clone()));
         assert_eq!(name.as_str().parse(), Ok(name));
         assert_eq!(SandboxName::new_probe().session(), None);
+        let jail = SandboxName::jail(session);
+        assert_eq!((jail.session(), jail.jailed()), (None, Some(session)));
+        assert_eq!(SandboxName::from_unit(&jail.unit()), Some(jail));
+        assert_eq!(SandboxName::from(session).jailed(), None);
     }
 
     #[test]
     fn nothing_else_is_a_name() {
-        for bad in
-            ["", "s-", "s-1", "ash-s", "s-../../etc", "x-67e55044-10b1-426f-9247-bb680e5fe0c8"]
-        {
+        for bad in [
+            "",
+            "s-",
+            "s-1",
+            "j-1",
+            "ash-s",
+            "s-../../etc",
+            "x-67e55044-10b1-426f-9247-bb680e5fe0c8",
+        ] {
             assert!(bad.parse::<SandboxName>().is_err(), "{bad:?}");
         }
         assert_eq!(SandboxName::from_unit("ash-sandbox.slice"), None);

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::error::LaunchError;
 use super::live::{Live, remove_socket};
-use super::order::{Entry, LaunchOrder, REFUSAL_BYTES_MAX, Refusal};
+use super::order::{Entry, Handle, LaunchOrder, REFUSAL_BYTES_MAX, Refusal};
 use super::placement::{Placement, Programs};
 use super::record::{Record, Records};
 use super::scope;
@@ -65,15 +65,20 @@ pub(super) async fn bridge(
     site: Site<'_>,
     spec: &SandboxSpec,
 ) -> Result<(Arc<Live>, UnixStream), LaunchError> {
-    let handles = prepare(site, spec, Entry::Bridge).await?;
-    let live = enter(site, spec, Entry::Bridge, handles).await?.live;
+    let is_jail = spec.name.jailed().is_some();
+    let entry = if is_jail { Entry::Jail } else { Entry::Bridge };
+    let handles = prepare(site, spec, entry).await?;
+    let live = enter(site, spec, entry, handles).await?.live;
     let greeted = async {
         greeted(&live, &spec.state, site.deadline).await?;
         live.find_first_process(site.records).await.map_err(|source| match source.kind() {
             io::ErrorKind::PermissionDenied => LaunchError::ProcHidden,
             _ => disk(source, site.records.directory(), "writing the record"),
         })?;
-        live.hold().map_err(LaunchError::system("holding bwrap"))?;
+        if !is_jail {
+            // A jail is to be gone whoever looks.
+            live.hold().map_err(LaunchError::system("holding bwrap"))?;
+        }
         // The greeting had a connection of its own: what it read cannot be given back.
         connect(&spec.state).await.map_err(LaunchError::Socket)
     };
@@ -323,14 +328,14 @@ pub(super) async fn prepare(
 ) -> Result<Vec<OwnedFd>, LaunchError> {
     let (spec, records) = (spec.clone(), site.records.clone());
     let (bridge, bwrap) = (site.programs.bridge.clone(), site.bwrap.to_owned());
-    blocking(move || open_all(&spec, entry, &records, bridge, bwrap)).await
+    blocking(move || open_all(&spec, entry, &records, &bridge, bwrap)).await
 }
 
 fn open_all(
     spec: &SandboxSpec,
     entry: Entry,
     records: &Records,
-    bridge: PathBuf,
+    bridge: &Path,
     bwrap: PathBuf,
 ) -> Result<Vec<OwnedFd>, LaunchError> {
     environment::check(&spec.environment)
@@ -345,47 +350,38 @@ fn open_all(
         return Err(LaunchError::BwrapMissing { path: bwrap, source });
     }
     let uid = spec.uid.unwrap_or(myself.as_raw());
-    let mut handles = vec![
-        owned_directory("workspace", &spec.workspace, uid)?,
-        owned_directory("home", &spec.home, uid)?,
-        directory("egress", &spec.egress)?,
-    ];
-    if entry == Entry::Bridge {
-        handles.push(
-            fd::open_handle(&bridge)
-                .map_err(|source| LaunchError::Program { program: bridge, source })?,
-        );
-        handles.push(cli(&spec.cli, uid)?);
-    } else {
-        for path in [&bridge, &spec.cli] {
-            let program = || path.clone();
-            let handle = fd::open_handle(path);
-            handles.push(
-                handle.map_err(|source| LaunchError::Program { program: program(), source })?,
-            );
-        }
-    }
-    records
-        .remove(&spec.name)
-        .and_then(|()| records.new_status(&spec.name))
-        .map(|status| handles.push(status.into()))
-        .map_err(|source| disk(source, records.directory(), "writing the status file"))?;
-    if entry == Entry::Bridge {
+    let opened = |kind: &Handle| match kind {
+        Handle::Workspace => owned_directory("workspace", &spec.workspace, uid),
+        Handle::Home => owned_directory("home", &spec.home, uid),
+        Handle::Egress => directory("egress", &spec.egress),
+        Handle::Bridge => program(bridge),
+        Handle::Cli if entry == Entry::Probe => program(&spec.cli),
+        Handle::Cli => cli(&spec.cli, uid),
+        Handle::Status => records
+            .remove(&spec.name)
+            .and_then(|()| records.new_status(&spec.name))
+            .map(OwnedFd::from)
+            .map_err(|source| disk(source, records.directory(), "writing the status file")),
         // It is ashd's to connect to and nobody else's, and its directory is not visible inside.
-        match socket::bind(&spec.state.join(BRIDGE_SOCKET), 0o600) {
-            Ok(listener) => handles.push(listener.into()),
+        Handle::Listener => match socket::bind(&spec.state.join(BRIDGE_SOCKET), 0o600) {
+            Ok(listener) => Ok(listener.into()),
             Err(error) => {
                 drop(records.remove(&spec.name));
-                return Err(match error {
+                Err(match error {
                     SocketError::Bind { source, path } if is_full(&source) => {
                         LaunchError::DiskFull { path }
                     }
                     other => LaunchError::Socket(other),
-                });
+                })
             }
-        }
-    }
-    Ok(handles)
+        },
+    };
+    Handle::of(entry).iter().map(opened).collect()
+}
+
+fn program(path: &Path) -> Result<OwnedFd, LaunchError> {
+    let missing = |source| LaunchError::Program { program: path.to_owned(), source };
+    fd::open_handle(path).map_err(missing)
 }
 
 fn directory(what: &'static str, path: &Path) -> Result<OwnedFd, LaunchError> {

@@ -5,6 +5,7 @@
 //! <data>/sessions/<id>/workspace   the agent's folder, copied; /workspace in the sandbox
 //!                      home        /home/agent in the sandbox: the conversation
 //! <runtime>/s/<id>/                the bridge's socket
+//! <runtime>/j/<id>/                the socket of the bridge in the session's jail
 //! ```
 //!
 //! *Invariant:* every path is made here, of an id or a digest, and nothing that a sandbox or ashd
@@ -42,6 +43,7 @@ pub(super) struct SessionFolders {
     pub(super) workspace: PathBuf,
     pub(super) home: PathBuf,
     pub(super) state: PathBuf,
+    pub(super) jail_state: PathBuf,
 }
 
 /// Everybody's folders.
@@ -50,6 +52,7 @@ pub(super) struct Folders {
     data: PathBuf,
     sessions: PathBuf,
     states: PathBuf,
+    jails: PathBuf,
     /// Whose files belong to which user: no two sessions share one.
     owners: Mutex<HashMap<u32, SessionId>>,
 }
@@ -71,8 +74,11 @@ impl Folders {
             }
         }
         let states = runtime.join("s");
-        folder(&states, MODE_TOP)?;
-        Ok(Self { data: data.to_owned(), sessions, states, owners: Mutex::new(owners) })
+        let jails = runtime.join("j");
+        for folders in [&states, &jails] {
+            folder(folders, MODE_TOP)?;
+        }
+        Ok(Self { data: data.to_owned(), sessions, states, jails, owners: Mutex::new(owners) })
     }
 
     pub(super) fn of(&self, session: SessionId) -> SessionFolders {
@@ -81,6 +87,7 @@ impl Folders {
             workspace: top.join(WORKSPACE),
             home: top.join(HOME),
             state: self.states.join(session.to_string()),
+            jail_state: self.jails.join(session.to_string()),
             top,
         }
     }
@@ -159,6 +166,26 @@ impl Folders {
     /// Removes the runtime folder. Blocking.
     pub(super) fn remove_state(&self, session: SessionId) -> io::Result<()> {
         remove_folder(&self.of(session).state)
+    }
+
+    /// Makes the runtime folder of a session's jail. Blocking.
+    pub(super) fn make_jail_state(&self, session: SessionId) -> io::Result<()> {
+        folder(&self.of(session).jail_state, MODE_PRIVATE)
+    }
+
+    /// Removes it. Blocking.
+    pub(super) fn remove_jail_state(&self, session: SessionId) -> io::Result<()> {
+        remove_folder(&self.of(session).jail_state)
+    }
+
+    /// The sessions that have a runtime folder of a jail. Blocking.
+    pub(super) fn jail_states(&self) -> io::Result<Vec<SessionId>> {
+        let mut sessions = Vec::new();
+        for entry in std::fs::read_dir(&self.jails)? {
+            let name = entry?.file_name();
+            sessions.extend(name.to_str().and_then(|name| name.parse::<SessionId>().ok()));
+        }
+        Ok(sessions)
     }
 
     /// Removes everything of a session in which nothing runs. Blocking; follows no link, whatever

@@ -36,10 +36,10 @@ pub(crate) struct KeeperSettings {
 pub(crate) struct Keeper(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    launcher: Launcher,
-    folders: Folders,
-    settings: KeeperSettings,
+pub(super) struct Inner {
+    pub(super) launcher: Launcher,
+    pub(super) folders: Folders,
+    pub(super) settings: KeeperSettings,
     /// One request at a time for each session.
     turns: Mutex<HashMap<SessionId, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -51,7 +51,9 @@ impl Keeper {
     pub(crate) async fn new(settings: KeeperSettings, launcher: Launcher) -> io::Result<Self> {
         let (data, runtime) = (settings.data.clone(), settings.runtime.clone());
         let folders = blocking(move || Folders::open(&data, &runtime)).await?;
-        Ok(Self(Arc::new(Inner { launcher, folders, settings, turns: Mutex::default() })))
+        let inner = Arc::new(Inner { launcher, folders, settings, turns: Mutex::default() });
+        inner.adopt_jails().await?;
+        Ok(Self(inner))
     }
 
     pub(super) fn is_simulated(&self) -> bool {
@@ -86,6 +88,16 @@ impl Inner {
                 let _alone = self.turn(session).await;
                 let stream = self.launch(session, uid, environment).await?;
                 return Ok((Answer::Connected, Some(stream)));
+            }
+            Request::Jail { session, uid } => {
+                let _alone = self.turn(session).await;
+                let stream = self.jail(session, uid).await?;
+                return Ok((Answer::Connected, Some(stream)));
+            }
+            Request::EndJail { session } => {
+                let _alone = self.turn(session).await;
+                self.end_jail(session).await;
+                Answer::Done
             }
             Request::Reconnect { session } => {
                 let stream = self.launcher.reconnect(&session.into()).await;
@@ -137,7 +149,7 @@ impl Inner {
     }
 
     /// Waits until nobody else does anything about the session.
-    async fn turn(&self, session: SessionId) -> tokio::sync::OwnedMutexGuard<()> {
+    pub(super) async fn turn(&self, session: SessionId) -> tokio::sync::OwnedMutexGuard<()> {
         let lock = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
             if turns.len() > IDLE_LOCKS_MAX {
@@ -149,7 +161,7 @@ impl Inner {
     }
 
     /// A user of the block, and nobody else's; none where there is no block.
-    fn judge(&self, session: SessionId, uid: Option<u32>) -> Result<(), SandboxdError> {
+    pub(super) fn judge(&self, session: SessionId, uid: Option<u32>) -> Result<(), SandboxdError> {
         let block = self.settings.uids.as_ref();
         let reason = match (uid, block) {
             (None, None) => return Ok(()),
@@ -239,6 +251,8 @@ impl Inner {
         environment: BTreeMap<String, String>,
     ) -> Result<BridgeStream, SandboxdError> {
         self.judge(session, uid)?;
+        // One that a dead ashd left, and that has not noticed yet.
+        self.end_jail(session).await;
         let cli = if self.launcher.is_simulated() {
             PathBuf::new()
         } else {
@@ -271,6 +285,7 @@ impl Inner {
     }
 
     async fn end(self: &Arc<Self>, session: SessionId) -> Answer {
+        self.end_jail(session).await;
         let report = self.launcher.end(&session.into()).await;
         let keeper = Arc::clone(self);
         if let Err(error) = blocking(move || keeper.folders.remove_state(session)).await {
@@ -283,6 +298,7 @@ impl Inner {
         if self.launcher.live().await.contains(&session.into()) {
             return Err(SandboxdError::refused("the sandbox of the session lives; end it first"));
         }
+        self.end_jail(session).await;
         let keeper = Arc::clone(self);
         blocking(move || keeper.folders.remove(session))
             .await
@@ -298,7 +314,7 @@ fn freezing(error: FreezeError) -> SandboxdError {
     }
 }
 
-fn disk(during: &str, error: &io::Error) -> SandboxdError {
+pub(super) fn disk(during: &str, error: &io::Error) -> SandboxdError {
     let reason = format!("{during} failed: {error}");
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -308,7 +324,7 @@ fn disk(during: &str, error: &io::Error) -> SandboxdError {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?

@@ -12,6 +12,7 @@
 
 mod client;
 mod folders;
+mod jails;
 mod keeper;
 mod protocol;
 mod sandboxes;

@@ -13,8 +13,8 @@ use crate::agent::Digest;
 use crate::id::SessionId;
 use crate::sandbox::{EndReport, Isolation};
 
-/// The version of everything here. 2: `Fork`.
-pub(super) const PROTOCOL: u32 = 2;
+/// The version of everything here. 2: `Fork`. 3: `Jail`, `EndJail`.
+pub(super) const PROTOCOL: u32 = 3;
 
 /// Largest request in bytes: the environment of a sandbox (64 KiB), every byte an escape of six.
 pub(super) const REQUEST_BYTES_MAX: usize = 512 << 10;
@@ -55,6 +55,16 @@ pub(super) enum Request {
         uid: Option<u32>,
         environment: BTreeMap<String, String>,
     },
+    /// Start the jail of a session whose sandbox does not live, and answer with a connection to its
+    /// bridge. It has no CLI and no way out, and leaves when the connection ends.
+    Jail {
+        session: SessionId,
+        uid: Option<u32>,
+    },
+    /// End everything in the session's jail, if there is one.
+    EndJail {
+        session: SessionId,
+    },
     /// Answer with another connection to the bridge, if the sandbox lives.
     Reconnect {
         session: SessionId,
@@ -87,7 +97,7 @@ pub(super) enum Request {
     Isolation {
         measured: bool,
     },
-    /// Remove the folders of a session whose sandbox does not live.
+    /// Remove the folders of a session whose sandbox does not live. Its jail is ended.
     Remove {
         session: SessionId,
     },
@@ -97,6 +107,7 @@ impl Request {
     /// Whether asking twice is as good as asking once, so that an answer that was lost on the way
     /// is simply asked for again.
     pub(super) fn can_be_repeated(&self) -> bool {
+        // A jail that was started in vain is replaced by the next.
         !matches!(self, Self::Prepare { .. } | Self::Fork { .. } | Self::Launch { .. })
     }
 }

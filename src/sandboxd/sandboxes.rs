@@ -96,6 +96,26 @@ impl Sandboxes {
         }
     }
 
+    /// Starts the jail of a session that has no sandbox: the same walls around a bridge without a
+    /// CLI and without a way out. It leaves when the connection ends, however that comes.
+    pub(crate) async fn jail(
+        &self,
+        session: SessionId,
+        uid: Option<u32>,
+    ) -> Result<BridgeStream, SandboxdError> {
+        match self.ask(Request::Jail { session, uid }).await? {
+            (Answer::Connected, Some(stream)) => Ok(stream),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Ends everything in the session's jail, and answers when all of it is gone.
+    pub(crate) async fn end_jail(&self, session: SessionId) {
+        if let Err(error) = self.done(Request::EndJail { session }).await {
+            tracing::error!(%session, %error, "the jail could not be ended");
+        }
+    }
+
     /// Connects to the bridge of a sandbox that lives, whoever started it; `None` if it does not.
     pub(crate) async fn reconnect(
         &self,

@@ -148,6 +148,15 @@ impl Store {
         .await
     }
 
+    /// Whether the files of the session are there.
+    pub(crate) async fn has_workspace(&self, id: SessionId) -> Result<bool, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT 1 FROM sessions WHERE id = ?1 AND workspace_removed = 0";
+            Ok(connection.prepare_cached(sql)?.exists([id.to_string()])?)
+        })
+        .await
+    }
+
     /// Sessions that ended before the moment and still have their workspace, the longest ended
     /// first.
     pub(crate) async fn ended_sessions_with_workspace(

@@ -360,3 +360,46 @@ fn a_conversation_that_was_lost_with_its_home_is_written_again() {
     std::fs::remove_dir_all(home.join(".claude/projects")).unwrap();
     assert!(server.say(&session, "[[recall]]").contains("plum"));
 }
+
+#[test]
+fn files_of_a_session_without_a_sandbox_are_served_and_it_stays_cold() {
+    let server = Server::start();
+    let session = server.session();
+    server.say(&session, "[[tool:Write:{\"file_path\":\"a.txt\",\"content\":\"kept\"}]]");
+    verb(&server, &session, "stop");
+    let path = format!("/api/sessions/{session}/files");
+    for _ in 0..2 {
+        let files = server.get(&path);
+        assert_eq!((files.status, &files.body["source"]), (200, &json!("snapshot")), "{files:?}");
+        let read = server.get(&format!("{path}/a.txt?format=json"));
+        assert_eq!(
+            (&read.body["content"], &read.body["source"]),
+            (&json!("kept"), &json!("snapshot"))
+        );
+        assert_eq!(state(&server, &session), (json!("stopped"), json!("hibernated")));
+        assert_eq!(server.get("/health").body["activeSandboxes"], 0);
+    }
+    server.say(&session, "again");
+    assert_eq!(server.get(&path).body["source"], "sandbox");
+}
+
+#[test]
+fn files_of_an_ended_session_are_served_while_they_are_kept() {
+    let server = Server::start();
+    let session = server.session();
+    assert_eq!(server.delete(&format!("/api/sessions/{session}")).status, 200);
+    let path = format!("/api/sessions/{session}/files");
+    let files = server.get(&path);
+    assert_eq!((files.status, &files.body["source"]), (200, &json!("snapshot")), "{files:?}");
+    let message = json!({ "content": "hello" });
+    let refused = server.post(&format!("/api/sessions/{session}/messages"), &message);
+    assert_eq!((refused.status, &refused.body["code"]), (400, &json!("session_state")));
+    assert_eq!(state(&server, &session), (json!("ended"), Value::Null));
+
+    let server = configured("[sessions]\nkeep_ended_hours = 0\n");
+    let session = server.session();
+    assert_eq!(server.delete(&format!("/api/sessions/{session}")).status, 200);
+    let gone = server.get(&format!("/api/sessions/{session}/files"));
+    assert_eq!((gone.status, &gone.body["code"]), (404, &json!("file_not_found")));
+    assert_eq!(gone.body["error"], "No workspace available for this session");
+}

@@ -81,7 +81,7 @@ impl World {
 
     /// Everything in and around the sandboxes.
     pub(crate) fn processes(&self) -> Vec<Process> {
-        processes::of_records(&self.folder.join("run/sandboxes"))
+        processes::of_records(&self.folder.join("run/sandboxes"), "s-")
     }
 
     /// What may be killed in the sandboxes.

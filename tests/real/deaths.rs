@@ -140,7 +140,7 @@ fn after_a_restart_of_the_machine_the_turn_is_interrupted_and_the_next_message_r
     let (session, stream) = in_the_middle(&world);
     drop(stream);
     world.crash(|folder| {
-        let living = processes::of_records(&folder.join("run/sandboxes"));
+        let living = processes::of_records(&folder.join("run/sandboxes"), "s-");
         assert!(living.len() > 2, "{living:#?}");
         for process in &living {
             process.kill();

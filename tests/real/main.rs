@@ -10,6 +10,7 @@ mod conversation;
 mod deaths;
 mod interrupts;
 mod isolation;
+mod jail;
 mod model;
 mod options;
 mod processes;

@@ -94,15 +94,18 @@ fn tree(root: i32) -> Vec<Process> {
     found
 }
 
-/// Everything in and around the sandboxes that an ashd has written down in `records`.
-pub(crate) fn of_records(records: &Path) -> Vec<Process> {
+/// Everything in and around the sandboxes of sessions (`s-`) or their jails (`j-`) that an ashd has
+/// written down in `records`.
+pub(crate) fn of_records(records: &Path, prefix: &str) -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir(records) else { return Vec::new() };
     let mut found = Vec::new();
     for path in entries.map(|entry| entry.unwrap().path()) {
         let name = path.file_name().unwrap().to_string_lossy();
         // The others are of sandboxes that try the walls, and come and go.
-        if name.starts_with("s-") && name.ends_with(".json") {
-            let record: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        if name.starts_with(prefix) && name.ends_with(".json") {
+            // A jail ends when it likes.
+            let Ok(bytes) = std::fs::read(path) else { continue };
+            let record: Value = serde_json::from_slice(&bytes).unwrap();
             let roots = [&record["outer"]["pid"], &record["init"]["pid"]];
             let numbers = roots.iter().filter_map(|pid| i32::try_from(pid.as_i64()?).ok());
             for process in numbers.flat_map(tree) {

@@ -182,7 +182,7 @@ fn everything_of_a_session_is_the_same_after_a_stop_a_crash_and_another_day() {
         }),
         ("another day", |world, _| {
             world.crash(|folder| {
-                for process in processes::of_records(&folder.join("run/sandboxes")) {
+                for process in processes::of_records(&folder.join("run/sandboxes"), "s-") {
                     process.kill();
                 }
                 // What a reboot leaves.

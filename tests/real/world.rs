@@ -179,11 +179,31 @@ impl World {
         let mut records: Vec<_> = records.map(|entry| entry.unwrap().file_name()).collect();
         records.retain(|name| name.to_string_lossy().starts_with("s-"));
         assert!(records.is_empty(), "{records:?}");
+        self.no_jail_is_left();
+    }
+
+    /// Waits until nothing of any jail is there: no process, no record, no folder of its socket.
+    pub(crate) fn no_jail_is_left(&self) {
+        eventually("that no jail is left", || {
+            let left = |folder: PathBuf, prefix: &str| {
+                let entries = std::fs::read_dir(folder).unwrap();
+                let mut names = entries.map(|entry| entry.unwrap().file_name());
+                names.any(|name| name.to_string_lossy().starts_with(prefix))
+            };
+            self.jails().is_empty()
+                && !left(records(self.folder.path()), "j-")
+                && !left(self.folder.path().join("run/j"), "")
+        });
+    }
+
+    /// Everything in and around jails.
+    pub(crate) fn jails(&self) -> Vec<Process> {
+        processes::of_records(&records(self.folder.path()), "j-")
     }
 
     /// Everything in and around the sandboxes.
     pub(crate) fn processes(&self) -> Vec<Process> {
-        processes::of_records(&records(self.folder.path()))
+        processes::of_records(&records(self.folder.path()), "s-")
     }
 
     pub(crate) fn clis(&self) -> Vec<Process> {
@@ -249,8 +269,10 @@ impl Drop for World {
         // A test that failed leaves nothing either.
         if let Some(server) = self.server.take() {
             let folder = server.kill();
-            for process in processes::of_records(&records(folder.path())) {
-                process.kill();
+            for prefix in ["s-", "j-"] {
+                for process in processes::of_records(&records(folder.path()), prefix) {
+                    process.kill();
+                }
             }
         }
     }

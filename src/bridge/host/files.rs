@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Duration, Instant, sleep_until};
 
 use super::SendError;
 use super::outbox::Outbox;
@@ -59,14 +60,36 @@ pub(crate) struct Requests {
 struct Shared {
     outbox: Arc<Outbox>,
     state: Mutex<State>,
+    /// Told when the last who needed the connection has gone.
+    unneeded: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     last: u64,
     /// Those who wait.
     open: BTreeMap<u64, mpsc::Sender<Part>>,
+    /// Those who are about to ask.
+    held: usize,
+    /// Since when nobody waits and nobody is about to ask.
+    unneeded_since: Instant,
     closed: bool,
+}
+
+impl State {
+    fn is_needed(&self) -> bool {
+        self.held > 0 || !self.open.is_empty()
+    }
+}
+
+/// Somebody is about to ask the bridge something: its sandbox must not go away under him.
+#[derive(Debug)]
+pub(crate) struct Hold(Arc<Shared>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.release(|state| state.held -= 1);
+    }
 }
 
 /// A piece of an answer.
@@ -78,12 +101,40 @@ enum Part {
 
 impl Requests {
     pub(super) fn new(outbox: Arc<Outbox>) -> Self {
-        let shared = Arc::new(Shared { outbox, state: Mutex::default() });
+        let state = State {
+            last: 0,
+            open: BTreeMap::new(),
+            held: 0,
+            unneeded_since: Instant::now(),
+            closed: false,
+        };
+        let (state, unneeded) = (Mutex::new(state), Notify::new());
+        let shared = Arc::new(Shared { outbox, state, unneeded });
         Self { shared, turns: Arc::new(Semaphore::new(REQUESTS_MAX)) }
     }
 
     pub(super) fn are_open(&self) -> bool {
-        self.shared.with(|state| !state.open.is_empty())
+        self.shared.with(|state| state.is_needed())
+    }
+
+    pub(super) fn hold(&self) -> Hold {
+        self.shared.with(|state| state.held += 1);
+        Hold(Arc::clone(&self.shared))
+    }
+
+    /// Waits until nobody has needed the connection for so long. Cancel-safe.
+    pub(super) async fn unneeded_for(&self, time: Duration) {
+        loop {
+            let told = self.shared.unneeded.notified();
+            let since = self
+                .shared
+                .with(|state| (!state.is_needed()).then_some(state.unneeded_since + time));
+            match since {
+                Some(at) if at <= Instant::now() => return,
+                Some(at) => sleep_until(at).await,
+                None => told.await,
+            }
+        }
     }
 
     pub(super) async fn list(&self, request: Request) -> Result<FileList, FileError> {
@@ -165,7 +216,7 @@ impl Requests {
 
     /// Nothing more comes.
     pub(super) fn close(&self) {
-        self.shared.with(|state| {
+        self.shared.release(|state| {
             state.closed = true;
             state.open.clear();
         });
@@ -177,6 +228,21 @@ impl Requests {
 impl Shared {
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Does what may leave nobody who needs the connection, and tells if so.
+    fn release<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        let (answer, needed) = self.with(|state| {
+            let answer = work(state);
+            if !state.is_needed() {
+                state.unneeded_since = Instant::now();
+            }
+            (answer, state.is_needed())
+        });
+        if !needed {
+            self.unneeded.notify_waiters();
+        }
+        answer
     }
 }
 
@@ -201,7 +267,7 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        if self.shared.with(|state| state.open.remove(&self.number)).is_some() {
+        if self.shared.release(|state| state.open.remove(&self.number)).is_some() {
             self.shared.outbox.cancel(self.number);
         }
     }

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 pub(crate) use events::LinkEnding;
 pub(crate) use events::{BridgeEvent, BridgeEvents};
 use files::Requests;
-pub(crate) use files::{FileChunks, FileError, FileList, FileMeta};
+pub(crate) use files::{FileChunks, FileError, FileList, FileMeta, Hold};
 use outbox::Outbox;
 
 use super::protocol::{
@@ -219,9 +219,19 @@ impl BridgeSender {
         }
     }
 
-    /// Somebody waits for a file.
+    /// Somebody waits for an answer, or is about to ask.
     pub(crate) fn is_asked(&self) -> bool {
         self.requests.are_open()
+    }
+
+    /// Keeps [`BridgeSender::is_asked`] true.
+    pub(crate) fn hold(&self) -> Hold {
+        self.requests.hold()
+    }
+
+    /// Waits until nobody has asked anything for so long. Cancel-safe.
+    pub(crate) async fn unasked_for(&self, time: Duration) {
+        self.requests.unneeded_for(time).await;
     }
 
     /// The regular files of the workspace. It waits while the sandbox is frozen.

@@ -9,7 +9,8 @@ use super::simulated;
 /// How a CLI comes to life.
 #[derive(Debug)]
 pub(super) enum Launcher {
-    Program(PathBuf, Reaper),
+    /// The CLI, if there is one to start.
+    Program(Option<PathBuf>, Reaper),
     /// A scripted Claude, in this very process.
     Simulated,
 }
@@ -18,6 +19,8 @@ impl Launcher {
     pub(super) fn start(&mut self, invocation: Invocation) -> io::Result<CliProcess> {
         match self {
             Self::Program(program, reaper) => {
+                let missing = || io::Error::new(io::ErrorKind::NotFound, "there is none here");
+                let program = program.as_ref().ok_or_else(missing)?;
                 let process = process::start(program, &invocation)?;
                 reaper.watch(&process.life);
                 Ok(process)

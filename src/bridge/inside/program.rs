@@ -39,9 +39,9 @@ struct Arguments {
     /// Listening unix socket that ashd connects to, inherited under this number.
     #[arg(long, value_name = "FD", value_parser = clap::value_parser!(RawFd).range(3..))]
     listen_fd: RawFd,
-    /// The Claude CLI.
+    /// The Claude CLI; absent in a jail, which only serves files and commands.
     #[arg(long, value_name = "PATH")]
-    cli: PathBuf,
+    cli: Option<PathBuf>,
     /// Where the CLI works.
     #[arg(long, value_name = "DIR")]
     workspace: PathBuf,

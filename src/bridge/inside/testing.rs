@@ -37,7 +37,7 @@ pub(in crate::bridge) fn start(directory: &Path, cli: &Path, options: Options) -
         line_bytes_max: options.line_bytes_max,
         orphan_timeout: options.orphan_timeout,
     };
-    let launcher = Launcher::Program(cli.to_owned(), Reaper::new(false).unwrap());
+    let launcher = Launcher::Program(Some(cli.to_owned()), Reaper::new(false).unwrap());
     let relay = Relay::new(settings, Door::Listener(listener), launcher, Termination::never());
     tokio::spawn(relay.run())
 }

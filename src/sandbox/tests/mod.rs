@@ -19,6 +19,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 mod copying;
 mod ends;
 mod inside;
+mod jail;
 mod refusals;
 mod scope;
 
