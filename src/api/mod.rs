@@ -5,6 +5,7 @@ mod administration;
 mod agents;
 mod answer;
 mod auth;
+mod database;
 mod files;
 mod health;
 mod params;
@@ -81,6 +82,8 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::ListFiles => routing::on(method, files::list),
         Operation::ReadFile => routing::on(method, files::read),
         Operation::ShowConfiguration => routing::on(method, administration::configuration),
+        Operation::BackUpDatabase => routing::on(method, database::backup),
+        Operation::CheckDatabase => routing::on(method, database::check),
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod create;
+pub(crate) mod database;
 pub(crate) mod deploy;
 pub(crate) mod end;
 mod explain;
@@ -39,6 +40,9 @@ const DEPLOYS_AT_ONCE_MAX: usize = 2;
 /// Workspaces that are copied at the same time: more would only make the disk slower for all.
 const COPIES_AT_ONCE_MAX: usize = 4;
 
+/// Backups and checks at the same time: each reads all of the database.
+const CARE_AT_ONCE_MAX: usize = 1;
+
 /// What the verbs are told once.
 #[derive(Debug, Clone)]
 pub(crate) struct ControlSettings {
@@ -67,6 +71,7 @@ pub(crate) struct Control {
     settings: Arc<ControlSettings>,
     deploys: Arc<Semaphore>,
     copies: Arc<Semaphore>,
+    care: Arc<Semaphore>,
     /// Read by who makes or copies a version, written by who removes unused ones.
     versions: Arc<RwLock<()>>,
     started_at: Timestamp,
@@ -82,6 +87,7 @@ impl Control {
             settings: Arc::new(settings),
             deploys: Arc::new(Semaphore::new(DEPLOYS_AT_ONCE_MAX)),
             copies: Arc::new(Semaphore::new(COPIES_AT_ONCE_MAX)),
+            care: Arc::new(Semaphore::new(CARE_AT_ONCE_MAX)),
             versions: Arc::default(),
             started_at: Timestamp::now(),
             isolation: Arc::default(),

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use super::agent::AgentVerb;
 use super::chat::Chat;
 use super::config::ConfigVerb;
+use super::database::DatabaseVerb;
 use super::deploy::Deploy;
 use super::exit;
 use super::interrupt::Interrupt;
@@ -81,6 +82,9 @@ pub(crate) enum Verb {
     /// List, remove, and hurry the messages that wait for their turn
     #[command(subcommand)]
     Queue(QueueVerb),
+    /// Back up the database, and check it
+    #[command(subcommand)]
+    Db(DatabaseVerb),
     /// Show whether the daemon runs and what it does
     Status,
     /// Show the configuration and where it comes from, and check it

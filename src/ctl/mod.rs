@@ -13,6 +13,7 @@ mod chat;
 mod cli;
 mod completion;
 mod config;
+mod database;
 mod deploy;
 mod doctor;
 mod dotenv;
@@ -108,6 +109,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Verb::Interrupt(interrupt)) => interrupt::run(&context, interrupt).await,
         Some(Verb::Queue(verb)) => queue::run(&context, verb).await,
         Some(Verb::Config(verb)) => config::run(&context, verb).await,
+        Some(Verb::Db(verb)) => database::run(&context, verb).await,
         Some(Verb::Doctor) => doctor::run(&context).await,
         Some(Verb::Manual(manual)) => manual::run(&manual),
     }

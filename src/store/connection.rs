@@ -26,7 +26,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 const STATEMENTS_CACHED: usize = 64;
 
 /// Only the service's own account may read what sessions said.
-const FILE_MODE: u32 = 0o600;
+pub(super) const FILE_MODE: u32 = 0o600;
 
 /// The write-ahead log is cut back to this once it has been copied into the database: a burst
 /// does not keep the disk it needed.
@@ -83,7 +83,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// Refuses the database of another program before anything in it is changed.
-fn check_owner(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn check_owner(connection: &Connection) -> Result<(), StoreError> {
     let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     // The table of migrations is made a moment before the first of them: alone it is the trace
     // of a first start that was cut short.
@@ -96,7 +96,7 @@ fn check_owner(connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// Refuses a schema that this version does not know.
-fn check_version(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn check_version(connection: &Connection) -> Result<(), StoreError> {
     if !connection.table_exists(None, "refinery_schema_history")? {
         return Ok(());
     }

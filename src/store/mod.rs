@@ -8,6 +8,8 @@
 //! *Invariant:* no SQL and no type of SQLite leaves this module.
 
 mod agents;
+mod backup;
+mod check;
 mod checkpoint;
 mod connection;
 mod error;
@@ -34,6 +36,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
+pub(crate) use check::{Checked, Finding, check_file};
 pub(crate) use error::{Series, StoreError};
 #[cfg(feature = "testing")]
 pub use measure::main as measure_main;
@@ -50,6 +53,7 @@ use writer::{Terms, Writer};
 /// after a write was answered sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
+    path: Arc<Path>,
     writer: Writer,
     readers: Readers,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
@@ -67,7 +71,11 @@ impl Store {
         let readers = Readers::open(path)?;
         let (writer, writes) =
             Writer::start(connection).map_err(|error| StoreError::opening(path, error))?;
+        if let Err(error) = backup::remove_drafts(path) {
+            tracing::warn!(%error, "could not remove what is left of a backup");
+        }
         Ok(Self {
+            path: path.into(),
             writer,
             readers,
             threads: Arc::new(Mutex::new(vec![writes, checkpoints])),

@@ -39,6 +39,10 @@ const ANSWER_SECONDS_MAX: u64 = 60;
 /// Longest upload, in seconds: 50 MB over a line of 128 kbit/s.
 const UPLOAD_SECONDS_MAX: u64 = 3600;
 
+/// Longest wait for an answer that wants much work, in seconds: reading a database of 100 GB from a
+/// slow disk.
+const WORK_SECONDS_MAX: u64 = 3600;
+
 /// Longest wait for the server to ask for an upload, in seconds, as `curl` waits: not every server
 /// knows how to ask.
 const CONTINUE_SECONDS_MAX: u64 = 1;
@@ -75,6 +79,8 @@ pub(crate) enum Patience {
     /// the server asks for it: a refusal that meets a body on its way can be lost with the
     /// connection.
     Upload,
+    /// [`WORK_SECONDS_MAX`]: the server reads all that it has before it answers.
+    Work,
 }
 
 /// The longest waits of a client.
@@ -82,6 +88,7 @@ pub(crate) enum Patience {
 struct Waits {
     answer: Duration,
     upload: Duration,
+    work: Duration,
     silence: Duration,
 }
 
@@ -90,6 +97,7 @@ impl Default for Waits {
         Self {
             answer: Duration::from_secs(ANSWER_SECONDS_MAX),
             upload: Duration::from_secs(UPLOAD_SECONDS_MAX),
+            work: Duration::from_secs(WORK_SECONDS_MAX),
             silence: Duration::from_secs(SILENCE_SECONDS_MAX),
         }
     }
@@ -229,6 +237,7 @@ impl Client {
         let wait = match patience {
             Patience::Answer => self.waits.answer,
             Patience::Upload => self.waits.upload,
+            Patience::Work => self.waits.work,
         };
         let response = timeout(wait, response)
             .await
@@ -408,7 +417,7 @@ mod tests {
     }
 
     fn waits() -> Waits {
-        Waits { answer: LONG, upload: LONG, silence: LONG }
+        Waits { answer: LONG, upload: LONG, work: LONG, silence: LONG }
     }
 
     fn request() -> Request<Body> {

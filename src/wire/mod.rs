@@ -3,6 +3,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod config;
+pub(crate) mod database;
 pub(crate) mod health;
 pub(crate) mod operations;
 pub(crate) mod problem;

@@ -29,6 +29,8 @@ pub(crate) enum Operation {
     ListFiles,
     ReadFile,
     ShowConfiguration,
+    BackUpDatabase,
+    CheckDatabase,
 }
 
 /// Where and how an operation is reached.
@@ -57,7 +59,7 @@ const fn for_administrators(
     Route { administrators: true, ..route(operation, method, path) }
 }
 
-pub(crate) const OPERATIONS: [Route; 25] = [
+pub(crate) const OPERATIONS: [Route; 27] = [
     Route { open: true, ..route(Operation::Health, "GET", "/health") },
     route(Operation::DeployAgent, "POST", "/api/agents"),
     route(Operation::UploadAgent, "PUT", "/api/agents/{name}/bundle"),
@@ -83,4 +85,6 @@ pub(crate) const OPERATIONS: [Route; 25] = [
     route(Operation::ListFiles, "GET", "/api/sessions/{id}/files"),
     route(Operation::ReadFile, "GET", "/api/sessions/{id}/files/{*path}"),
     for_administrators(Operation::ShowConfiguration, "GET", "/api/config"),
+    for_administrators(Operation::BackUpDatabase, "GET", "/api/database/backup"),
+    for_administrators(Operation::CheckDatabase, "GET", "/api/database/check"),
 ];

@@ -2,6 +2,7 @@
 //! answer has its cases elsewhere.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
@@ -22,9 +23,18 @@ struct Ashd {
 }
 
 impl Ashd {
-    #[expect(clippy::disallowed_methods, reason = "the environment is emptied here")]
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap())
+    }
+
+    /// Once more on the same data, after it was killed.
+    fn start_again(&mut self) {
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        *self = Self::start_in(folder);
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the environment is emptied here")]
+    fn start_in(folder: tempfile::TempDir) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ashd"))
             .arg("--simulate")
             .env_clear()
@@ -226,4 +236,62 @@ fn a_server_over_tcp_asks_for_its_key_even_in_the_middle_of_an_upload() {
          hint: give an API key with `--api-key-file FILE` or `ASH_API_KEY`\n",
     );
     over_tcp(KEY).run().succeeds("qa-bot\n");
+}
+
+#[test]
+fn a_backup_that_is_made_during_a_turn_is_sound_and_restores() {
+    let mut ashd = Ashd::start();
+    let session = ashd.session();
+    ashd.run(&["send", &session, "[[say:first]]"]).succeeds("first\n");
+    let mut turn = send_and_see(&ashd, &session, "[[say:one\n]] [[delay:600000]] [[say:two]]");
+    let copy = ashd.folder.path().join("copy.db");
+    let said = ashd.prints(&["db", "backup", text(&copy)]);
+    assert!(said.starts_with("Backed up the database to "), "{said}");
+    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    let again = ashd.run(&["db", "backup", text(&copy)]);
+    assert_eq!(again.status, 2, "{again:?}");
+    let nowhere = ashd.run(&["db", "backup", text(&ashd.folder.path().join("no/where.db"))]);
+    assert_eq!(nowhere.status, 1, "{nowhere:?}");
+    for check in [vec!["db", "check"], vec!["db", "check", text(&copy)]] {
+        let said = ashd.prints(&check);
+        assert!(said.starts_with("The database is sound: schema "), "{said}");
+    }
+    let over_tcp = Ashctl::new().env("ASH_API_KEY", KEY);
+    let stranger = over_tcp.args(["db", "backup", "x.db", "--server", &ashd.url]).run();
+    assert_eq!(stranger.status, 6, "{stranger:?}");
+    let left = std::fs::read_dir(ashd.folder.path()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_str().unwrap().contains("partial")), "{left:?}");
+
+    ashd.child.kill().unwrap();
+    ashd.child.wait().unwrap();
+    turn.wait().unwrap();
+    let database = ashd.folder.path().join("data/ash.db");
+    for name in ["ash.db", "ash.db-wal", "ash.db-shm"] {
+        drop(std::fs::remove_file(database.with_file_name(name)));
+    }
+    std::fs::copy(&copy, &database).unwrap();
+    ashd.start_again();
+    let messages = ashd.prints(&["session", "messages", &session]);
+    assert!(messages.contains("\nfirst\n"), "{messages}");
+    ashd.run(&["send", &session, "[[say:goes on]]"]).succeeds("goes on\n");
+    assert!(ashd.prints(&["db", "check"]).starts_with("The database is sound: "));
+}
+
+#[test]
+fn a_database_that_is_not_sound_is_told_with_what_to_do() {
+    let ashd = Ashd::start();
+    let session = ashd.session();
+    ashd.run(&["send", &session, "[[say:first]]"]).succeeds("first\n");
+    let copy = ashd.folder.path().join("copy.db");
+    ashd.prints(&["db", "backup", text(&copy), "-q"]);
+    let mut bytes = std::fs::read(&copy).unwrap();
+    let half = bytes.len() / 2;
+    bytes.truncate(half);
+    std::fs::write(&copy, bytes).unwrap();
+    let said = ashd.run(&["db", "check", text(&copy)]);
+    assert_eq!(said.status, 1, "{said:?}");
+    assert!(said.stdout.contains("put the last good backup in its place"), "{said:?}");
+    let said = ashd.run(&["db", "check", text(&ashd.folder.path().join("missing.db"))]);
+    assert_eq!(said.status, 1, "{said:?}");
 }

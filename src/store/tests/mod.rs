@@ -3,6 +3,7 @@
 mod agents;
 mod append;
 mod batches;
+mod care;
 mod durability;
 mod fork;
 mod opening;
