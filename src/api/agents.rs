@@ -15,8 +15,8 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 use super::App;
 use super::answer::Refused;
 use super::params::{bad, check_length, collect, json};
-use crate::control::Caller;
-use crate::wire::agents::{AgentEnvelope, DeployAgent, ENVIRONMENT_HEADER};
+use crate::control::{About, Caller};
+use crate::wire::agents::{AgentEnvelope, DeployAgent, ENVIRONMENT_HEADER, HOSTS_HEADER};
 
 /// Largest JSON document of a deploy. Its files are held in memory, twice for a moment: what is
 /// larger comes as an archive, which is streamed.
@@ -48,11 +48,11 @@ pub(super) async fn upload(
     let limits = app.control.agent_limits();
     let bytes_max = limits.bytes_max + limits.files_max as u64 * ARCHIVE_FILE_OVERHEAD_BYTES;
     check_length(&headers, bytes_max)?;
-    let environment = environment(&headers)?;
+    let about = About { environment: environment(&headers)?, hosts: hosts(&headers)? };
     let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
     let stream = Limited::new(body, limit).into_data_stream().map_err(std::io::Error::other);
     let archive = SyncIoBridge::new(StreamReader::new(Box::pin(stream)));
-    let agent = app.control.deploy_archive(&caller, &name, environment, archive).await?;
+    let agent = app.control.deploy_archive(&caller, &name, about, archive).await?;
     Ok((StatusCode::CREATED, axum::Json(AgentEnvelope { agent })).into_response())
 }
 
@@ -66,6 +66,15 @@ fn environment(headers: &HeaderMap) -> Result<Option<BTreeMap<String, String>>, 
         let text = format!("`{ENVIRONMENT_HEADER}` is base64 (URL alphabet, no padding) of a JSON object of strings");
         bad(ENVIRONMENT_HEADER, text)
     })
+}
+
+fn hosts(headers: &HeaderMap) -> Result<Option<Vec<String>>, Refused> {
+    let Some(value) = headers.get(HOSTS_HEADER) else { return Ok(None) };
+    let text = value.to_str().map_err(|_not_ascii| {
+        bad(HOSTS_HEADER, format!("`{HOSTS_HEADER}` is names of hosts with commas between"))
+    })?;
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    Ok(Some(names.map(str::to_owned).collect()))
 }
 
 pub(super) async fn list(

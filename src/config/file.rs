@@ -62,6 +62,7 @@ pub(super) struct Model {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Egress {
     pub(super) socket: Option<PathBuf>,
+    pub(super) allow: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

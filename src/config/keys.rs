@@ -18,7 +18,7 @@ const fn key(
     Key { key, environment, default, text }
 }
 
-pub(crate) const KEYS: [Key; 43] = [
+pub(crate) const KEYS: [Key; 44] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -82,6 +82,12 @@ pub(crate) const KEYS: [Key; 43] = [
         Some("ASH_EGRESS_SOCKET"),
         "",
         "Control socket of ash-egress, which then holds the model key; ashd does it itself if empty.",
+    ),
+    key(
+        "egress.allow",
+        None,
+        "[]",
+        "Hosts that agents may name: `name`, `*.name` for all below it, `*` for every public one; `:port` behind it for another than 443.",
     ),
     key(
         "sandbox.placement",

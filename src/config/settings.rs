@@ -11,6 +11,7 @@ use super::environment::Environment;
 use super::file::{Fragment, Placement};
 use super::{ConfigError, KEYS};
 use crate::agent::AgentLimits;
+use crate::egress::HostRules;
 use crate::sandbox::{Limits, PlacementChoice, WALLS};
 use crate::session::tier::TierPolicy;
 use crate::wire::config::Configuration;
@@ -56,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) uids: Range<u32>,
     pub(crate) libexec: Option<PathBuf>,
+    /// Hosts that agents may name.
+    pub(crate) hosts: HostRules,
     /// Where ash-egress listens to ashd, if it is a program of its own.
     pub(crate) egress: Option<PathBuf>,
     /// Where ash-sandboxd listens, if it is a program of its own.
@@ -194,6 +197,8 @@ impl Settings {
             limits,
             uids,
             libexec: file.sandbox.libexec_dir,
+            hosts: HostRules::parse(&file.egress.allow)
+                .map_err(|error| wrong("egress.allow", format!("is wrong: {error}")))?,
             egress: path("ASH_EGRESS_SOCKET")
                 .or(file.egress.socket)
                 .filter(|path| !simulate && !path.as_os_str().is_empty()),
@@ -398,6 +403,15 @@ mod tests {
             );
         }
         assert!(error("", &[("ASH_DATABASE_URL", "postgres://db/ash")]).contains("PostgreSQL"));
+    }
+
+    #[test]
+    fn hosts_are_names_and_none_by_default() {
+        assert!(settings("", &[]).unwrap().hosts.is_empty());
+        let listed = settings("[egress]\nallow = [\"GitHub.com\", \"*.npmjs.org\"]", &[]);
+        assert_eq!(listed.unwrap().hosts.texts(), ["github.com", "*.npmjs.org"]);
+        let wrong = settings("[egress]\nallow = [\"10.0.0.1\"]", &[]).unwrap_err().to_string();
+        assert!(wrong.contains("`egress.allow` is wrong: `10.0.0.1` is not the name"), "{wrong}");
     }
 
     #[test]

@@ -64,6 +64,7 @@ fn show(record: AgentRecord) -> Agent {
         updated_at: record.updated_at,
         tenant_id: record.tenant,
         env: masked,
+        allowed_hosts: record.allowed_hosts,
         digest: format!("sha256:{}", record.digest),
         files: record.files,
         bytes: record.bytes,

@@ -63,6 +63,7 @@ impl Control {
             status: Status::Starting,
             options: serde_json::to_string(options).expect("options have a JSON form"),
             environment,
+            allowed_hosts: agent.allowed_hosts.clone(),
             model: request.model.clone(),
             uid_block: self.host.settings.uids.clone(),
             placeholder: Placeholder::random().expose().to_owned(),

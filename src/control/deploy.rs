@@ -11,13 +11,24 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Caller, Control, Refusal};
 use crate::agent::{AgentError, Unpacking};
 use crate::clock::Timestamp;
+use crate::egress::HostRules;
 use crate::id::AgentName;
 use crate::session::options::{OptionError, check_environment};
 use crate::store::NewVersion;
 use crate::wire::agents::{Agent, AgentFile, DeployAgent};
 
+/// Most hosts of an agent: what a person can still judge.
+const HOSTS_MAX: usize = 64;
+
 /// What every agent has.
 const CLAUDE_MD: &str = "CLAUDE.md";
+
+/// What is deployed beside files; what is `None` stays as the agent has it.
+#[derive(Debug, Default)]
+pub(crate) struct About {
+    pub(crate) environment: Option<BTreeMap<String, String>>,
+    pub(crate) hosts: Option<Vec<String>>,
+}
 
 /// Where the files of a version come from.
 enum Source {
@@ -39,9 +50,6 @@ impl Control {
         request: DeployAgent,
     ) -> Result<Agent, Refusal> {
         let name: AgentName = request.name.parse().map_err(Refusal::AgentName)?;
-        if let Some(environment) = &request.env {
-            check_environment("env", environment)?;
-        }
         let source = match (request.path, request.files, request.system_prompt) {
             (Some(path), None, None) => Source::Folder(self.allowed(caller, &path).await?),
             (None, Some(files), prompt) => {
@@ -65,10 +73,9 @@ impl Control {
             Source::Folder(path) => Some(path.clone()),
             Source::Files(_) => None,
         };
-        self.deploy_version(caller, name, request.env, path, move |unpacking| {
-            fill(unpacking, source)
-        })
-        .await
+        let about = About { environment: request.env, hosts: request.allowed_hosts };
+        self.deploy_version(caller, name, about, path, move |unpacking| fill(unpacking, source))
+            .await
     }
 
     /// A streamed tar archive. `archive` is read on a blocking thread.
@@ -76,17 +83,14 @@ impl Control {
         &self,
         caller: &Caller,
         name: &str,
-        environment: Option<BTreeMap<String, String>>,
+        about: About,
         archive: R,
     ) -> Result<Agent, Refusal>
     where
         R: Read + Send + 'static,
     {
         let name: AgentName = name.parse().map_err(Refusal::AgentName)?;
-        if let Some(environment) = &environment {
-            check_environment("env", environment)?;
-        }
-        self.deploy_version(caller, name, environment, None, move |unpacking| {
+        self.deploy_version(caller, name, about, None, move |unpacking| {
             unpacking.unpack_tar(archive)
         })
         .await
@@ -96,13 +100,17 @@ impl Control {
         &self,
         caller: &Caller,
         name: AgentName,
-        environment: Option<BTreeMap<String, String>>,
+        about: About,
         path: Option<PathBuf>,
         fill: F,
     ) -> Result<Agent, Refusal>
     where
         F: FnOnce(Unpacking) -> Result<Unpacking, AgentError> + Send + 'static,
     {
+        if let Some(environment) = &about.environment {
+            check_environment("env", environment)?;
+        }
+        let allowed_hosts = about.hosts.map(|hosts| self.hosts(&hosts)).transpose()?;
         let _one_of_few = self.deploys.acquire().await.map_err(|_closed| Refusal::Worker)?;
         let _kept = self.versions.read().await;
         let library = std::sync::Arc::clone(&self.library);
@@ -121,12 +129,27 @@ impl Control {
             files: kept.files,
             bytes: kept.bytes,
             path: path.display().to_string(),
-            environment,
+            environment: about.environment,
+            allowed_hosts,
             at: Timestamp::now(),
         };
         let record = self.host.store.deploy_agent(version).await?;
         tracing::info!(agent = %record.name, version = record.version, digest = record.digest, "agent deployed");
         Ok(Self::show_agent(record))
+    }
+
+    /// Hosts for an agent, each in its one form: those that the configuration allows.
+    fn hosts(&self, hosts: &[String]) -> Result<Vec<String>, Refusal> {
+        let wrong = |what| OptionError { field: "allowedHosts".to_owned(), what };
+        if hosts.len() > HOSTS_MAX {
+            let what = format!("{} hosts, and {HOSTS_MAX} is the most", hosts.len());
+            return Err(wrong(what).into());
+        }
+        let asked = HostRules::parse(hosts).map_err(|error| wrong(error.to_string()))?;
+        match self.settings.hosts.uncovered(&asked) {
+            None => Ok(asked.texts()),
+            Some(host) => Err(Refusal::HostNotAllowed { host: host.to_string() }),
+        }
     }
 
     /// A folder of the host is an administrator's to name, or lies below a configured root.

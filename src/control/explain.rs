@@ -30,6 +30,9 @@ fn explain(refusal: &Refusal) -> Problem {
         Refusal::PathNotAllowed { .. } => Problem::new(Code::Forbidden, text)
             .field("path")
             .hint("use `ashctl deploy` or upload the files; an administrator can list folders in `[agents] roots`"),
+        Refusal::HostNotAllowed { host } => Problem::new(Code::Forbidden, text)
+            .field("allowedHosts")
+            .hint(format!("an administrator can add `{host}` to `[egress] allow` in ash.toml and restart ashd and ash-egress")),
         Refusal::SessionNotFound => Problem::new(Code::SessionNotFound, text),
         Refusal::SessionState { status: Status::Ended } => {
             Problem::new(Code::SessionState, text).hint("create a new session")

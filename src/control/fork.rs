@@ -57,6 +57,7 @@ impl Control {
             status: Status::Starting,
             options: parent.options.clone(),
             environment: parent.environment.clone(),
+            allowed_hosts: parent.allowed_hosts.clone(),
             model: parent.model.clone(),
             uid_block: self.host.settings.uids.clone(),
             placeholder: Placeholder::random().expose().to_owned(),

@@ -69,6 +69,7 @@ impl Control {
             parent_session_id: record.parent,
             model: record.model.clone(),
             config: options.config(&record.environment),
+            allowed_hosts: record.allowed_hosts.clone(),
             queued_turns: view.queued,
             busy: view.busy,
             isolation: self.isolation.get().cloned(),

@@ -26,10 +26,12 @@ use std::time::Duration;
 
 use tokio::sync::{RwLock, Semaphore};
 
+pub(crate) use deploy::About;
 pub(crate) use refusal::Refusal;
 
 use crate::agent::{AgentLimits, Library};
 use crate::clock::Timestamp;
+use crate::egress::HostRules;
 use crate::runner::Host;
 use crate::wire::config::Configuration;
 use crate::wire::sessions::SessionIsolation;
@@ -53,6 +55,8 @@ pub(crate) struct ControlSettings {
     pub(crate) keep_ended: Duration,
     /// What ashd runs with, as administrators see it.
     pub(crate) configuration: Configuration,
+    /// Hosts that agents may name.
+    pub(crate) hosts: HostRules,
 }
 
 /// Who asks.

@@ -21,6 +21,8 @@ pub(crate) enum Refusal {
     AgentUnknown { name: String },
     #[error("`{path}` is not below a folder that agents may be deployed from")]
     PathNotAllowed { path: String },
+    #[error("`allowedHosts`: the configuration of this host does not allow {host}")]
+    HostNotAllowed { host: String },
     #[error("Session not found")]
     SessionNotFound,
     #[error("Session is {}", status.as_str())]

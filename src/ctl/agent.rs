@@ -69,6 +69,7 @@ fn table(agents: Vec<Agent>, times: Times) -> Table {
 
 fn details(agent: &Agent, times: Times) -> Table {
     let environment: Vec<&str> = agent.env.keys().map(String::as_str).collect();
+    let hosts: Vec<&str> = agent.allowed_hosts.iter().map(String::as_str).collect();
     let mut table = Table::new();
     table
         .add_row(["name", agent.name.as_str()])
@@ -79,6 +80,7 @@ fn details(agent: &Agent, times: Times) -> Table {
         .add_row(["size", &HumanBytes(agent.bytes).to_string()])
         .add_row(["path", &cell(&agent.path)])
         .add_row(["environment", &list_or_dash(&environment)])
+        .add_row(["hosts", &list_or_dash(&hosts)])
         .add_row(["created", &times.show(agent.created_at)])
         .add_row(["deployed", &times.show(agent.updated_at)]);
     table

@@ -16,6 +16,7 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 
 use super::Context;
+use super::agent::list_or_dash;
 use super::dotenv::{self, Assignment};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -25,7 +26,7 @@ use crate::agent::{AgentError, AgentLimits, Fault, Survey, pack, survey};
 use crate::chain::chain;
 use crate::id::{AGENT_NAME_BYTES_MAX, AgentName};
 use crate::web::client::{Body, Patience, streamed};
-use crate::wire::agents::{Agent, BUNDLE_CONTENT_TYPE, ENVIRONMENT_HEADER};
+use crate::wire::agents::{Agent, BUNDLE_CONTENT_TYPE, ENVIRONMENT_HEADER, HOSTS_HEADER};
 
 /// Bytes that are gathered before they are sent: one write of the socket.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -57,6 +58,11 @@ pub(crate) struct Deploy {
     /// Variable for the agent's sandboxes; a name alone takes the value that ashctl has
     #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
     env: Vec<Assignment>,
+
+    /// Host that the agent's sandboxes may reach by HTTPS, `*.` before it for all below; repeat it
+    /// for more, `--allow-host=` alone for none, leave it out to keep what the agent has
+    #[arg(long = "allow-host", value_name = "HOST[:PORT]")]
+    allow_host: Vec<String>,
 }
 
 /// All that a deploy sends.
@@ -65,6 +71,8 @@ struct Parcel {
     name: AgentName,
     /// Stays as it is on the server if absent.
     environment: Option<BTreeMap<String, String>>,
+    /// Likewise.
+    hosts: Option<Vec<String>>,
     survey: Survey,
 }
 
@@ -99,7 +107,12 @@ pub(crate) async fn run(context: &Context, deploy: Deploy) -> Result<(), Failure
             output.line(&format!("Deployed agent \"{}\" (v{})", agent.name, agent.version))?;
             let files = counted(agent.files, "file", "files");
             let digest = super::plain::line(&agent.digest);
-            output.line(&format!("{files}, {}, {digest}", HumanBytes(agent.bytes)))
+            output.line(&format!("{files}, {}, {digest}", HumanBytes(agent.bytes)))?;
+            if agent.allowed_hosts.is_empty() {
+                return Ok(());
+            }
+            let hosts: Vec<&str> = agent.allowed_hosts.iter().map(String::as_str).collect();
+            output.line(&format!("Hosts it may reach: {}", list_or_dash(&hosts)))
         },
     )
 }
@@ -133,7 +146,9 @@ impl Deploy {
             let (name, value) = assignment.into_pair()?;
             environment.get_or_insert_default().insert(name, value);
         }
-        Ok(Parcel { name, environment, survey })
+        let hosts = (!self.allow_host.is_empty())
+            .then(|| self.allow_host.into_iter().filter(|host| !host.is_empty()).collect());
+        Ok(Parcel { name, environment, hosts, survey })
     }
 }
 
@@ -195,6 +210,13 @@ fn upload(parcel: &Parcel, body: Body) -> Result<Request<Body>, Failure> {
         let mut value = HeaderValue::from_str(&encoded).expect("base64 is a header value");
         value.set_sensitive(true);
         headers.insert(HeaderName::from_static(ENVIRONMENT_HEADER), value);
+    }
+    if let Some(hosts) = &parcel.hosts {
+        let value = HeaderValue::from_str(&hosts.join(",")).map_err(|_character| {
+            Failure::usage("a host has a character that is in no name of a host".to_owned())
+                .hint("write names beyond ASCII as they go over the wire, `xn--…`")
+        })?;
+        headers.insert(HeaderName::from_static(HOSTS_HEADER), value);
     }
     Ok(request)
 }
@@ -317,6 +339,7 @@ mod tests {
         let parcel = Parcel {
             name: "qa-bot".parse().unwrap(),
             environment: Some([("A".to_owned(), value)].into()),
+            hosts: None,
             survey: survey(folder.path(), &AgentLimits::default()).unwrap(),
         };
         let failure = upload(&parcel, crate::web::client::empty()).unwrap_err();

@@ -86,6 +86,7 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
             agent_roots: settings.agent_roots.clone(),
             keep_ended: settings.keep_ended,
             configuration: settings.shown.clone(),
+            hosts: settings.hosts.clone(),
         },
     );
     Ok(Parts { control, egress, store, _lock: lock })
@@ -95,7 +96,8 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
 pub(super) fn egress(settings: &Settings) -> Result<Egress, Failure> {
     let upstream = settings.model.base_url.parse().map_err(|_invalid| EgressError::Shape)?;
     let key = credentials::model_key(settings)?;
-    Ok(Egress::new(EgressSettings { upstream, key, limits: EgressLimits::default() })?)
+    let (hosts, limits) = (settings.hosts.clone(), EgressLimits::default());
+    Ok(Egress::new(EgressSettings { upstream, key, hosts, limits })?)
 }
 
 /// The socket that sandboxes see.

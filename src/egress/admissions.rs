@@ -3,18 +3,35 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::id::SessionId;
 
+use super::hosts::HostRules;
 use super::meter::Meter;
 use super::secret::{Placeholder, PlaceholderDigest};
+use super::tunnel::TUNNELS_MAX;
+
+/// On which terms a session passes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Terms {
+    /// Its placeholder is worth something in the hands of this user only.
+    pub(crate) uid: Option<u32>,
+    /// Beside the model it reaches these, as far as this host allows them.
+    pub(crate) hosts: HostRules,
+}
 
 /// A session that was recognized.
 #[derive(Debug, Clone)]
 pub(super) struct Pass {
     pub(super) session: SessionId,
     pub(super) meter: Arc<Meter>,
+    pub(super) hosts: Arc<HostRules>,
+    /// Tunnels that it may still open.
+    pub(super) tunnels: Arc<Semaphore>,
     /// Canceled when the session may not pass any more.
     pub(super) revoked: CancellationToken,
 }
@@ -46,14 +63,21 @@ impl Admissions {
         &mut self,
         session: SessionId,
         digest: PlaceholderDigest,
-        uid: Option<u32>,
+        Terms { uid, hosts }: Terms,
     ) {
+        let hosts = Arc::new(hosts);
         let pass = match self.by_session.remove(&session) {
             Some(former) => {
                 self.by_digest.remove(&former.digest);
-                former.pass
+                Pass { hosts, ..former.pass }
             }
-            None => Pass { session, meter: Arc::default(), revoked: CancellationToken::new() },
+            None => Pass {
+                session,
+                meter: Arc::default(),
+                hosts,
+                tunnels: Arc::new(Semaphore::new(TUNNELS_MAX)),
+                revoked: CancellationToken::new(),
+            },
         };
         self.by_digest.insert(digest, session);
         self.by_session.insert(session, Admission { digest, uid, pass });
@@ -78,6 +102,12 @@ impl Admissions {
     #[cfg(test)]
     pub(super) fn meter(&self, session: SessionId) -> Option<Arc<Meter>> {
         self.by_session.get(&session).map(|admission| Arc::clone(&admission.pass.meter))
+    }
+
+    /// For a test that takes the judgement of hands away.
+    #[cfg(feature = "testing")]
+    pub(super) fn pass(&self, session: SessionId) -> Option<Pass> {
+        self.by_session.get(&session).map(|admission| admission.pass.clone())
     }
 
     /// The session that shows `placeholder` over a connection of `uid`.
@@ -110,12 +140,12 @@ mod tests {
             (SessionId::new(), Placeholder::random(), Placeholder::random());
         assert_eq!(admissions.recognize(&first, None).unwrap_err(), Stranger::Unknown);
 
-        admissions.admit(session, first.digest(), None);
+        admissions.admit(session, first.digest(), Terms::default());
         let pass = admissions.recognize(&first, Some(7)).unwrap();
         assert_eq!(pass.session, session);
         pass.meter.count_request();
 
-        admissions.admit(session, second.digest(), None);
+        admissions.admit(session, second.digest(), Terms::default());
         assert_eq!(admissions.recognize(&first, None).unwrap_err(), Stranger::Unknown);
         let pass = admissions.recognize(&second, None).unwrap();
         assert_eq!(pass.meter.read().requests, 1, "the meter goes on");
@@ -132,7 +162,8 @@ mod tests {
     fn a_placeholder_is_worth_nothing_in_foreign_hands() {
         let mut admissions = Admissions::default();
         let (session, placeholder) = (SessionId::new(), Placeholder::random());
-        admissions.admit(session, placeholder.digest(), Some(77_701));
+        let terms = Terms { uid: Some(77_701), ..Terms::default() };
+        admissions.admit(session, placeholder.digest(), terms);
         assert!(admissions.recognize(&placeholder, Some(77_701)).is_ok());
         for uid in [Some(77_702), Some(0), None] {
             let stranger = admissions.recognize(&placeholder, uid).unwrap_err();

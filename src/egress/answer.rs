@@ -11,6 +11,8 @@ use serde::Serialize;
 
 use crate::web::body::BodyError;
 
+use super::tunnel::Refused;
+
 /// Tells the clients of the model API whether another try could help. Without it the CLI tries a
 /// refused credential ten times, for minutes.
 pub(super) const RETRY_HEADER: HeaderName = HeaderName::from_static("x-should-retry");
@@ -29,8 +31,13 @@ pub(super) enum Failure {
          its environment"
     )]
     NoKey,
-    #[error("a sandbox may talk to the model API only, not to another host through it")]
+    #[error(
+        "a sandbox reaches other hosts by HTTPS only, through CONNECT, as clients do with \
+         HTTPS_PROXY; plain HTTP is not passed on"
+    )]
     OtherHost,
+    #[error(transparent)]
+    Tunnel(Refused),
     #[error("a sandbox may use this path with {allowed} only")]
     WrongMethod { allowed: Method },
     #[error("this path of the model API is not open to a sandbox")]
@@ -88,6 +95,7 @@ impl Failure {
             }
             Self::TooEarly => StatusCode::SERVICE_UNAVAILABLE,
             Self::Silent { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::Tunnel(refused) => refused.status(),
         }
     }
 
@@ -104,6 +112,7 @@ impl Failure {
             | Self::Broken { .. }
             | Self::NotAResponse => "api_error",
             Self::Silent { .. } => "timeout_error",
+            Self::Tunnel(_) => "permission_error",
         }
     }
 

@@ -141,7 +141,8 @@ pub(super) enum AnswerError {
 #[derive(Debug)]
 pub(super) struct Answer {
     source: Source,
-    exchange: Exchange,
+    /// None of what is no exchange with the model API.
+    exchange: Option<Exchange>,
 }
 
 #[derive(Debug)]
@@ -157,7 +158,12 @@ enum Source {
 impl Answer {
     /// Our own words.
     pub(super) fn own(body: Full<Bytes>, exchange: Exchange) -> Self {
-        Self { source: Source::Own(body), exchange }
+        Self { source: Source::Own(body), exchange: Some(exchange) }
+    }
+
+    /// Our own words beside any exchange.
+    pub(super) fn bare(body: Full<Bytes>) -> Self {
+        Self { source: Source::Own(body), exchange: None }
     }
 
     /// The upstream's, as they come.
@@ -168,7 +174,7 @@ impl Answer {
         exchange: Exchange,
     ) -> Self {
         let revoked = Box::pin(revoked.cancelled_owned());
-        Self { source: Source::Upstream { body, meter, revoked }, exchange }
+        Self { source: Source::Upstream { body, meter, revoked }, exchange: Some(exchange) }
     }
 }
 
@@ -205,15 +211,14 @@ impl Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
         let this = self.get_mut();
         let polled = this.source.poll_frame(context);
+        let Some(exchange) = &mut this.exchange else { return polled };
         match &polled {
             Poll::Pending => {}
-            Poll::Ready(None) => this.exchange.outcome = Outcome::Complete,
-            Poll::Ready(Some(Ok(frame))) => this.exchange.response_bytes += length(frame),
-            Poll::Ready(Some(Err(AnswerError::Revoked))) => {
-                this.exchange.outcome = Outcome::Revoked;
-            }
+            Poll::Ready(None) => exchange.outcome = Outcome::Complete,
+            Poll::Ready(Some(Ok(frame))) => exchange.response_bytes += length(frame),
+            Poll::Ready(Some(Err(AnswerError::Revoked))) => exchange.outcome = Outcome::Revoked,
             Poll::Ready(Some(Err(error @ AnswerError::Upstream { source }))) => {
-                this.exchange.outcome = Outcome::Broken;
+                exchange.outcome = Outcome::Broken;
                 tracing::warn!(target: "ash::egress", cause = %source, "{error}");
             }
         }
@@ -238,9 +243,11 @@ impl Body for Answer {
 impl Drop for Answer {
     /// A body that says it is at its end, and one of an answer to HEAD, is not polled again.
     fn drop(&mut self) {
-        let over = self.is_end_stream() || self.exchange.method == Method::HEAD;
-        if over && self.exchange.outcome == Outcome::Abandoned {
-            self.exchange.outcome = Outcome::Complete;
+        let at_end = self.is_end_stream();
+        let Some(exchange) = &mut self.exchange else { return };
+        let over = at_end || exchange.method == Method::HEAD;
+        if over && exchange.outcome == Outcome::Abandoned {
+            exchange.outcome = Outcome::Complete;
         }
     }
 }

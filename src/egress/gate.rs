@@ -5,6 +5,7 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use super::Egress;
+use super::admissions::Terms;
 use super::control::Client;
 use super::meter::MeterReading;
 use super::secret::Placeholder;
@@ -52,17 +53,12 @@ impl Gate {
         }
     }
 
-    /// From now on `placeholder` stands for `session`; with a `uid`, only in its hands. A former
-    /// placeholder of the session loses its worth, its meter goes on.
-    pub(crate) async fn admit(
-        &self,
-        session: SessionId,
-        placeholder: &Placeholder,
-        uid: Option<u32>,
-    ) {
+    /// From now on `placeholder` stands for `session`, on these terms. A former placeholder of the
+    /// session loses its worth, its meter goes on.
+    pub(crate) async fn admit(&self, session: SessionId, placeholder: &Placeholder, terms: Terms) {
         match &self.0 {
-            Place::Here(egress) => egress.admit(session, placeholder, uid),
-            Place::There(client) => client.admit(session, placeholder.digest(), uid).await,
+            Place::Here(egress) => egress.admit(session, placeholder, terms),
+            Place::There(client) => client.admit(session, placeholder.digest(), terms).await,
         }
     }
 

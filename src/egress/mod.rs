@@ -1,12 +1,15 @@
-//! The one way out of a sandbox: a proxy to the model API that holds the key.
+//! The one way out of a sandbox: a proxy to the model API that holds the key, and to the hosts
+//! that are listed for the sandbox's agent.
 //!
 //! ```text
 //!  claude ── unix socket, placeholder ──▶ egress ── pooled TLS, the real key ──▶ model API
+//!  git ───── CONNECT host:443 ──────────▶ egress ── TCP, the client's own TLS ─▶ a listed host
 //! ```
 //!
 //! A sandbox has no network, only this socket, and instead of the key a random placeholder that
 //! is worth nothing elsewhere. Each request is identified ([`admissions`]), judged ([`target`]),
-//! cleaned ([`headers`]) and streamed through ([`forward`]).
+//! cleaned ([`headers`]) and streamed through ([`forward`]). A tunnel is identified in the same
+//! way, its host judged ([`hosts`], [`address`]), dialled ([`dial`]) and watched ([`tunnel`]).
 //!
 //! *Invariant:* the model key goes to the configured upstream and nowhere else: not into a
 //! sandbox, an error, a response header or the log.
@@ -14,16 +17,22 @@
 //! Nothing here knows the rest of Ash beyond a session's id: it is a program of its own,
 //! `ash-egress`, told by ashd who may pass ([`control`]); or a task of ashd. [`Gate`] is either.
 
+mod address;
 mod admissions;
 mod answer;
+mod audit;
 mod control;
+mod dial;
 mod exchange;
 mod forward;
 mod gate;
 mod headers;
+mod hello;
+mod hosts;
 mod meter;
 mod secret;
 mod target;
+mod tunnel;
 mod upstream;
 
 use std::collections::HashSet;
@@ -36,16 +45,23 @@ use http::Uri;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::id::SessionId;
 use crate::web::server::{self, Listener, ServerLimits};
 
 use admissions::Admissions;
+use dial::Dialer;
 use meter::MeterReading;
 use secret::PlaceholderDigest;
+use tunnel::TunnelLimits;
 use upstream::Upstream;
 
+pub(crate) use admissions::Terms;
+#[cfg(feature = "testing")]
+pub(crate) use dial::{Guard, Stage};
 pub(crate) use gate::Gate;
+pub(crate) use hosts::HostRules;
 pub(crate) use secret::{KeyError, ModelKey, Placeholder};
 pub(crate) use upstream::EgressError;
 
@@ -80,6 +96,7 @@ pub(crate) struct EgressLimits {
     pub(crate) upstream_silence_max: Duration,
     pub(crate) upstream_connect_max: Duration,
     pub(crate) upstream_idle_max: Duration,
+    pub(crate) tunnel: TunnelLimits,
 }
 
 impl Default for EgressLimits {
@@ -91,6 +108,7 @@ impl Default for EgressLimits {
             upstream_silence_max: UPSTREAM_SILENCE_MAX,
             upstream_connect_max: UPSTREAM_CONNECT_MAX,
             upstream_idle_max: UPSTREAM_IDLE_MAX,
+            tunnel: TunnelLimits::default(),
         }
     }
 }
@@ -102,6 +120,8 @@ pub(crate) struct EgressSettings {
     pub(crate) upstream: Uri,
     /// Without one, every request is answered with what to set.
     pub(crate) key: Option<ModelKey>,
+    /// Hosts that agents may name; a tunnel to another one is refused whoever asks.
+    pub(crate) hosts: HostRules,
     pub(crate) limits: EgressLimits,
 }
 
@@ -113,7 +133,12 @@ struct Shared {
     admissions: RwLock<Admissions>,
     upstream: Upstream,
     key: Option<ModelKey>,
+    hosts: HostRules,
+    dialer: Dialer,
     limits: EgressLimits,
+    tunnels: TaskTracker,
+    /// Cancelled when it stops serving: tunnels end.
+    closing: CancellationToken,
     /// Whether it is known who may pass. Until then requests wait.
     open: watch::Sender<bool>,
 }
@@ -134,25 +159,39 @@ impl fmt::Debug for Egress {
 impl Egress {
     /// Reads the machine's certificate authorities if the upstream is `https`, so: at the start.
     pub(crate) fn new(settings: EgressSettings) -> Result<Self, EgressError> {
-        let EgressSettings { upstream, key, limits } = settings;
+        Self::with(settings, Dialer::new())
+    }
+
+    /// The same with names of a test, and perhaps without a guard.
+    #[cfg(feature = "testing")]
+    pub(crate) fn staged(settings: EgressSettings, stage: Stage) -> Result<Self, EgressError> {
+        Self::with(settings, Dialer::staged(stage))
+    }
+
+    fn with(settings: EgressSettings, dialer: Dialer) -> Result<Self, EgressError> {
+        let EgressSettings { upstream, key, hosts, limits } = settings;
         Ok(Self(Arc::new(Shared {
             admissions: RwLock::default(),
             upstream: Upstream::new(&upstream, limits)?,
             key,
+            hosts,
+            dialer,
             limits,
+            tunnels: TaskTracker::new(),
+            closing: CancellationToken::new(),
             open: watch::channel(false).0,
         })))
     }
 
-    /// From now on `placeholder` stands for `session`; with a `uid`, only in its hands. A former
-    /// placeholder of the session loses its worth, its meter goes on.
-    pub(crate) fn admit(&self, session: SessionId, placeholder: &Placeholder, uid: Option<u32>) {
-        self.admit_digest(session, placeholder.digest(), uid);
+    /// From now on `placeholder` stands for `session`, on these terms. A former placeholder of the
+    /// session loses its worth, its meter goes on.
+    pub(crate) fn admit(&self, session: SessionId, placeholder: &Placeholder, terms: Terms) {
+        self.admit_digest(session, placeholder.digest(), terms);
     }
 
-    fn admit_digest(&self, session: SessionId, placeholder: PlaceholderDigest, uid: Option<u32>) {
+    fn admit_digest(&self, session: SessionId, placeholder: PlaceholderDigest, terms: Terms) {
         let mut admissions = self.0.admissions.write().unwrap_or_else(PoisonError::into_inner);
-        admissions.admit(session, placeholder, uid);
+        admissions.admit(session, placeholder, terms);
     }
 
     /// Everybody who may pass has been named; nobody else does any more.
@@ -210,9 +249,12 @@ impl Egress {
         let egress = self.clone();
         let service = tower::service_fn(move |request| {
             let egress = egress.clone();
-            async move { Ok::<_, Infallible>(egress.0.forward(request).await) }
+            async move { Ok::<_, Infallible>(egress.0.answer(request).await) }
         });
         server::serve(Listener::Unix(listener), service, self.0.limits.server, shutdown).await;
+        self.0.closing.cancel();
+        self.0.tunnels.close();
+        self.0.tunnels.wait().await;
     }
 }
 

@@ -17,7 +17,7 @@ use super::log::Log;
 use super::pressure::Pressure;
 use super::rest::Rest;
 use super::seats::Seats;
-use crate::egress::Gate;
+use crate::egress::{Gate, HostRules, Terms};
 use crate::id::SessionId;
 use crate::sandbox::{CliFinder, Isolation, Limits};
 use crate::sandboxd::{SandboxdError, Sandboxes};
@@ -26,6 +26,15 @@ use crate::session::options::SessionOptions;
 use crate::session::tier::{Tier, TierPolicy};
 use crate::session::turn::Turns;
 use crate::store::{SessionRecord, Store, StoreError, TurnState};
+
+/// What egress is told of a session.
+fn terms(record: &SessionRecord) -> Terms {
+    let hosts = HostRules::parse(&record.allowed_hosts).unwrap_or_else(|error| {
+        tracing::error!(session = %record.id, %error, "the session reaches no host");
+        HostRules::default()
+    });
+    Terms { uid: record.uid, hosts }
+}
 
 /// Fewest sandboxes that may start at the same time.
 const LAUNCHES_MIN: usize = 4;
@@ -187,7 +196,7 @@ impl Host {
     /// request that is refused ends its turn.
     pub(super) async fn admit(&self, record: &SessionRecord) {
         match record.placeholder.parse() {
-            Ok(placeholder) => self.egress.admit(record.id, &placeholder, record.uid).await,
+            Ok(placeholder) => self.egress.admit(record.id, &placeholder, terms(record)).await,
             Err(error) => {
                 tracing::error!(session = %record.id, %error, "the session cannot reach the model");
             }

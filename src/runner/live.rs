@@ -236,6 +236,31 @@ fn start_file(file: &PrivateFile) -> StartFile {
     }
 }
 
+/// Where the bridge takes what is for egress, for programs that know proxies and no unix sockets.
+const PROXY_ADDRESS: &str = "127.0.0.1:3128";
+
+/// What is never asked of it. The CLI reaches the model through the socket itself.
+const NO_PROXY: &str = "localhost,127.0.0.1,::1,api.ash.invalid";
+
+/// How programs inside find other hosts, if there are any for them.
+fn proxy_environment(record: &SessionRecord) -> Vec<(&'static str, String)> {
+    if record.allowed_hosts.is_empty() {
+        return Vec::new();
+    }
+    let proxy = format!("http://ash:{}@{PROXY_ADDRESS}", record.placeholder);
+    // Programs disagree about the case.
+    [
+        ("HTTPS_PROXY", &proxy),
+        ("https_proxy", &proxy),
+        ("HTTP_PROXY", &proxy),
+        ("http_proxy", &proxy),
+        ("NO_PROXY", &NO_PROXY.to_owned()),
+        ("no_proxy", &NO_PROXY.to_owned()),
+    ]
+    .map(|(name, value)| (name, value.clone()))
+    .into()
+}
+
 /// How the CLI finds the model: through ashd, with a placeholder for the key.
 fn model_environment(record: &SessionRecord) -> BTreeMap<String, String> {
     [
@@ -249,8 +274,11 @@ fn model_environment(record: &SessionRecord) -> BTreeMap<String, String> {
         ("CLAUDE_CODE_MAX_RETRIES", &CLI_RETRIES.to_string()),
         ("DISABLE_AUTOUPDATER", "1"),
     ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
+    .map(|(name, value)| (name, value.to_owned()))
+    .into_iter()
+    .chain(proxy_environment(record))
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
 }
 
 #[cfg(test)]

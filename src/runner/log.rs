@@ -246,6 +246,7 @@ mod tests {
             status: Status::Active,
             options: "{}".to_owned(),
             environment: crate::store::Environment::new(),
+            allowed_hosts: Vec::new(),
             model: None,
             uid_block: None,
             placeholder: String::new(),

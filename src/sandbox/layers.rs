@@ -36,6 +36,16 @@ pub enum Layer {
     Limits,
     /// The sizes of file systems in memory.
     Sizes,
+    /// Of egress: the lists of hosts, and the one form of a name.
+    HostList,
+    /// Of egress: the judgement of addresses.
+    Addresses,
+    /// Of egress: the one lookup of a name.
+    OneLookup,
+    /// Of egress: the name in the greeting of TLS.
+    ServerName,
+    /// Of egress: in whose hands a placeholder is worth something.
+    Placeholder,
 }
 
 /// The options of bwrap that we use, with how many words follow each: a word of an environment

@@ -84,6 +84,7 @@ async fn session(store: &Store) -> i64 {
         status: Status::Active,
         options: "{}".to_owned(),
         environment: super::Environment::new(),
+        allowed_hosts: Vec::new(),
         model: None,
         uid_block: None,
         placeholder: String::new(),

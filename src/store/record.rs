@@ -25,6 +25,8 @@ pub(crate) struct AgentRecord {
     pub(crate) bytes: u64,
     pub(crate) path: String,
     pub(crate) environment: Environment,
+    /// What its sandboxes may reach beside the model.
+    pub(crate) allowed_hosts: Vec<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
@@ -40,6 +42,8 @@ pub(crate) struct NewVersion {
     pub(crate) path: String,
     /// `None` keeps what the agent has.
     pub(crate) environment: Option<Environment>,
+    /// Likewise.
+    pub(crate) allowed_hosts: Option<Vec<String>>,
     pub(crate) at: Timestamp,
 }
 
@@ -56,6 +60,8 @@ pub(crate) struct SessionRecord {
     /// JSON, opaque here.
     pub(crate) options: String,
     pub(crate) environment: Environment,
+    /// What its sandbox may reach beside the model.
+    pub(crate) allowed_hosts: Vec<String>,
     pub(crate) model: Option<String>,
     pub(crate) uid: Option<u32>,
     /// What stands for the model key inside the sandbox.
@@ -78,6 +84,7 @@ pub(crate) struct NewSession {
     pub(crate) status: Status,
     pub(crate) options: String,
     pub(crate) environment: Environment,
+    pub(crate) allowed_hosts: Vec<String>,
     pub(crate) model: Option<String>,
     /// Take the lowest uid of the block that owns no workspace.
     pub(crate) uid_block: Option<Range<u32>>,

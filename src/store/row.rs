@@ -16,6 +16,8 @@ enum ColumnError {
     UnknownWord { text: String },
     #[error("it is no map of variables")]
     Environment { source: serde_json::Error },
+    #[error("it is no list of texts")]
+    Texts { source: serde_json::Error },
 }
 
 pub(super) fn timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
@@ -65,6 +67,15 @@ pub(super) fn environment(row: &Row<'_>, column: usize) -> rusqlite::Result<Envi
 
 pub(super) fn environment_text(environment: &Environment) -> String {
     serde_json::to_string(environment).expect("a map of strings is always JSON")
+}
+
+pub(super) fn texts(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<String>> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?)
+        .map_err(|source| broken(column, ColumnError::Texts { source }))
+}
+
+pub(super) fn texts_text(texts: &[String]) -> String {
+    serde_json::to_string(texts).expect("a list of strings is always JSON")
 }
 
 fn broken(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {

@@ -16,7 +16,7 @@ use crate::session::Status;
 
 const SESSION: &str = "SELECT s.key, s.id, s.tenant, s.agent_name, s.agent_version, s.digest,
     s.status, s.options, s.environment, s.model, s.uid, s.placeholder, s.parent, s.created_at,
-    s.last_active_at, p.bridge_stored, p.sandbox_generation
+    s.last_active_at, p.bridge_stored, p.sandbox_generation, s.allowed_hosts
     FROM sessions s JOIN progress p ON p.session_key = s.key";
 
 /// Every status but the last one, listed so that the index is used.
@@ -191,9 +191,10 @@ fn create(
     connection
         .prepare_cached(
             "INSERT INTO sessions (id, tenant, agent_name, agent_version, digest, status, options,
-                environment, model, uid, placeholder, parent, created_at, last_active_at, ended_at)
+                environment, model, uid, placeholder, parent, created_at, last_active_at, ended_at,
+                allowed_hosts)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13,
-                CASE WHEN ?6 = 'ended' THEN ?13 END)",
+                CASE WHEN ?6 = 'ended' THEN ?13 END, ?14)",
         )?
         .execute(params![
             new.id.to_string(),
@@ -209,6 +210,7 @@ fn create(
             new.placeholder,
             new.parent.map(|parent| parent.to_string()),
             at.as_millis(),
+            row::texts_text(&new.allowed_hosts),
         ])?;
     let key = connection.last_insert_rowid();
     connection.prepare_cached("INSERT INTO progress (session_key) VALUES (?1)")?.execute([key])?;
@@ -222,6 +224,7 @@ fn create(
         status: new.status,
         options: new.options.clone(),
         environment: new.environment.clone(),
+        allowed_hosts: new.allowed_hosts.clone(),
         model: new.model.clone(),
         uid,
         placeholder: new.placeholder.clone(),
@@ -353,5 +356,6 @@ fn session(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
         last_active_at: row::timestamp(row, 14)?,
         bridge_stored: row.get(15)?,
         sandbox_generation: row.get(16)?,
+        allowed_hosts: row::texts(row, 17)?,
     })
 }

@@ -324,6 +324,8 @@ async fn converse<T, S, B>(
             .header_read_timeout(limits.header_read_max)
             .max_header_size(limits.header_bytes_max)
             .serve_connection(TokioIo::new(stream), service)
+            // An answer may hand the connection over (CONNECT); then it is no longer one of ours.
+            .with_upgrades()
     );
     let served = tokio::select! {
         served = connection.as_mut() => served,

@@ -14,6 +14,10 @@ pub(crate) const BUNDLE_CONTENT_TYPE: &str = "application/x-tar";
 /// padding) of a JSON object of strings. Absent: the environment stays as it is.
 pub(crate) const ENVIRONMENT_HEADER: &str = "ash-agent-env";
 
+/// Header of a bundle upload that carries the hosts its sandboxes may reach, with commas between;
+/// empty for none. Absent: they stay as they are.
+pub(crate) const HOSTS_HEADER: &str = "ash-agent-hosts";
+
 /// An agent as every route answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -30,6 +34,9 @@ pub(crate) struct Agent {
     /// Names of the environment with `***` for each value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) env: BTreeMap<String, String>,
+    /// Hosts that its sandboxes may reach beside the model.
+    #[serde(default)]
+    pub(crate) allowed_hosts: Vec<String>,
     /// `sha256:` and the digest of the version's content.
     pub(crate) digest: String,
     pub(crate) files: u64,
@@ -61,6 +68,9 @@ pub(crate) struct DeployAgent {
     pub(crate) system_prompt: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) env: Option<BTreeMap<String, String>>,
+    /// Ours, beside the original's members. Absent: they stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) allowed_hosts: Option<Vec<String>>,
 }
 
 /// One uploaded file.

@@ -88,6 +88,9 @@ pub(crate) struct Session {
     pub(crate) model: Option<String>,
     /// The options of its creation, without values of the environment.
     pub(crate) config: SessionConfig,
+    /// Hosts that its sandbox may reach beside the model.
+    #[serde(default)]
+    pub(crate) allowed_hosts: Vec<String>,
     /// Turns that wait behind the running one.
     #[serde(default)]
     pub(crate) queued_turns: u32,

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::server::{KEY, Server, rest};
+use crate::server::{KEY, Server, command, rest};
 
 fn file(path: &str, content: &[u8]) -> Value {
     json!({ "path": path, "content": STANDARD.encode(content) })
@@ -208,4 +208,65 @@ fn agents_are_listed_by_name_and_deleted() {
         assert_eq!((answer.status, &answer.body["error"]), (404, &json!("Agent not found")));
     }
     assert_eq!(server.say(&session, "[[say:alive]]"), "alive", "a session has its own copy");
+}
+
+#[test]
+fn an_agent_reaches_only_hosts_that_the_configuration_allows() {
+    let server = Server::start();
+    let agent = |hosts: Value| json!({ "name": "qa", "files": [file("CLAUDE.md", b"x")], "allowedHosts": hosts });
+    let refused = server.post("/api/agents", &agent(json!(["github.com"])));
+    assert_eq!((refused.status, &refused.body["code"]), (403, &json!("forbidden")), "{refused:?}");
+    assert_eq!(refused.body["field"], "allowedHosts");
+    assert!(refused.body["hint"].as_str().unwrap().contains("[egress] allow"), "{refused:?}");
+    for wrong in ["10.0.0.1", "user@github.com", "localhost", "github.com:0", "gıthub.com"] {
+        let refused = server.post("/api/agents", &agent(json!([wrong])));
+        assert_eq!(
+            (refused.status, &refused.body["code"]),
+            (400, &json!("bad_request")),
+            "{wrong}"
+        );
+    }
+    let many: Vec<String> = (0..65).map(|number| format!("h{number}.example")).collect();
+    assert_eq!(server.post("/api/agents", &agent(json!(many))).status, 400);
+}
+
+#[test]
+fn the_hosts_of_an_agent_stay_until_they_are_replaced_and_a_session_keeps_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = folder.path().join("ash.toml");
+    std::fs::write(&configuration, "[egress]\nallow = [\"github.com\", \"*.npmjs.org\"]\n")
+        .unwrap();
+    let mut command = command(folder.path(), &[]);
+    command.args(["--config", configuration.to_str().unwrap()]);
+    let server = Server::run(folder, command);
+    let deploy = |hosts: Option<Value>| {
+        let mut agent = json!({ "name": "qa", "files": [file("CLAUDE.md", b"x")] });
+        if let Some(hosts) = hosts {
+            agent["allowedHosts"] = hosts;
+        }
+        let deployed = server.post("/api/agents", &agent);
+        assert_eq!(deployed.status, 201, "{deployed:?}");
+        deployed.body["agent"]["allowedHosts"].clone()
+    };
+    assert_eq!(deploy(None), json!([]));
+    let two = json!(["github.com", "registry.npmjs.org"]);
+    assert_eq!(deploy(Some(json!(["GitHub.com.", "registry.npmjs.org"]))), two);
+    assert_eq!(deploy(None), two);
+    let session = server.post("/api/sessions", &json!({ "agent": "qa" }));
+    assert_eq!(session.body["session"]["allowedHosts"], two);
+    let archive = archive(&[("CLAUDE.md", b"x", 0o644)]);
+    let uploaded = server.send(
+        "PUT",
+        "/api/agents/qa/bundle",
+        &[TAR, ("ash-agent-hosts", "*.npmjs.org")],
+        &archive,
+    );
+    assert_eq!(uploaded.body["agent"]["allowedHosts"], json!(["*.npmjs.org"]), "{uploaded:?}");
+    assert_eq!(deploy(Some(json!([]))), json!([]));
+    let id = session.body["session"]["id"].as_str().unwrap();
+    let shown = server.get(&format!("/api/sessions/{id}"));
+    assert_eq!(shown.body["session"]["allowedHosts"], two);
+    let forked = server.post(&format!("/api/sessions/{id}/fork"), &json!({}));
+    assert_eq!(forked.body["session"]["allowedHosts"], two, "{forked:?}");
+    assert_eq!(server.get("/api/agents/qa").body["agent"]["allowedHosts"], json!([]));
 }

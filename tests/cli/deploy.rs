@@ -168,3 +168,20 @@ fn a_bad_line_of_variables_is_named_but_not_shown() {
         format!("error: line 2 of `{}/.env` is not `NAME=VALUE`\n", folder.path().display());
     said.ends(2, "", &expected);
 }
+
+#[test]
+fn hosts_go_along_or_stay_as_they_are() {
+    let folder = folder(&[("CLAUDE.md", "x")]);
+    let path = folder.path().to_str().unwrap();
+    for (options, sent) in [
+        (&[][..], None),
+        (&["--allow-host", "github.com", "--allow-host", "*.npmjs.org"], Some("github.com,*.npmjs.org")),
+        (&["--allow-host="], Some("")),
+    ] {
+        let server = server();
+        let arguments = [&["deploy", path, "--name", "qa-bot"], options].concat();
+        server.ashctl(&arguments).run().ok();
+        let seen = server.seen();
+        assert_eq!(seen[0].header("ash-agent-hosts"), sent, "{options:?}");
+    }
+}

@@ -85,6 +85,7 @@ fn a_session_is_shown() {
          disallowed tools  -\n\
          MCP servers       -\n\
          environment       -\n\
+         hosts             -\n\
          betas             -\n\
          subagents         -\n\
          initial agent     -\n\

@@ -5,6 +5,7 @@
 //! as a line `SKIP: …`, and never counted as blocked by the wrong wall.
 #![expect(clippy::panic, reason = "a test that cannot go on says so")]
 
+mod clients;
 mod fights;
 mod refusals;
 mod table;

@@ -3,6 +3,7 @@
 mod cli;
 mod connection;
 mod files;
+mod forwarder;
 mod home;
 mod journal;
 mod launcher;

@@ -17,6 +17,7 @@ use nix::sys::prctl;
 use tokio::net::UnixListener;
 
 use super::connection::Door;
+use super::forwarder;
 use super::journal::Limits;
 use super::launcher::Launcher;
 use super::process::Reaper;
@@ -69,6 +70,8 @@ enum StartError {
     Descriptors(#[source] io::Error),
     #[error("this process could not be shielded from the others of its sandbox")]
     Shield(#[source] nix::Error),
+    #[error("the way to egress could not be opened for programs that know proxies")]
+    Forwarder(#[source] io::Error),
     #[error("the runtime could not be started")]
     Runtime(#[source] io::Error),
 }
@@ -114,6 +117,9 @@ fn run(arguments: Arguments) -> Result<(), StartError> {
         let listener = UnixListener::from_std(listener).map_err(refused)?;
         let reaper = Reaper::new(true).map_err(StartError::Runtime)?;
         let termination = Termination::of_program().map_err(StartError::Runtime)?;
+        if std::env::var_os(forwarder::PROXY_VARIABLE).is_some() {
+            forwarder::start().map_err(StartError::Forwarder)?;
+        }
         let launcher = Launcher::Program(arguments.cli.clone(), reaper);
         let relay =
             Relay::new(settings(arguments), Door::Listener(listener), launcher, termination);

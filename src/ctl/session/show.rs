@@ -79,6 +79,7 @@ fn details(session: &Session, times: Times) -> Table {
         .add_row(["disallowed tools", &names(&config.disallowed_tools)])
         .add_row(["MCP servers", &names(&config.mcp_servers)])
         .add_row(["environment", &names(&config.extra_env)])
+        .add_row(["hosts", &names(&session.allowed_hosts)])
         .add_row(["betas", &names(&config.betas)])
         .add_row(["subagents", &names(&subagents)])
         .add_row(["initial agent", &optional(config.initial_agent.as_deref())])

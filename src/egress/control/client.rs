@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::super::admissions::Terms;
 use super::super::meter::MeterReading;
 use super::super::secret::PlaceholderDigest;
 use super::{Answer, PROTOCOL, Tell, next_line, write_line};
@@ -41,7 +42,7 @@ pub(in crate::egress) struct Client(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     socket: PathBuf,
-    may_pass: Mutex<HashMap<SessionId, (PlaceholderDigest, Option<u32>)>>,
+    may_pass: Mutex<HashMap<SessionId, (PlaceholderDigest, Terms)>>,
     tells: OnceLock<mpsc::Sender<Wanted>>,
     /// Why egress is not there, if it is not.
     problem: watch::Sender<Option<String>>,
@@ -79,10 +80,10 @@ impl Client {
         &self,
         session: SessionId,
         placeholder: PlaceholderDigest,
-        uid: Option<u32>,
+        terms: Terms,
     ) {
-        self.0.may_pass().insert(session, (placeholder, uid));
-        self.0.tell(Tell::Admit { session, placeholder, uid }).await;
+        self.0.may_pass().insert(session, (placeholder, terms.clone()));
+        self.0.tell(Tell::Admit { session, placeholder, terms }).await;
     }
 
     pub(in crate::egress) async fn revoke(&self, session: SessionId) -> Option<MeterReading> {
@@ -95,7 +96,7 @@ impl Client {
 }
 
 impl Inner {
-    fn may_pass(&self) -> MutexGuard<'_, HashMap<SessionId, (PlaceholderDigest, Option<u32>)>> {
+    fn may_pass(&self) -> MutexGuard<'_, HashMap<SessionId, (PlaceholderDigest, Terms)>> {
         self.may_pass.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -135,9 +136,10 @@ impl Inner {
         let (from, to) = stream.into_split();
         let mut line = Line { from: BufReader::new(from), to };
         line.ask(&Tell::Hello { protocol: PROTOCOL }).await?;
-        let everybody: Vec<_> = self.may_pass().iter().map(|(id, who)| (*id, *who)).collect();
-        for (session, (placeholder, uid)) in everybody {
-            line.ask(&Tell::Admit { session, placeholder, uid }).await?;
+        let everybody: Vec<_> =
+            self.may_pass().iter().map(|(id, who)| (*id, who.clone())).collect();
+        for (session, (placeholder, terms)) in everybody {
+            line.ask(&Tell::Admit { session, placeholder, terms }).await?;
         }
         // Who came or went meanwhile waits among `wanted`, and is told next.
         line.ask(&Tell::Complete).await?;

@@ -21,6 +21,7 @@ use tokio::io::{
     AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
 };
 
+use super::admissions::Terms;
 use super::meter::MeterReading;
 use super::secret::PlaceholderDigest;
 use crate::id::SessionId;
@@ -29,10 +30,10 @@ pub(super) use client::Client;
 pub(super) use server::serve;
 
 /// The version of everything here.
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
 
-/// Longest line in bytes; the longest there is has less than 300.
-const LINE_BYTES_MAX: u64 = 16 << 10;
+/// Longest line in bytes; a session with the longest list of the longest names has 70,000.
+const LINE_BYTES_MAX: u64 = 256 << 10;
 
 /// What ashd tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +45,7 @@ enum Tell {
     Admit {
         session: SessionId,
         placeholder: PlaceholderDigest,
-        uid: Option<u32>,
+        terms: Terms,
     },
     /// Everybody has been named who may pass.
     Complete,

@@ -72,8 +72,8 @@ async fn listen(egress: &Egress, stream: UnixStream) -> io::Result<()> {
     while let Some(tell) = next_line(&mut from).await? {
         let answer = match tell {
             Tell::Hello { .. } => Answer::Version { spoken: PROTOCOL },
-            Tell::Admit { session, placeholder, uid } => {
-                egress.admit_digest(session, placeholder, uid);
+            Tell::Admit { session, placeholder, terms } => {
+                egress.admit_digest(session, placeholder, terms);
                 if let Some(named) = &mut named {
                     named.insert(session);
                 }

@@ -5,7 +5,7 @@ use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
 use super::super::secret::Placeholder;
-use super::super::{Egress, EgressLimits, EgressSettings, Gate};
+use super::super::{Egress, EgressLimits, EgressSettings, Gate, HostRules};
 use super::*;
 use crate::os::socket;
 
@@ -25,7 +25,9 @@ impl Bench {
     /// An egress that has just started, until the token is cancelled.
     fn egress(&self) -> (Egress, CancellationToken) {
         let upstream = "http://127.0.0.1:1".parse().unwrap();
-        let settings = EgressSettings { upstream, key: None, limits: EgressLimits::default() };
+        let hosts = HostRules::default();
+        let limits = EgressLimits::default();
+        let settings = EgressSettings { upstream, key: None, hosts, limits };
         let egress = Egress::new(settings).unwrap();
         let listener = socket::bind(&self.path(), 0o600).unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -41,6 +43,10 @@ impl Bench {
     }
 }
 
+fn terms(uid: u32) -> Terms {
+    Terms { uid: Some(uid), ..Terms::default() }
+}
+
 fn passes(egress: &Egress, placeholder: &Placeholder) -> bool {
     egress.recognizes(placeholder, Some(7))
 }
@@ -52,12 +58,12 @@ async fn who_is_admitted_passes_until_revoked() {
     let (gate, stop) = bench.gate();
     let (early, late) = (Placeholder::random(), Placeholder::random());
     let (first, second) = (SessionId::new(), SessionId::new());
-    gate.admit(first, &early, Some(7)).await;
+    gate.admit(first, &early, terms(7)).await;
     assert!(!passes(&egress, &early), "nobody has told egress yet");
     gate.start(stop.clone());
     egress.opened().await;
     assert!(passes(&egress, &early));
-    gate.admit(second, &late, Some(7)).await;
+    gate.admit(second, &late, terms(7)).await;
     assert!(passes(&egress, &late));
     assert!(!egress.recognizes(&late, Some(8)), "only in its own hands");
     assert!(gate.revoke(first).await.is_some());
@@ -74,8 +80,8 @@ async fn an_egress_that_restarts_is_told_everything_again() {
     gate.start(stop);
     let (session, gone) = (SessionId::new(), SessionId::new());
     let (stays, leaves) = (Placeholder::random(), Placeholder::random());
-    gate.admit(session, &stays, Some(7)).await;
-    gate.admit(gone, &leaves, Some(7)).await;
+    gate.admit(session, &stays, terms(7)).await;
+    gate.admit(gone, &leaves, terms(7)).await;
     gate.revoke(gone).await;
     running.cancel();
     let bound = async {
@@ -97,14 +103,14 @@ async fn an_ashd_that_restarts_cuts_nobody_it_names_again() {
     first.start(stop.clone());
     let (stays, leaves) = (Placeholder::random(), Placeholder::random());
     let (session, gone) = (SessionId::new(), SessionId::new());
-    first.admit(session, &stays, Some(7)).await;
-    first.admit(gone, &leaves, Some(7)).await;
+    first.admit(session, &stays, terms(7)).await;
+    first.admit(gone, &leaves, terms(7)).await;
     let under_way = egress.pass(&stays).unwrap();
     let cut = egress.pass(&leaves).unwrap();
     stop.cancel();
 
     let (second, stop) = bench.gate();
-    second.admit(session, &stays, Some(7)).await;
+    second.admit(session, &stays, terms(7)).await;
     second.start(stop);
     cut.revoked.cancelled().await;
     assert!(!under_way.revoked.is_cancelled(), "its stream goes on");
@@ -130,7 +136,7 @@ async fn an_egress_that_is_not_there_is_told_as_that() {
     let (gate, stop) = bench.gate();
     gate.start(stop);
     assert!(gate.problem().is_some());
-    gate.admit(SessionId::new(), &Placeholder::random(), None).await;
+    gate.admit(SessionId::new(), &Placeholder::random(), Terms::default()).await;
     assert!(gate.problem().unwrap().contains("control.sock"), "{:?}", gate.problem());
 }
 

@@ -25,6 +25,7 @@ use crate::web::server::Peer;
 
 mod answers;
 mod requests;
+mod tunnels;
 
 const KEY: &str = "sk-ant-api03-the-real-key";
 
@@ -50,10 +51,17 @@ struct Rig {
 impl Rig {
     fn new(upstream: &str, key: Option<ModelKey>, limits: EgressLimits) -> Self {
         let upstream = upstream.parse().unwrap();
-        let egress = Egress::new(EgressSettings { upstream, key, limits }).unwrap();
+        let hosts = HostRules::default();
+        let egress = Egress::new(EgressSettings { upstream, key, hosts, limits }).unwrap();
+        Self::serving(egress, HostRules::default())
+    }
+
+    /// With one session admitted that may reach `hosts`.
+    fn serving(egress: Egress, hosts: HostRules) -> Self {
         let (session, placeholder) = (SessionId::new(), Placeholder::random());
         egress.open();
-        egress.admit(session, &placeholder, Some(nix::unistd::geteuid().as_raw()));
+        let uid = Some(nix::unistd::geteuid().as_raw());
+        egress.admit(session, &placeholder, Terms { uid, hosts });
         let scratch = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(scratch.path().join("s")).unwrap();
         let serving = {

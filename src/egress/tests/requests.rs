@@ -68,13 +68,13 @@ async fn a_placeholder_of_another_user_is_refused_like_a_wrong_one() {
         rig.exchange(request.body(Full::from("{}")).unwrap()).await
     };
     let other = nix::unistd::geteuid().as_raw() + 1;
-    rig.egress.admit(rig.session, &rig.placeholder, Some(other));
+    rig.egress.admit(rig.session, &rig.placeholder, Terms { uid: Some(other), ..Terms::default() });
     let (status, _, body) = rig.message("{}").await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     assert_eq!(body, wrong);
     assert!(upstream.seen().is_empty());
     // Without a uid, whoever has it may use it.
-    rig.egress.admit(rig.session, &rig.placeholder, None);
+    rig.egress.admit(rig.session, &rig.placeholder, Terms::default());
     assert_eq!(rig.message("{}").await.0, StatusCode::OK);
 }
 

@@ -14,6 +14,7 @@ fn version(name: &str, digest: &str, millis: i64) -> NewVersion {
         bytes: 1 << 40,
         path: format!("/agents/{digest}"),
         environment: None,
+        allowed_hosts: None,
         at: at(millis),
     }
 }

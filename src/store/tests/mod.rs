@@ -84,6 +84,7 @@ fn new_session() -> NewSession {
         status: Status::Starting,
         options: r#"{"a":1}"#.to_owned(),
         environment: Environment::from([("KEY".to_owned(), "value".to_owned())]),
+        allowed_hosts: Vec::new(),
         model: None,
         uid_block: None,
         placeholder: String::new(),

@@ -22,6 +22,7 @@ async fn fill(store: &Store) {
         bytes: 345,
         path: "/agents/d1".to_owned(),
         environment: Some(Environment::from([("A".to_owned(), "1".to_owned())])),
+        allowed_hosts: None,
         at: at(1),
     };
     store.deploy_agent(agent).await.unwrap();

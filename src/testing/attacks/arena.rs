@@ -17,10 +17,13 @@ use nix::unistd::{Gid, Pid, Uid, chown, geteuid};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
+use super::way_out::{self, CLOSED_PORT};
 use super::{Attack, Context, Outcome, Sibling, processes};
 use crate::bridge::host::{self, BridgeEvent, Link};
 use crate::bridge::protocol::StartCli;
+use crate::egress::{Egress, Placeholder, Terms};
 use crate::id::SessionId;
 use crate::os::process::command;
 use crate::sandbox::{
@@ -64,6 +67,9 @@ pub struct Arena {
     context: Context,
     uids: [u32; 2],
     launcher: Launcher,
+    egress: Egress,
+    /// Of the attacker and of its sibling.
+    placeholders: [Placeholder; 2],
     host_process: Child,
 }
 
@@ -88,6 +94,15 @@ fn failed(what: &str) -> impl FnOnce(io::Error) -> NoArena {
 impl Arena {
     /// A host whose sandboxes lack `without`. `libexec` is where the programs are.
     pub async fn new(libexec: &Path, without: &[Layer]) -> Result<Self, NoArena> {
+        Self::beside(libexec, without, CLOSED_PORT).await
+    }
+
+    /// The same where [`SERVER`] leads to this port of 127.0.0.2.
+    pub async fn beside(
+        libexec: &Path,
+        without: &[Layer],
+        server_port: u16,
+    ) -> Result<Self, NoArena> {
         if !geteuid().is_root() {
             let why = "only root can give sandboxes users of their own";
             return Err(NoArena::Impossible(why.to_owned()));
@@ -114,7 +129,26 @@ impl Arena {
             .and_then(|pid| i32::try_from(pid).ok())
             .ok_or_else(|| NoArena::Failed("a process of the host has gone".to_owned()))?;
         let (libexec, without) = (libexec.to_owned(), without.to_vec());
-        Ok(Self { directory, libexec, without, context, uids, launcher, host_process })
+        let egress = way_out::egress(&context, &without, server_port)
+            .map_err(|error| NoArena::Failed(error.to_string()))?;
+        let placeholders = [Placeholder::random(), Placeholder::random()];
+        for (placeholder, uid) in placeholders.iter().zip(uids) {
+            let hosts = way_out::of_agents();
+            egress.admit(SessionId::new(), placeholder, Terms { uid: Some(uid), hosts });
+        }
+        egress.open();
+        placeholders[0].expose().clone_into(&mut context.placeholder);
+        Ok(Self {
+            directory,
+            libexec,
+            without,
+            context,
+            uids,
+            launcher,
+            egress,
+            placeholders,
+            host_process,
+        })
     }
 
     /// What the probe of this host says, as `/health` tells it: the walls that are hard.
@@ -155,6 +189,7 @@ impl Arena {
         let offered = first_line(&mut beside).await?;
         self.context.sibling = serde_json::from_value::<Sibling>(offered)
             .map_err(|error| NoArena::Failed(format!("the sibling said: {error}")))?;
+        self.placeholders[1].expose().clone_into(&mut self.context.sibling.placeholder);
         let numbers: Vec<&str> = attacks.iter().map(|attack| attack.number).collect();
         let mut link = self.enter(attacker, &["--attacks", &numbers.join(",")]).await?;
         let fight = timeout(FIGHT_DEADLINE, all_lines(&mut link)).await;
@@ -163,6 +198,23 @@ impl Arena {
             leave(link).await;
         }
         fight
+    }
+
+    /// What a shell inside says to `script`, and its status. It finds the proxy as an agent does.
+    pub async fn run(&self, script: &str) -> Result<(Option<i32>, String), NoArena> {
+        let mut spec = self.spec(0, "worker").map_err(failed("laying out a sandbox"))?;
+        let proxy = format!("http://ash:{}@127.0.0.1:3128", self.placeholders[0].expose());
+        for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] {
+            spec.environment.insert(name.to_owned(), proxy.clone());
+        }
+        let mut link = self.enter(&spec, &["--run", script]).await?;
+        let said = timeout(FIGHT_DEADLINE, next_line(&mut link)).await;
+        leave(link).await;
+        self.launcher.end(&spec.name).await;
+        let said = said.map_err(|_late| NoArena::Failed("the script has no end".to_owned()))?;
+        let mut said = said?.ok_or_else(|| NoArena::Failed("the shell has gone".to_owned()))?;
+        serde_json::from_value(said["ran"].take())
+            .map_err(|error| NoArena::Failed(error.to_string()))
     }
 
     /// A launch without anything inside: whether it is refused, and why.
@@ -211,6 +263,19 @@ impl Arena {
         Ok(link)
     }
 
+    /// Lets both sandboxes speak to egress.
+    fn serve_egress(&self, socket: &Path) -> io::Result<()> {
+        let listener = UnixListener::bind(socket)?;
+        fs::set_permissions(socket, fs::Permissions::from_mode(0o666))?;
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::UnixListener::from_std(listener)?;
+        let egress = self.egress.clone();
+        drop(tokio::spawn(async move {
+            egress.serve(listener, CancellationToken::new()).await;
+        }));
+        Ok(())
+    }
+
     fn spec(&self, which: usize, name: &str) -> io::Result<SandboxSpec> {
         let uid = self.uids[which];
         let place = self.directory.join(format!("{name}-{}", next()));
@@ -221,15 +286,16 @@ impl Arena {
             chown(&path, Some(Uid::from_raw(owner)), Some(Gid::from_raw(owner)))?;
             Ok(path)
         };
+        let way_out = directory("egress", 0)?;
+        fs::set_permissions(&way_out, fs::Permissions::from_mode(0o755))?;
+        self.serve_egress(&way_out.join("api.sock"))?;
         Ok(SandboxSpec {
             name: SandboxName::from(SessionId::new()),
             uid: Some(uid),
             workspace: directory("workspace", uid)?,
             home: directory("home", uid)?,
             state: directory("state", 0)?,
-            egress: directory("egress", 0).inspect(|path| {
-                drop(fs::set_permissions(path, fs::Permissions::from_mode(0o755)));
-            })?,
+            egress: way_out,
             cli: self.libexec.join("ash-attack"),
             limits: Limits {
                 tmp_bytes: MEMORY_BYTES,
@@ -294,6 +360,7 @@ fn host_of(directory: &Path, token: &str) -> io::Result<Context> {
         memory_bytes: MEMORY_BYTES,
         tasks: usize::try_from(TASKS).unwrap_or(usize::MAX),
         open_files: usize::try_from(OPEN_FILES).unwrap_or(usize::MAX),
+        placeholder: String::new(),
         token: token.to_owned(),
     })
 }

@@ -12,6 +12,8 @@ mod processes;
 mod program;
 mod raw;
 mod resources;
+mod tunnels;
+mod way_out;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::sandbox::Layer;
 pub use arena::{Arena, Fight, NoArena};
 pub use program::main;
+pub use way_out::SERVER;
 
 /// One attack.
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +50,15 @@ const fn attack(
 
 /// Every attack, in the order of their numbers.
 pub fn attacks() -> Vec<Attack> {
-    [files::ATTACKS, kernel::ATTACKS, network::ATTACKS, processes::ATTACKS, resources::ATTACKS]
-        .concat()
+    [
+        files::ATTACKS,
+        kernel::ATTACKS,
+        network::ATTACKS,
+        tunnels::ATTACKS,
+        processes::ATTACKS,
+        resources::ATTACKS,
+    ]
+    .concat()
 }
 
 impl Attack {
@@ -74,6 +84,11 @@ impl fmt::Display for Layer {
             Self::Devices => "own devices",
             Self::Limits => "limits of a process",
             Self::Sizes => "sizes of file systems in memory",
+            Self::HostList => "lists of hosts",
+            Self::Addresses => "public addresses only",
+            Self::OneLookup => "one lookup of a name",
+            Self::ServerName => "TLS for that very host",
+            Self::Placeholder => "own placeholder in own hands",
         })
     }
 }
@@ -121,6 +136,8 @@ pub struct Context {
     /// Processes, and open files of each.
     tasks: usize,
     open_files: usize,
+    /// What it has instead of the model key.
+    placeholder: String,
 }
 
 /// What another sandbox offers to itself.
@@ -135,6 +152,9 @@ struct Sibling {
     abstract_name: String,
     /// What listens on its loopback.
     port: u16,
+    /// What it has instead of the model key.
+    #[serde(default)]
+    placeholder: String,
 }
 
 /// It worked.

@@ -33,11 +33,27 @@ pub fn main() -> ExitCode {
         }
         say(&BTreeMap::from([("end", true)]));
         wait_for_end();
+    } else if let Some(script) = value("--run") {
+        say(&BTreeMap::from([("ran", run(script))]));
+        wait_for_end();
     } else if arguments.iter().any(|argument| argument == "--offer") {
         say(&processes::offer(&context));
         wait_for_end();
     }
     ExitCode::SUCCESS
+}
+
+/// What a shell says, and its status: not an attack, but what an agent does all day.
+fn run(script: &str) -> (Option<i32>, String) {
+    #[expect(clippy::disallowed_methods, reason = "an agent starts what it likes")]
+    let ran = Command::new("/bin/bash").args(["-c", script]).stdin(Stdio::null()).output();
+    match ran {
+        Ok(ran) => {
+            let said = [ran.stdout, ran.stderr].concat();
+            (ran.status.code(), String::from_utf8_lossy(&said).into_owned())
+        }
+        Err(error) => (None, error.to_string()),
+    }
 }
 
 /// The bridge ends it: one that left by itself would be told as an error.
