@@ -137,6 +137,6 @@ pub(super) mod tests {
         let endless = [&[0x16, 3, 1, 0x40, 0][..], &[1, 0, 0xff, 0xff]].concat();
         let mut hello = Hello::new();
         assert_eq!(hello.read(&endless, &host()), Ok(None));
-        assert_eq!(hello.read(&[0; 17 << 10], &host()), Err(HelloError::NotTls));
+        assert_eq!(hello.read(&vec![0; 17 << 10], &host()), Err(HelloError::NotTls));
     }
 }

@@ -387,7 +387,7 @@ mod tests {
             ("registry.npmjs.org", true),
             ("*.npmjs.org", true),
             ("*.registry.npmjs.org", true),
-            ("*.org", false),
+            ("*.example.org", false),
             ("a.mirror.example:8443", true),
             ("a.mirror.example", false),
             ("*", false),
@@ -417,11 +417,11 @@ mod tests {
         #[test]
         fn a_name_that_is_read_reads_back_and_has_no_trick(text in "\\PC{0,40}|[a-zA-Z0-9.:%@\\-\\[\\]]{0,40}") {
             if let Ok(name) = text.parse::<HostName>() {
-                prop_assert_eq!(name.as_str().parse::<HostName>().unwrap(), name.clone());
                 prop_assert!(name.as_str().bytes().all(|byte| byte.is_ascii_lowercase()
                     || byte.is_ascii_digit() || byte == b'-' || byte == b'.'));
                 prop_assert!(name.as_str().parse::<std::net::IpAddr>().is_err());
                 prop_assert!(text.trim_end_matches('.').eq_ignore_ascii_case(name.as_str()));
+                prop_assert_eq!(name.as_str().parse::<HostName>().unwrap(), name);
             }
         }
 

@@ -172,16 +172,13 @@ fn a_bad_line_of_variables_is_named_but_not_shown() {
 #[test]
 fn hosts_go_along_or_stay_as_they_are() {
     let folder = folder(&[("CLAUDE.md", "x")]);
-    let path = folder.path().to_str().unwrap();
-    for (options, sent) in [
-        (&[][..], None),
-        (&["--allow-host", "github.com", "--allow-host", "*.npmjs.org"], Some("github.com,*.npmjs.org")),
-        (&["--allow-host="], Some("")),
-    ] {
+    let both = ["--allow-host", "github.com", "--allow-host", "*.npmjs.org"];
+    for (options, sent) in
+        [(&[][..], None), (&both, Some("github.com,*.npmjs.org")), (&["--allow-host="], Some(""))]
+    {
         let server = server();
-        let arguments = [&["deploy", path, "--name", "qa-bot"], options].concat();
-        server.ashctl(&arguments).run().ok();
-        let seen = server.seen();
-        assert_eq!(seen[0].header("ash-agent-hosts"), sent, "{options:?}");
+        let deploy = ["deploy", text(folder.path()), "--name", "qa-bot"];
+        ashctl(&server, [&deploy[..], options].concat()).succeeds(DEPLOYED);
+        assert_eq!(server.seen()[0].header("ash-agent-hosts"), sent, "{options:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! The program `ash-bridge`: process 1 of a sandbox.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::num::NonZeroU64;
@@ -117,12 +117,12 @@ fn run(arguments: Arguments) -> Result<(), StartError> {
         let listener = UnixListener::from_std(listener).map_err(refused)?;
         let reaper = Reaper::new(true).map_err(StartError::Runtime)?;
         let termination = Termination::of_program().map_err(StartError::Runtime)?;
-        if std::env::var_os(forwarder::PROXY_VARIABLE).is_some() {
+        let launcher = Launcher::Program(arguments.cli.clone(), reaper);
+        let settings = settings(arguments);
+        if settings.environment.contains_key(OsStr::new(forwarder::PROXY_VARIABLE)) {
             forwarder::start().map_err(StartError::Forwarder)?;
         }
-        let launcher = Launcher::Program(arguments.cli.clone(), reaper);
-        let relay =
-            Relay::new(settings(arguments), Door::Listener(listener), launcher, termination);
+        let relay = Relay::new(settings, Door::Listener(listener), launcher, termination);
         relay.run().await;
         Ok(())
     })?;

@@ -316,7 +316,7 @@ async fn a_session_has_so_many_tunnels_and_gets_them_back() {
         open.push(stream);
     }
     assert_eq!(rig.status("github.com:22").await, 429);
-    open.clear();
+    drop(open);
     let again = async { while rig.status("github.com:22").await != 200 {} };
     timeout(SOON, again).await.expect("a tunnel that has ended makes room");
 }

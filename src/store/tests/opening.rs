@@ -10,7 +10,9 @@ use super::*;
 const VERSION_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v1.db");
 const VERSION_2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v2.db");
 const VERSION_3: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v3.db");
+const VERSION_4: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v4.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+const VERSION_4_SESSION: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
 /// What the fixture holds.
 async fn fill(store: &Store) {
@@ -101,6 +103,50 @@ async fn a_database_of_version_3_loads_for_ever() {
     assert_filled_transcript(&store).await;
 }
 
+/// What the fourth version of the schema can hold beside it.
+async fn fill_hosts(store: &Store) {
+    let agent = NewVersion {
+        tenant: DEFAULT_TENANT.to_owned(),
+        name: "cloner".parse().unwrap(),
+        digest: "d2".to_owned(),
+        files: 1,
+        bytes: 1,
+        path: "/agents/d2".to_owned(),
+        environment: None,
+        allowed_hosts: Some(vec!["github.com".to_owned()]),
+        at: at(1),
+    };
+    store.deploy_agent(agent).await.unwrap();
+    let session = NewSession {
+        id: VERSION_4_SESSION.parse().unwrap(),
+        allowed_hosts: vec!["*.npmjs.org".to_owned()],
+        placeholder: "another".to_owned(),
+        ..new_session()
+    };
+    store.create_session(session).await.unwrap();
+}
+
+async fn assert_filled_hosts(store: &Store) {
+    let hosts_of = async |name: &str| {
+        store.agent(DEFAULT_TENANT, &name.parse().unwrap()).await.unwrap().unwrap().allowed_hosts
+    };
+    assert_eq!(hosts_of("cloner").await, ["github.com"]);
+    assert_eq!(hosts_of("qa-bot").await, [""; 0]);
+    let id = VERSION_4_SESSION.parse().unwrap();
+    let session = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap();
+    assert_eq!(session.allowed_hosts, ["*.npmjs.org"]);
+}
+
+#[tokio::test]
+async fn a_database_of_version_4_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_4, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    assert_filled_more(&store).await;
+    assert_filled_hosts(&store).await;
+}
+
 #[tokio::test]
 #[ignore = "writes the fixture of a new version of the schema"]
 async fn record_this_version() {
@@ -111,6 +157,7 @@ async fn record_this_version() {
     fill(&fixture.store).await;
     fill_more(&fixture.store).await;
     fill_transcript(&fixture.store).await;
+    fill_hosts(&fixture.store).await;
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }

@@ -41,7 +41,11 @@ pub(super) fn of_agents() -> HostRules {
 }
 
 /// [`SERVER`] leads to that port of [`PUBLIC`].
-pub(super) fn egress(context: &Context, without: &[Layer], server_port: u16) -> Result<Egress, EgressError> {
+pub(super) fn egress(
+    context: &Context,
+    without: &[Layer],
+    server_port: u16,
+) -> Result<Egress, EgressError> {
     let port = context.port;
     let at = |address: IpAddr| vec![(address, port).into()];
     let public = || at(PUBLIC.into());
