@@ -35,6 +35,10 @@ pub(super) enum DialError {
 
 /// What a test can take away, to see that it is what holds an attack. The product has all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(dead_code, reason = "some are asked for by tests alone")
+)]
 pub(crate) enum Guard {
     /// The lists of hosts, and the one form of a name.
     HostList,
