@@ -7,7 +7,7 @@
 //! The words: [`wire`] (what crosses the API), [`agent`] (a deployable folder), [`session`]
 //! (a conversation, pure), [`bridge`] (ashd's talk with a sandbox), [`sandbox`],
 //! [`sandboxd`] (what wants privilege), [`egress`]
-//! (the one way out of a sandbox), [`simulation`] (a scripted Claude), [`store`].
+//! (the one way out of a sandbox), [`simulation`] (a scripted Claude), [`store`], [`lifecycle`] (what happens on a host).
 //! What an administrator sets: [`config`]. The work: [`runner`] (one host's live sessions), [`control`] (one file per verb).
 //! The doors: [`api`] (REST), [`ctl`] (`ashctl`), [`daemon`] (`ashd`).
 
@@ -22,6 +22,7 @@ mod ctl;
 mod daemon;
 mod egress;
 mod id;
+mod lifecycle;
 mod os;
 mod runner;
 mod sandbox;

@@ -4,7 +4,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 
 use super::App;
+use super::answer::Refused;
 
 pub(super) async fn configuration(State(app): State<App>) -> Response {
     axum::Json(app.control.configuration()).into_response()
+}
+
+pub(super) async fn reload(State(app): State<App>) -> Result<Response, Refused> {
+    Ok(axum::Json(app.control.reload().await?).into_response())
 }

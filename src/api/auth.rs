@@ -1,6 +1,6 @@
 //! Who may ask: over TCP whoever shows a key, over the admin socket whoever may open it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header;
@@ -18,24 +18,35 @@ use crate::wire::problem::{Code, Problem};
 
 /// The API keys that open the TCP door, as digests: the keys themselves are not kept.
 #[derive(Clone)]
-pub(crate) struct Keys(Arc<[[u8; 32]]>);
+pub(crate) struct Keys(Arc<RwLock<Vec<[u8; 32]>>>);
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Keys({})", self.0.len())
+        write!(f, "Keys({})", self.read().len())
     }
 }
 
 impl Keys {
     pub(crate) fn new(keys: &[&str]) -> Self {
-        Self(keys.iter().map(|key| digest(key)).collect())
+        Self(Arc::new(RwLock::new(keys.iter().map(|key| digest(key)).collect())))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Vec<[u8; 32]>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Other keys from the next request on; answers whether they are others.
+    pub(crate) fn replace(&self, keys: &[&str]) -> bool {
+        let keys: Vec<_> = keys.iter().map(|key| digest(key)).collect();
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *known, keys.clone()) != keys
     }
 
     /// Looks at every key, whichever fits, in constant time.
     fn fit(&self, given: &str) -> bool {
         let given = digest(given);
         let fits = |key: &[u8; 32]| key.ct_eq(&given);
-        self.0.iter().map(fits).fold(subtle::Choice::from(0), |any, one| any | one).into()
+        self.read().iter().map(fits).fold(subtle::Choice::from(0), |any, one| any | one).into()
     }
 }
 
@@ -109,5 +120,8 @@ mod tests {
         assert!(!keys.fit("") && !keys.fit("on") && !keys.fit("one "));
         assert!(!Keys::new(&[]).fit(""));
         assert_eq!(format!("{keys:?}"), "Keys(2)");
+        let door = keys.clone();
+        assert!(keys.replace(&["three"]) && !keys.replace(&["three"]));
+        assert!(door.fit("three") && !door.fit("one"));
     }
 }

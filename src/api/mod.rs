@@ -8,6 +8,7 @@ mod auth;
 mod database;
 mod files;
 mod health;
+mod lifecycle;
 mod params;
 mod queue;
 mod sessions;
@@ -84,6 +85,8 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::ShowConfiguration => routing::on(method, administration::configuration),
         Operation::BackUpDatabase => routing::on(method, database::backup),
         Operation::CheckDatabase => routing::on(method, database::check),
+        Operation::ReloadConfiguration => routing::on(method, administration::reload),
+        Operation::FollowHost => routing::on(method, lifecycle::follow),
     }
 }
 

@@ -60,7 +60,14 @@ pub(super) async fn watch(
 
 /// The answer that streams.
 pub(super) fn event_stream(body: EventBody) -> Response {
-    let mut response = Body::from_stream(body.into_stream()).into_response();
+    sse(body.into_stream())
+}
+
+/// The answer that streams these chunks.
+pub(super) fn sse(
+    chunks: impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static,
+) -> Response {
+    let mut response = Body::from_stream(chunks).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

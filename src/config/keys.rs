@@ -7,6 +7,8 @@ pub(crate) struct Key {
     pub(crate) environment: Option<&'static str>,
     pub(crate) default: &'static str,
     pub(crate) text: &'static str,
+    /// The units that a change waits for; none if a reload of ashd is enough.
+    pub(crate) restart: &'static [&'static str],
 }
 
 const fn key(
@@ -15,8 +17,29 @@ const fn key(
     default: &'static str,
     text: &'static str,
 ) -> Key {
-    Key { key, environment, default, text }
+    Key { key, environment, default, text, restart: &[] }
 }
+
+impl Key {
+    const fn restart(self, units: &'static [&'static str]) -> Self {
+        Self { restart: units, ..self }
+    }
+
+    /// When a change takes effect, for people.
+    pub(crate) fn takes_effect(&self) -> String {
+        match self.restart {
+            [] => "reload".to_owned(),
+            units => format!("restart of {}", units.join(", ")),
+        }
+    }
+}
+
+const ASHD: &[&str] = &["ashd"];
+const SANDBOXD: &[&str] = &["ash-sandboxd"];
+const EGRESS: &[&str] = &["ash-egress"];
+const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
+const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
+const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
 pub(crate) const KEYS: [Key; 44] = [
     key(
@@ -24,83 +47,98 @@ pub(crate) const KEYS: [Key; 44] = [
         Some("ASH_DATA_DIR"),
         "/var/lib/ash",
         "Folder of the database, the agents and the sessions.",
-    ),
+    )
+    .restart(ASHD_AND_SANDBOXD),
     key(
         "runtime_dir",
         Some("ASH_RUNTIME_DIR"),
         "/run/ash",
         "Folder of the sockets. As an ordinary user: `$XDG_RUNTIME_DIR/ash`, else `run` below the data folder.",
-    ),
+    )
+    .restart(ALL),
     key("log", Some("ASH_LOG"), "info", "Level or filter of the log."),
-    key("api.host", Some("ASH_HOST"), "127.0.0.1", "Address that REST listens on."),
-    key("api.port", Some("ASH_PORT"), "4100", "Port of REST; 0 takes a free one."),
+    key("api.host", Some("ASH_HOST"), "127.0.0.1", "Address that REST listens on.")
+    .restart(ASHD),
+    key("api.port", Some("ASH_PORT"), "4100", "Port of REST; 0 takes a free one.")
+    .restart(ASHD),
     key(
         "api.key_file",
         None,
         "",
         "File with the API key. Without any key one is made in `initial-api-key` below the data folder.",
     ),
-    key("api.key", Some("ASH_API_KEY"), "", "The API key itself; only in the environment."),
+    key("api.key", Some("ASH_API_KEY"), "", "The API key itself; only in the environment.")
+    .restart(ASHD),
     key(
         "database.url",
         Some("ASH_DATABASE_URL"),
         "",
         "`sqlite:` and the path of the database; `ash.db` below the data folder if empty.",
-    ),
+    )
+    .restart(ASHD),
     key(
         "claude.path",
         Some("CLAUDE_CODE_EXECUTABLE"),
         "",
         "The native Claude Code CLI; looked for in the usual places if empty.",
-    ),
+    )
+    .restart(ASHD_AND_SANDBOXD),
     key(
         "model.base_url",
         Some("ANTHROPIC_BASE_URL"),
         "https://api.anthropic.com",
         "The model API, as ashd reaches it for the sandboxes.",
-    ),
+    )
+    .restart(EGRESS),
     key(
         "model.key_file",
         None,
         "",
         "File with the model key. systemd passes it as the credential `anthropic-api-key`.",
-    ),
+    )
+    .restart(EGRESS),
     key(
         "model.key",
         Some("ANTHROPIC_API_KEY"),
         "",
         "The model key itself; only in the environment.",
-    ),
+    )
+    .restart(EGRESS),
     key(
         "model.auth_token",
         Some("ANTHROPIC_AUTH_TOKEN"),
         "",
         "A bearer token instead of a key; only in the environment.",
-    ),
+    )
+    .restart(EGRESS),
     key(
         "egress.socket",
         Some("ASH_EGRESS_SOCKET"),
         "",
         "Control socket of ash-egress, which then holds the model key; ashd does it itself if empty.",
-    ),
+    )
+    .restart(ASHD_AND_EGRESS),
     key(
         "egress.allow",
         None,
         "[]",
         "Hosts that agents may name: `name`, `*.name` for all below it, `*` for every public one; `:port` behind it for another than 443.",
-    ),
+    )
+    .restart(ASHD_AND_EGRESS),
     key(
         "sandbox.placement",
         None,
         "auto",
         "`auto`, `scope` (systemd) or `plain` (one process tree).",
-    ),
+    )
+    .restart(SANDBOXD),
     key(
         "sandbox.allow_degraded",
         Some("ASH_ALLOW_DEGRADED"),
         "[disk]",
         "Walls that may be less than hard, by name; in the variable with commas between.",
-    ),
+    )
+    .restart(ASHD),
     key(
         "sandbox.max",
         Some("ASH_MAX_SANDBOXES"),
@@ -118,41 +156,56 @@ pub(crate) const KEYS: [Key; 44] = [
         Some("ASH_SANDBOX_MEMORY_MB"),
         "2048",
         "Memory of a sandbox, in MiB.",
-    ),
-    key("sandbox.swap_mib", None, "2048", "Swap of a sandbox, in MiB."),
-    key("sandbox.tasks", None, "512", "Processes and threads of a sandbox."),
-    key("sandbox.cpu_percent", None, "200", "Processor time of a sandbox, in percent of one core."),
-    key("sandbox.cpu_weight", None, "100", "Its share of busy processors, from 1 to 10000."),
-    key("sandbox.io_weight", None, "100", "Its share of busy disks, from 1 to 10000."),
+    )
+    .restart(SANDBOXD),
+    key("sandbox.swap_mib", None, "2048", "Swap of a sandbox, in MiB.")
+    .restart(SANDBOXD),
+    key("sandbox.tasks", None, "512", "Processes and threads of a sandbox.")
+    .restart(SANDBOXD),
+    key("sandbox.cpu_percent", None, "200", "Processor time of a sandbox, in percent of one core.")
+    .restart(SANDBOXD),
+    key("sandbox.cpu_weight", None, "100", "Its share of busy processors, from 1 to 10000.")
+    .restart(SANDBOXD),
+    key("sandbox.io_weight", None, "100", "Its share of busy disks, from 1 to 10000.")
+    .restart(SANDBOXD),
     key(
         "sandbox.tmp_mib",
         None,
         "256",
         "Size of `/tmp` in a sandbox, in MiB; counts as its memory.",
-    ),
-    key("sandbox.shm_mib", None, "64", "Size of `/dev/shm` in a sandbox, in MiB, likewise."),
-    key("sandbox.file_mib", None, "10240", "Largest file that a sandbox may write, in MiB."),
-    key("sandbox.open_files", None, "65536", "Open files of one process in a sandbox."),
+    )
+    .restart(SANDBOXD),
+    key("sandbox.shm_mib", None, "64", "Size of `/dev/shm` in a sandbox, in MiB, likewise.")
+    .restart(SANDBOXD),
+    key("sandbox.file_mib", None, "10240", "Largest file that a sandbox may write, in MiB.")
+    .restart(SANDBOXD),
+    key("sandbox.open_files", None, "65536", "Open files of one process in a sandbox.")
+    .restart(SANDBOXD),
     key(
         "sandbox.uid_first",
         None,
         "1878917120",
         "First host uid of sandboxes, when ashd runs as root.",
-    ),
-    key("sandbox.uid_count", None, "65536", "Number of such uids."),
+    )
+    .restart(ASHD_AND_SANDBOXD),
+    key("sandbox.uid_count", None, "65536", "Number of such uids.")
+    .restart(ASHD_AND_SANDBOXD),
     key(
         "sandbox.libexec_dir",
         None,
         "",
         "Folder of ash-bridge and ash-launch; beside ashd, else `/usr/libexec/ash`, if empty.",
-    ),
+    )
+    .restart(SANDBOXD),
     key(
         "sandbox.socket",
         Some("ASH_SANDBOXD_SOCKET"),
         "",
         "Socket of ash-sandboxd, which then does what wants privilege; ashd does it itself if empty.",
-    ),
-    key("sandbox.bwrap", None, "/usr/bin/bwrap", "bubblewrap."),
+    )
+    .restart(ASHD_AND_SANDBOXD),
+    key("sandbox.bwrap", None, "/usr/bin/bwrap", "bubblewrap.")
+    .restart(SANDBOXD),
     key("agents.roots", None, "[]", "Folders below which `POST /api/agents` may name a `path`."),
     key("agents.bytes_mib_max", None, "256", "Largest agent, in MiB."),
     key("agents.files_max", None, "50000", "Most files of an agent."),
@@ -192,7 +245,8 @@ pub(crate) const KEYS: [Key; 44] = [
         "10",
         "Percent of time lost to a want of memory from which sessions that rest give theirs back and new sandboxes wait; 0 for never.",
     ),
-    key("drain.seconds", None, "10", "Seconds that open requests get when ashd stops."),
+    key("drain.seconds", None, "10", "Seconds that open requests get when ashd stops.")
+    .restart(ASHD),
 ];
 
 /// Secrets, which no file may hold.
@@ -203,11 +257,12 @@ pub(crate) fn reference() -> String {
     let line = |key: &Key| {
         let default = if key.default.is_empty() { "unset" } else { key.default };
         let environment = key.environment.unwrap_or("-");
-        format!("  {} ({environment}, {default})\n      {}", key.key, key.text)
+        let change = key.takes_effect();
+        format!("  {} ({environment}, {default}, {change})\n      {}", key.key, key.text)
     };
     let lines: Vec<String> = KEYS.iter().map(line).collect();
     format!(
-        "Settings (key in the file, variable in the environment, default):\n{}",
+        "Settings (key in the file, variable in the environment, default, when a change takes effect):\n{}",
         lines.join("\n")
     )
 }

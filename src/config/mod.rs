@@ -7,9 +7,11 @@ mod file;
 mod keys;
 mod layers;
 mod origin;
+mod reload;
 mod settings;
 
 pub(crate) use keys::{ENVIRONMENT_ONLY, KEYS, reference};
+pub(crate) use reload::taken_over;
 pub(crate) use settings::{ModelSettings, Settings};
 
 use std::path::{Path, PathBuf};

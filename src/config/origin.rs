@@ -44,12 +44,31 @@ pub(super) fn configuration(
             _ => (origin, value),
         };
         let value = in_force(key.key, settings).unwrap_or(value);
-        Setting { key: key.key.to_owned(), value, origin }
+        Setting {
+            key: key.key.to_owned(),
+            value,
+            origin,
+            restart: units(key, settings),
+            pending: None,
+        }
     };
     Ok(Configuration {
         files: layers.paths().map(|path| path.display().to_string()).collect(),
         settings: KEYS.iter().map(setting).collect(),
     })
+}
+
+/// Where one process plays all roles, it is that one.
+fn units(key: &Key, settings: &Settings) -> Vec<String> {
+    let apart = |unit: &str| match unit {
+        "ash-sandboxd" => settings.sandboxd.is_some(),
+        "ash-egress" => settings.egress.is_some(),
+        _ => true,
+    };
+    let mut units: Vec<&str> =
+        key.restart.iter().map(|unit| if apart(unit) { *unit } else { "ashd" }).collect();
+    units.dedup();
+    units.into_iter().map(str::to_owned).collect()
 }
 
 /// What is not in force as it is written: a path that is completed, a list, a number in another unit.

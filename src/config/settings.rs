@@ -124,6 +124,10 @@ impl Settings {
             .map(str::to_owned)
             .or(file.log)
             .unwrap_or_else(|| default_of("log").to_owned());
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&log) {
+            let text = format!("is `{log}`, which is neither a level nor a filter: {error}");
+            return Err(wrong("log", text));
+        }
         let address = address(environment, file.api.host, file.api.port)?;
         let sandboxes_max = environment.number("ASH_MAX_SANDBOXES", "a number of sandboxes")?;
         let sandboxes_max: u32 =
@@ -402,6 +406,9 @@ mod tests {
                 "{said}"
             );
         }
+        assert!(
+            error("log = \"info,ash=loud\"", &[]).starts_with("`log` is `info,ash=loud`, which")
+        );
         assert!(error("", &[("ASH_DATABASE_URL", "postgres://db/ash")]).contains("PostgreSQL"));
     }
 

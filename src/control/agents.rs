@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Caller, Control, Refusal};
 use crate::agent::Digest;
 use crate::id::AgentName;
+use crate::lifecycle::Happening;
 use crate::store::AgentRecord;
 use crate::wire::agents::{Agent, AgentList};
 
@@ -27,7 +28,7 @@ impl Control {
         let name: AgentName = name.parse().map_err(|_invalid| Refusal::AgentNotFound)?;
         let deleted = self.host.store.delete_agent(&caller.tenant, &name).await?;
         deleted.ok_or(Refusal::AgentNotFound)?;
-        tracing::info!(agent = %name, "agent deleted");
+        self.host.lifecycle.tell(Happening::new("agent.deleted").agent(&name));
         self.remove_unused_versions().await;
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Caller, Control, Refusal};
+use super::{Caller, Control, Refusal, happening};
 use crate::clock::Timestamp;
 use crate::egress::Placeholder;
 use crate::id::{AgentName, SessionId};
@@ -34,7 +34,8 @@ impl Control {
             return Err(refusal);
         }
         let record = SessionRecord { status: Status::Active, ..record };
-        tracing::info!(session = %record.id, agent = %record.agent_name, version = record.agent_version, "session created");
+        let created = happening("session.created", &record);
+        self.host.lifecycle.tell(created.with("version", record.agent_version));
         Ok(self.show(&record))
     }
 

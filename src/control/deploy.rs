@@ -13,6 +13,7 @@ use crate::agent::{AgentError, Unpacking};
 use crate::clock::Timestamp;
 use crate::egress::HostRules;
 use crate::id::AgentName;
+use crate::lifecycle::Happening;
 use crate::session::options::{OptionError, check_environment};
 use crate::store::NewVersion;
 use crate::wire::agents::{Agent, AgentFile, DeployAgent};
@@ -114,7 +115,7 @@ impl Control {
         let _one_of_few = self.deploys.acquire().await.map_err(|_closed| Refusal::Worker)?;
         let _kept = self.versions.read().await;
         let library = std::sync::Arc::clone(&self.library);
-        let limits = self.settings.agent_limits;
+        let limits = self.settings().agent_limits;
         let kept = tokio::task::spawn_blocking(move || {
             let filled = fill(library.stage(limits)?)?;
             library.commit(filled.finish()?)
@@ -134,7 +135,10 @@ impl Control {
             at: Timestamp::now(),
         };
         let record = self.host.store.deploy_agent(version).await?;
-        tracing::info!(agent = %record.name, version = record.version, digest = record.digest, "agent deployed");
+        let deployed = Happening::new("agent.deployed").agent(&record.name);
+        self.host
+            .lifecycle
+            .tell(deployed.with("version", record.version).with("digest", record.digest.as_str()));
         Ok(Self::show_agent(record))
     }
 
@@ -146,7 +150,7 @@ impl Control {
             return Err(wrong(what).into());
         }
         let asked = HostRules::parse(hosts).map_err(|error| wrong(error.to_string()))?;
-        match self.settings.hosts.uncovered(&asked) {
+        match self.settings().hosts.uncovered(&asked) {
             None => Ok(asked.texts()),
             Some(host) => Err(Refusal::HostNotAllowed { host: host.to_string() }),
         }
@@ -166,7 +170,7 @@ impl Control {
         // A path that does not exist is refused like one that may not be named: no oracle.
         let real = real.map_err(|_missing| refused())?;
         let below = |root: &Path| root.canonicalize().is_ok_and(|root| real.starts_with(root));
-        if self.settings.agent_roots.iter().any(|root| below(root)) {
+        if self.settings().agent_roots.iter().any(|root| below(root)) {
             Ok(real)
         } else {
             Err(refused())

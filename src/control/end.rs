@@ -1,6 +1,6 @@
 //! End a session: nothing of it runs any more; its history stays, its files for a while.
 
-use super::{Caller, Control, Refusal};
+use super::{Caller, Control, Refusal, happening};
 use crate::id::SessionId;
 use crate::session::Status;
 use crate::wire::sessions::Session;
@@ -13,10 +13,10 @@ impl Control {
             return Ok(self.show(&record));
         }
         self.host.handle(&record).await?.end().await;
-        if self.settings.keep_ended.is_zero() && self.remove_folders(id).await {
+        if self.settings().keep_ended.is_zero() && self.remove_folders(id).await {
             self.host.store.mark_workspace_removed(id).await?;
         }
-        tracing::info!(session = %id, "session ended");
+        self.host.lifecycle.tell(happening("session.ended", &record));
         self.session(caller, id).await
     }
 }

@@ -66,6 +66,9 @@ fn explain(refusal: &Refusal) -> Problem {
         Refusal::FileTooLarge { .. } => Problem::new(Code::FileTooLarge, text),
         Refusal::Bridge(_) => Problem::new(Code::SandboxFailed, chain(refusal)),
         Refusal::Store(error) => store(error),
+        Refusal::Configuration { .. } => Problem::new(Code::ConfigInvalid, text)
+            .hint("ashd goes on with what it had; ash.toml(5) lists the settings"),
+        Refusal::Leaving => Problem::new(Code::ShuttingDown, text),
         Refusal::Worker => Problem::new(Code::Internal, text),
     }
 }

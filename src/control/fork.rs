@@ -1,7 +1,7 @@
 //! Fork a session: a new one with its files, its history and its conversation, which its parent
 //! does not notice.
 
-use super::{Caller, Control, Refusal};
+use super::{Caller, Control, Refusal, happening};
 use crate::clock::Timestamp;
 use crate::egress::Placeholder;
 use crate::id::SessionId;
@@ -43,7 +43,8 @@ impl Control {
             ..SessionChange::default()
         };
         self.host.store.update_session(child.id, change).await?;
-        tracing::info!(session = %child.id, parent = %parent.id, turn, "session forked");
+        let created = happening("session.created", &child).with("version", child.agent_version);
+        self.host.lifecycle.tell(created.with("parent", parent.id.to_string()));
         self.session(caller, child.id).await
     }
 

@@ -1,6 +1,7 @@
 //! What can be asked of Ash: one file per verb. The doors parse requests and call these; these
 //! move agents and sessions.
 
+pub(crate) mod administration;
 pub(crate) mod agents;
 pub(crate) mod create;
 pub(crate) mod database;
@@ -21,18 +22,21 @@ pub(crate) mod stream;
 pub(crate) mod sweep;
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock as RwLockNow};
 use std::time::Duration;
 
-use tokio::sync::{RwLock, Semaphore};
+use tokio::sync::{RwLock, Semaphore, mpsc};
 
+use administration::ReloadRequest;
 pub(crate) use deploy::About;
 pub(crate) use refusal::Refusal;
 
 use crate::agent::{AgentLimits, Library};
 use crate::clock::Timestamp;
 use crate::egress::HostRules;
+use crate::lifecycle::Happening;
 use crate::runner::Host;
+use crate::store::SessionRecord;
 use crate::wire::config::Configuration;
 use crate::wire::sessions::SessionIsolation;
 
@@ -45,8 +49,8 @@ const COPIES_AT_ONCE_MAX: usize = 4;
 /// Backups and checks at the same time: each reads all of the database.
 const CARE_AT_ONCE_MAX: usize = 1;
 
-/// What the verbs are told once.
-#[derive(Debug, Clone)]
+/// What the verbs are told; may change while ashd runs.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ControlSettings {
     pub(crate) agent_limits: AgentLimits,
     /// Folders below which `POST /api/agents` may name a `path`.
@@ -72,7 +76,8 @@ pub(crate) struct Caller {
 pub(crate) struct Control {
     pub(crate) host: Host,
     library: Arc<Library>,
-    settings: Arc<ControlSettings>,
+    settings: Arc<RwLockNow<Arc<ControlSettings>>>,
+    reloads: mpsc::Sender<ReloadRequest>,
     deploys: Arc<Semaphore>,
     copies: Arc<Semaphore>,
     care: Arc<Semaphore>,
@@ -84,11 +89,17 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    pub(crate) fn new(host: Host, library: Library, settings: ControlSettings) -> Self {
+    pub(crate) fn new(
+        host: Host,
+        library: Library,
+        settings: ControlSettings,
+        reloads: mpsc::Sender<ReloadRequest>,
+    ) -> Self {
         Self {
             host,
             library: Arc::new(library),
-            settings: Arc::new(settings),
+            settings: Arc::new(RwLockNow::new(Arc::new(settings))),
+            reloads,
             deploys: Arc::new(Semaphore::new(DEPLOYS_AT_ONCE_MAX)),
             copies: Arc::new(Semaphore::new(COPIES_AT_ONCE_MAX)),
             care: Arc::new(Semaphore::new(CARE_AT_ONCE_MAX)),
@@ -98,11 +109,21 @@ impl Control {
         }
     }
 
-    pub(crate) fn agent_limits(&self) -> &AgentLimits {
-        &self.settings.agent_limits
+    fn settings(&self) -> Arc<ControlSettings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn configuration(&self) -> Configuration {
-        self.settings.configuration.clone()
+    /// From the next request on.
+    pub(crate) fn set_settings(&self, settings: ControlSettings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
+
+    pub(crate) fn agent_limits(&self) -> AgentLimits {
+        self.settings().agent_limits
+    }
+}
+
+/// Something that happens to a session.
+fn happening(event: &'static str, record: &SessionRecord) -> Happening {
+    Happening::new(event).session(record.id).agent(&record.agent_name)
 }

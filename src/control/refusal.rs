@@ -66,6 +66,10 @@ pub(crate) enum Refusal {
     Bridge(#[source] FileError),
     #[error("the store failed")]
     Store(#[source] StoreError),
+    #[error("{reason}")]
+    Configuration { reason: String },
+    #[error("ashd stops")]
+    Leaving,
     #[error("a worker of ashd failed")]
     Worker,
 }

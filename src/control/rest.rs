@@ -1,6 +1,6 @@
 //! Pause, stop and resume a session: put it to rest, and wake it before its next message.
 
-use super::{Caller, Control, Refusal};
+use super::{Caller, Control, Refusal, happening};
 use crate::id::SessionId;
 use crate::runner::handle::RestError;
 use crate::session::Status;
@@ -46,7 +46,12 @@ impl Control {
     ) -> Result<Session, Refusal> {
         match moved {
             Ok(status) => {
-                tracing::info!(session = %record.id, status = status.as_str(), "session: {verb}");
+                let event = match verb {
+                    "pause" => "session.paused",
+                    "stop" => "session.stopped",
+                    _ => "session.resumed",
+                };
+                self.host.lifecycle.tell(happening(event, &record));
                 Ok(self.show(&SessionRecord { status, ..record }))
             }
             Err(RestError::Status { status: Status::Ended }) if verb == "resume" => {

@@ -29,7 +29,7 @@ impl Control {
     }
 
     async fn sweep_once(&self) -> Result<(), Refusal> {
-        let keep = i64::try_from(self.settings.keep_ended.as_millis()).unwrap_or(i64::MAX);
+        let keep = i64::try_from(self.settings().keep_ended.as_millis()).unwrap_or(i64::MAX);
         let before = Timestamp::from_millis(Timestamp::now().as_millis().saturating_sub(keep));
         for record in self.host.store.ended_sessions_with_workspace(before).await? {
             if self.remove_folders(record.id).await {

@@ -9,8 +9,10 @@ use super::chat::Chat;
 use super::config::ConfigVerb;
 use super::database::DatabaseVerb;
 use super::deploy::Deploy;
+use super::events::EventsVerb;
 use super::exit;
 use super::interrupt::Interrupt;
+use super::logs::Logs;
 use super::manual::Manual;
 use super::output::Format;
 use super::queue::QueueVerb;
@@ -87,7 +89,9 @@ pub(crate) enum Verb {
     Db(DatabaseVerb),
     /// Show whether the daemon runs and what it does
     Status,
-    /// Show the configuration and where it comes from, and check it
+    Events(EventsVerb),
+    Logs(Logs),
+    /// Show the configuration and where it comes from, check it, and have it read again
     #[command(subcommand)]
     Config(ConfigVerb),
     /// Show what this host can enforce, and what it lacks

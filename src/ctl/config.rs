@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use comfy_table::Table;
+use http::Method;
 use serde_json::Value;
 
 use super::Context;
@@ -14,7 +15,7 @@ use super::output::{Format, Output, cell, columns};
 use super::server::understand;
 use crate::chain::chain;
 use crate::config::{self, ConfigError, Settings};
-use crate::wire::config::{Configuration, Origin, Setting};
+use crate::wire::config::{Configuration, Origin, Reloaded, Setting};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigVerb {
@@ -30,6 +31,11 @@ pub(crate) enum ConfigVerb {
         #[arg(long)]
         offline: bool,
     },
+    /// Have ashd read its configuration again
+    ///
+    /// One that is wrong is refused, and the old one stays in force. What waits for a restart is
+    /// named with the unit; that ends no session.
+    Reload,
     /// Tell whether ashd could use what is written now, without asking it
     ///
     /// Reads the files of this host, or FILE alone, and the environment of this command.
@@ -50,6 +56,17 @@ pub(crate) async fn run(context: &Context, verb: ConfigVerb) -> Result<(), Failu
             };
             choose(&mut shown, &keys, changed)?;
             show(output, &shown)
+        }
+        ConfigVerb::Reload => {
+            let answer = server.call(Method::POST, "/api/config/reload").await?;
+            let reloaded: Reloaded = understand(&answer)?;
+            let mut all = reloaded.changed.iter().chain(&reloaded.pending);
+            match output.format {
+                Format::Json => output.json(&String::from_utf8_lossy(&answer)),
+                Format::Jsonl => all.try_for_each(|change| output.json(&json(change))),
+                Format::Id => all.try_for_each(|change| output.line(&cell(&change.key))),
+                Format::Table => tell(output, &reloaded),
+            }
         }
         ConfigVerb::Check { file } => {
             let shown = read(file.as_deref())?.shown;
@@ -107,6 +124,23 @@ fn show(output: &Output, shown: &Configuration) -> Result<(), Failure> {
     }
 }
 
+fn tell(output: &Output, reloaded: &Reloaded) -> Result<(), Failure> {
+    output.note("Read the configuration again");
+    if reloaded.changed.is_empty() && reloaded.pending.is_empty() {
+        output.note("nothing has changed");
+        return Ok(());
+    }
+    let mut table = columns(["SETTING", "BEFORE", "NOW", "IN FORCE"]);
+    for change in reloaded.changed.iter().chain(&reloaded.pending) {
+        let when = match change.restart.as_slice() {
+            [] => "now".to_owned(),
+            units => cell(&format!("after `systemctl restart {}`", units.join(" "))),
+        };
+        table.add_row([cell(&change.key), value(&change.before), value(&change.now), when]);
+    }
+    output.table(table)
+}
+
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("the types of the wire have a JSON form")
 }
@@ -114,7 +148,12 @@ fn json(value: &impl serde::Serialize) -> String {
 fn table(settings: &[Setting]) -> Table {
     let mut table = columns(["SETTING", "VALUE", "FROM"]);
     for setting in settings {
-        table.add_row([cell(&setting.key), value(&setting.value), origin(&setting.origin)]);
+        let mut shown = value(&setting.value);
+        if let Some(pending) = &setting.pending {
+            let units = setting.restart.join(" ");
+            shown = cell(&format!("{shown} ({} after a restart of {units})", value(pending)));
+        }
+        table.add_row([cell(&setting.key), shown, origin(&setting.origin)]);
     }
     table
 }

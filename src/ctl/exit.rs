@@ -92,6 +92,7 @@ impl From<Code> for Exit {
             | Code::NotFound
             | Code::SessionNotFound
             | Code::TurnNotFound => Self::NotFound,
+            Code::ConfigInvalid => Self::Configuration,
             Code::Forbidden | Code::Unauthorized => Self::Denied,
             Code::CliMissing
             | Code::CliTooOld

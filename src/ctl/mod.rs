@@ -18,14 +18,17 @@ mod deploy;
 mod doctor;
 mod dotenv;
 mod environment;
+mod events;
 mod exit;
 mod failure;
 mod interrupt;
+mod logs;
 mod manual;
 mod output;
 mod plain;
 mod prefix;
 mod queue;
+mod resume;
 mod send;
 mod server;
 mod session;
@@ -110,6 +113,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Verb::Queue(verb)) => queue::run(&context, verb).await,
         Some(Verb::Config(verb)) => config::run(&context, verb).await,
         Some(Verb::Db(verb)) => database::run(&context, verb).await,
+        Some(Verb::Events(events)) => events::run(&context, events).await,
+        Some(Verb::Logs(logs)) => logs::run(&context, logs).await,
         Some(Verb::Doctor) => doctor::run(&context).await,
         Some(Verb::Manual(manual)) => manual::run(&manual),
     }

@@ -2,16 +2,15 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use super::failure::Failure;
 
 /// Starts logging; `filter` is a level or a tracing filter, e.g. `info,ash::egress=debug`.
-pub(super) fn start(program: &str, filter: &str) -> Result<(), Failure> {
-    let filter =
-        EnvFilter::try_new(filter).map_err(|error| Failure::Logging(io::Error::other(error)))?;
+pub(super) fn start(program: &str, filter: &str) -> Result<LogFilter, Failure> {
+    let (filter, handle) = reload::Layer::new(parse(filter)?);
     let registry = tracing_subscriber::registry().with(filter);
     if libsystemd::logging::connected_to_journal() {
         let journal = tracing_journald::layer().map_err(Failure::Logging)?;
@@ -27,7 +26,22 @@ pub(super) fn start(program: &str, filter: &str) -> Result<(), Failure> {
             .with_target(false);
         registry.with(stderr).init();
     }
-    Ok(())
+    Ok(LogFilter(handle))
+}
+
+/// What is logged, which may change.
+#[derive(Debug)]
+pub(super) struct LogFilter(reload::Handle<EnvFilter, Registry>);
+
+impl LogFilter {
+    pub(super) fn set(&self, filter: &str) -> Result<(), Failure> {
+        let filter = parse(filter)?;
+        self.0.reload(filter).map_err(|error| Failure::Logging(io::Error::other(error)))
+    }
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, Failure> {
+    EnvFilter::try_new(filter).map_err(|error| Failure::Logging(io::Error::other(error)))
 }
 
 /// What was asked for, on stdout.

@@ -31,7 +31,12 @@ pub(super) fn settings() -> String {
          of an earlier one. A drop-in below /etc masks the one of the same name below /usr/lib. An \
          environment variable replaces whatever the files say.",
         "A key that does not exist, or a value that makes no sense, is an error that names file, \
-         line and key; ashd does not start. `ashd --check` tells without starting it.",
+         line and key; ashd does not start, and a reload keeps what it had. `ashctl config check` tells \
+         without starting it.",
+        "`systemctl reload ashd` and `ashctl config reload` read everything again. Each setting says \
+         whether that is enough or which unit is to be restarted; a restart ends no session. Limits \
+         hold for sandboxes that start afterwards. Where one process plays all roles, it is to be \
+         restarted.",
         "`a.b` below is the key `b` in the section `[a]`.",
     ] {
         page.text(marked(paragraph));
@@ -48,6 +53,7 @@ pub(super) fn settings() -> String {
         if let Some(variable) = key.environment {
             page.text([roman("Environment: "), bold(variable), roman(".")]);
         }
+        page.text([roman(format!("A change takes effect with a {}.", key.takes_effect()))]);
     }
     page.control("SH", ["ENVIRONMENT"]);
     page.text([roman("Secrets are no settings of a file:")]);

@@ -11,6 +11,7 @@ mod listen;
 mod logging;
 mod manual;
 mod program;
+mod reload;
 mod sandboxd;
 mod serve;
 mod wire_up;
@@ -49,8 +50,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         logging::say(&settings.shown.in_order());
         return Ok(());
     }
-    logging::start("ashd", &settings.log)?;
-    runtime(WORKERS_MAX)?.block_on(serve::serve(settings))
+    let log = logging::start("ashd", &settings.log)?;
+    runtime(WORKERS_MAX)?.block_on(serve::serve(settings, arguments, log))
 }
 
 fn runtime(workers_max: usize) -> Result<tokio::runtime::Runtime, Failure> {

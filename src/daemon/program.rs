@@ -34,7 +34,7 @@ pub(super) fn run(
     let ProgramArguments { config } = arguments.unwrap_or_else(|error| error.exit());
     let outcome =
         config::load(config.as_deref(), false).map_err(Failure::Config).and_then(|settings| {
-            logging::start(name, &settings.log)?;
+            let _for_ever = logging::start(name, &settings.log)?;
             runtime(workers_max)?.block_on(serve(&settings))
         });
     match outcome {

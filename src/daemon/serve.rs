@@ -1,20 +1,31 @@
 //! Serves until told to stop, then leaves in order: streams end so that clients come back,
 //! what was promised is stored, sandboxes stay.
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::arguments::Arguments;
 use super::failure::Failure;
 use super::listen::{self, Doors};
+use super::logging::LogFilter;
+use super::reload::Reload;
 use super::wire_up::{Parts, wire_up};
 use super::{credentials, logging, program};
 use crate::api::{Door, Keys, router};
 use crate::config::Settings;
 use crate::control::Control;
+use crate::control::administration::ReloadRequest;
+use crate::lifecycle::Happening;
 use crate::systemd::notify;
 use crate::web::server::{self, Listener, ServerLimits};
 
-pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
+pub(super) async fn serve(
+    settings: Settings,
+    arguments: &Arguments,
+    log: LogFilter,
+) -> Result<(), Failure> {
     let parts = wire_up(&settings).await?;
     let doors = listen::open(&settings)?;
     let key = credentials::api_key(&settings)?;
@@ -23,7 +34,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
-    let Parts { control, egress, store, _lock } = parts;
+    let Parts { control, reloads, egress, store, _lock } = parts;
     let egress_stop = CancellationToken::new();
     control.undo_half_made().await?;
     control.host.recover().await?;
@@ -42,11 +53,24 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         let control = control.clone();
         async move { control.host.watch_memory().await }
     });
+    // Before systemd hears that ashd is ready: a reload must not kill it.
+    let hangups = signal(SignalKind::hangup()).map_err(Failure::Runtime)?;
     announce(&control, &addresses, &tasks, &stop);
-
-    program::stopped(&stop).await.map_err(Failure::Runtime)?;
+    let reload = Reload {
+        file: arguments.config.clone(),
+        simulate: arguments.simulate,
+        hosts: settings.hosts.clone(),
+        control: control.clone(),
+        keys,
+        log,
+        status: status(&addresses),
+    };
+    tokio::select! {
+        stopped = program::stopped(&stop) => stopped.map_err(Failure::Runtime)?,
+        () = reload_when_asked(reload, reloads, hangups) => {}
+    }
     notify::stopping("ending streams; sandboxes live on");
-    tracing::info!("stopping; sandboxes live on");
+    control.host.lifecycle.tell(Happening::new("ashd.stopping"));
     stop.cancel();
     control.host.close().await;
     egress_stop.cancel();
@@ -56,6 +80,29 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     }
     store.close().await;
     Ok(())
+}
+
+/// For ever.
+async fn reload_when_asked(
+    reload: Reload,
+    mut reloads: mpsc::Receiver<ReloadRequest>,
+    mut hangups: Signal,
+) {
+    loop {
+        tokio::select! {
+            Some(request) = reloads.recv() => {
+                // Who does not wait for it finds it in the log.
+                drop(request.answer.send(reload.reload().await));
+            }
+            Some(()) = hangups.recv() => drop(reload.reload().await),
+            else => return,
+        }
+    }
+}
+
+/// What systemd shows of ashd.
+fn status(addresses: &[String]) -> String {
+    format!("serving on {}", addresses.join(" "))
 }
 
 fn open_doors(
@@ -101,13 +148,15 @@ fn announce(
     stop: &CancellationToken,
 ) {
     let version = env!("CARGO_PKG_VERSION");
-    tracing::info!(version, addresses = addresses.join(" "), "ashd serves");
+    let addresses_told = addresses.join(" ");
+    let started = Happening::new("ashd.started").with("version", version);
+    control.host.lifecycle.tell(started.with("addresses", addresses_told));
     let roles = match control.host.roles() {
         "split" => "",
         _ => ", one process for all roles,",
     };
     logging::say(&format!("ashd {version}{roles} serves on {}", addresses.join(" ")));
-    notify::ready(&format!("serving on {}", addresses.join(" ")));
+    notify::ready(&status(addresses));
     let host = control.host.clone();
     let launcher = control.host.launcher.clone();
     let asked = stop.clone();

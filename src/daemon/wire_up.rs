@@ -1,14 +1,16 @@
 //! Makes the parts of ashd and hands each what it needs.
 
 use tokio::net::UnixListener;
+use tokio::sync::mpsc;
 
 use super::credentials;
 use super::data::{self, DataLock};
 use super::failure::Failure;
-use super::listen;
+use super::{listen, reload};
 use crate::agent::Library;
 use crate::config::Settings;
-use crate::control::{Control, ControlSettings};
+use crate::control::Control;
+use crate::control::administration::{RELOADS_MAX, ReloadRequest};
 use crate::egress::{Egress, EgressError, EgressLimits, EgressSettings, Gate};
 use crate::runner::{Host, HostSettings};
 use crate::sandbox::{CliFinder, Launcher, LauncherSettings};
@@ -25,6 +27,8 @@ const EGRESS_MODE: u32 = 0o666;
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) control: Control,
+    /// Whoever wants the configuration to be read again.
+    pub(super) reloads: mpsc::Receiver<ReloadRequest>,
     /// Where it is a task of this process.
     pub(super) egress: Option<(Egress, UnixListener)>,
     pub(super) store: Store,
@@ -68,28 +72,13 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
         sandboxes,
         gate,
         CliFinder::new(settings.claude.clone()),
-        HostSettings {
-            limits: settings.limits.clone(),
-            sandboxes_max: settings.sandboxes_max,
-            wait_max: settings.wait,
-            pressure_percent_max: settings.pressure_percent,
-            tiers: settings.tiers,
-            turn_timeout: settings.turn_timeout,
-            uids,
-        },
+        HostSettings { limits: settings.limits.clone(), uids },
+        reload::host_policy(settings),
     );
-    let control = Control::new(
-        host,
-        library,
-        ControlSettings {
-            agent_limits: settings.agent_limits,
-            agent_roots: settings.agent_roots.clone(),
-            keep_ended: settings.keep_ended,
-            configuration: settings.shown.clone(),
-            hosts: settings.hosts.clone(),
-        },
-    );
-    Ok(Parts { control, egress, store, _lock: lock })
+    let (reloads, asked) = mpsc::channel(RELOADS_MAX);
+    let verbs = reload::control_settings(settings, settings.shown.clone());
+    let control = Control::new(host, library, verbs, reloads);
+    Ok(Parts { control, reloads: asked, egress, store, _lock: lock })
 }
 
 /// The way to the model, in whichever process.

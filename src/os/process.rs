@@ -31,6 +31,17 @@ pub(crate) fn command(
     command
 }
 
+/// Becomes `program`, in its caller's environment and on its terminal: what an operator's tool
+/// hands over to another. Returns only if that fails.
+pub(crate) fn become_program(
+    program: &str,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> io::Error {
+    use std::os::unix::process::CommandExt as _;
+    #[expect(clippy::disallowed_methods, reason = "the environment is the caller's on purpose")]
+    std::process::Command::new(program).args(arguments).exec()
+}
+
 /// What a short program said and how it ended.
 #[derive(Debug)]
 pub(crate) struct Answer {

@@ -11,20 +11,21 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::handle::{Command, StartError, View};
-use super::host::Host;
+use super::host::{Host, HostPolicy};
 use super::jail::{self, Jail};
 use super::limit::TurnLimit;
-use super::live::Live;
+use super::live::{Live, lost_reason};
 use super::log::{Batch, Log};
 use super::rest::{self, Rest};
 use super::seats::Seat;
+use super::spent::Spent;
 use super::transcript::packed;
 use crate::bridge::host::BridgeEvent;
 use crate::bridge::protocol::Notice;
 use crate::chain::chain;
 use crate::clock::Timestamp;
 use crate::id::TurnId;
-use crate::sandbox::{EndCause, EndReport};
+use crate::sandbox::EndReport;
 use crate::session::Status;
 use crate::session::content::Content;
 use crate::session::frame::{FrameKind, Head};
@@ -63,6 +64,8 @@ pub(super) struct TurnRequest {
 #[derive(Debug)]
 pub(super) struct Driver {
     pub(super) host: Host,
+    /// Tells when it changes.
+    pub(super) policy: watch::Receiver<HostPolicy>,
     pub(super) record: SessionRecord,
     pub(super) options: SessionOptions,
     pub(super) log: Log,
@@ -83,6 +86,7 @@ pub(super) struct Driver {
     pub(super) jail: Option<Jail>,
     /// When the driver of an ended session leaves.
     pub(super) leaves_at: Option<Instant>,
+    pub(super) spent: Spent,
 }
 
 impl Driver {
@@ -122,6 +126,7 @@ impl Driver {
                     }
                     None => self.lost().await,
                 },
+                _changed = self.policy.changed() => {}
                 () = rest::until(cools_at) => self.cool().await,
                 () = jail::over(&mut self.jail) => self.end_jail().await,
                 () = rest::until(leaves_at) => return self.leave(),
@@ -195,6 +200,7 @@ impl Driver {
         let started = json!({ "sessionId": self.record.id, "turnId": turn.id, "version": version });
         batch.push(FrameKind::TurnStarted, Some(turn.ordinal), started.to_string());
         batch.push(FrameKind::User, Some(turn.ordinal), turn.content.history());
+        batch.tell(self.happening("turn.started").turn(turn.id));
         batch.turn = Some((turn.ordinal, TurnState::Running));
         batch.status = (self.record.status != Status::Active).then_some(Status::Active);
         batch
@@ -247,6 +253,9 @@ impl Driver {
                         mirrored.extend(transcript::entries(&line, &self.record.id.to_string()));
                     } else {
                         ended = self.turns.line(&head);
+                        if head.kind == "result" {
+                            self.spent.hear(&line);
+                        }
                         let turn = self.running.as_ref().map(|turn| turn.ordinal);
                         batch.push(FrameKind::Cli, turn, line);
                     }
@@ -303,6 +312,7 @@ impl Driver {
         }
         match notice {
             Notice::Ready { version, pid } => {
+                self.spent.begin_cli();
                 tracing::debug!(%session, version, pid, "Claude Code is ready");
                 None
             }
@@ -360,6 +370,7 @@ impl Driver {
 
     /// What is stored when a turn has ended: `done`, and before it why if it failed.
     pub(super) fn conclude(&self, turn: &Turn, outcome: Outcome, batch: &mut Batch) {
+        batch.tell(self.turn_ended(turn, &outcome));
         let state = match outcome {
             Outcome::Completed => TurnState::Completed,
             Outcome::Interrupted => TurnState::Interrupted,
@@ -381,7 +392,7 @@ impl Driver {
     /// The CLI is gone: ends the running turn with the reason. The next message starts a new
     /// CLI, which resumes the conversation.
     fn break_off(&mut self, reason: &str, batch: &mut Batch) {
-        tracing::warn!(session = %self.record.id, reason, "the CLI is gone");
+        batch.tell(self.happening("session.failed").with("reason", reason));
         if let Some(live) = &mut self.live {
             live.spawn = None;
         }
@@ -477,16 +488,5 @@ pub(super) async fn next_event(live: &mut Option<Live>) -> Option<BridgeEvent> {
     match live {
         Some(live) => live.events.recv().await,
         None => std::future::pending().await,
-    }
-}
-
-fn lost_reason(why: &str, report: &EndReport) -> String {
-    let stderr = report.stderr.trim();
-    let said = if stderr.is_empty() { String::new() } else { format!(": {stderr}") };
-    match report.cause {
-        EndCause::OutOfMemory => "the sandbox ran out of memory and the kernel ended it".to_owned(),
-        EndCause::Killed { signal } => format!("the sandbox was killed by signal {signal}{said}"),
-        EndCause::Exited { code } => format!("the sandbox ended with status {code}{said}"),
-        EndCause::Ended | EndCause::Gone => format!("the sandbox is gone ({why}){said}"),
     }
 }

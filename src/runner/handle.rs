@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::feed::Feed;
 use super::seats::Seat;
+use super::spent::Spent;
 use crate::bridge::host::{BridgeSender, Hold};
 use crate::clock::Timestamp;
 use crate::id::TurnId;
@@ -33,7 +34,11 @@ pub(crate) struct Handle {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) busy: bool,
+    /// The running turn, and since when it runs.
+    pub(crate) turn: Option<TurnId>,
+    pub(crate) turn_since: Option<Timestamp>,
     pub(crate) queued: u32,
+    pub(crate) spent: Spent,
     /// How warm its sandbox is.
     pub(crate) tier: Tier,
     /// Since when it has a sandbox that nobody wants anything of.

@@ -17,8 +17,11 @@ use super::log::Log;
 use super::pressure::Pressure;
 use super::rest::Rest;
 use super::seats::Seats;
+use super::spent::Spent;
+use crate::clock::Timestamp;
 use crate::egress::{Gate, HostRules, Terms};
 use crate::id::SessionId;
+use crate::lifecycle::Lifecycle;
 use crate::sandbox::{CliFinder, Isolation, Limits};
 use crate::sandboxd::{SandboxdError, Sandboxes};
 use crate::session::Status;
@@ -45,10 +48,9 @@ fn launches_max() -> usize {
     LAUNCHES_MIN.max(cores * 2)
 }
 
-/// What a host is told once.
-#[derive(Debug, Clone)]
-pub(crate) struct HostSettings {
-    pub(crate) limits: Limits,
+/// What may change while ashd runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HostPolicy {
     pub(crate) sandboxes_max: usize,
     /// How long a request may wait for room.
     pub(crate) wait_max: Duration,
@@ -58,6 +60,12 @@ pub(crate) struct HostSettings {
     pub(crate) tiers: TierPolicy,
     /// How long a turn may take if its message does not say it.
     pub(crate) turn_timeout: Option<Duration>,
+}
+
+/// What a host is told once.
+#[derive(Debug, Clone)]
+pub(crate) struct HostSettings {
+    pub(crate) limits: Limits,
     /// The uids of sandboxes; none if ashd cannot change identity.
     pub(crate) uids: Option<Range<u32>>,
 }
@@ -82,6 +90,8 @@ pub(crate) struct Shared {
     pub(crate) egress: Gate,
     pub(crate) cli: CliFinder,
     pub(crate) settings: HostSettings,
+    pub(crate) lifecycle: Lifecycle,
+    policy: watch::Sender<HostPolicy>,
     /// Cancelled when ashd leaves.
     pub(crate) closing: CancellationToken,
     pub(crate) seats: Seats,
@@ -109,21 +119,35 @@ impl Host {
         egress: Gate,
         cli: CliFinder,
         settings: HostSettings,
+        policy: HostPolicy,
     ) -> Self {
         Self(Arc::new(Shared {
             store,
             launcher,
             egress,
             cli,
-            seats: Seats::new(settings.sandboxes_max, settings.wait_max),
-            pressure: Pressure::new(settings.pressure_percent_max),
+            seats: Seats::new(policy.sandboxes_max, policy.wait_max),
+            pressure: Pressure::new(policy.pressure_percent_max),
             launches: Semaphore::new(launches_max()),
             jails: Arc::new(Semaphore::new(JAILS_MAX)),
             settings,
+            lifecycle: Lifecycle::new(Timestamp::now()),
+            policy: watch::channel(policy).0,
             closing: CancellationToken::new(),
             drivers: std::sync::Mutex::default(),
             tasks: TaskTracker::new(),
         }))
+    }
+
+    pub(crate) fn policy(&self) -> HostPolicy {
+        *self.policy.borrow()
+    }
+
+    /// From now on, also for the sessions there are. Nobody loses a sandbox that lives.
+    pub(crate) fn set_policy(&self, policy: HostPolicy) {
+        self.seats.set(policy.sandboxes_max, policy.wait_max);
+        self.pressure.set(policy.pressure_percent_max);
+        self.policy.send_replace(policy);
     }
 
     /// The driver of a session if it has one.
@@ -155,8 +179,16 @@ impl Host {
         let handle = Handle { commands, feed: writer.feed(), view: seen };
         let driver = Driver {
             options: serde_json::from_str::<SessionOptions>(&record.options).unwrap_or_default(),
-            log: Log::new(self.store.clone(), record.key, counters, writer, self.closing.clone()),
+            log: Log::new(
+                self.store.clone(),
+                record.key,
+                counters,
+                writer,
+                self.lifecycle.clone(),
+                self.closing.clone(),
+            ),
             host: self.clone(),
+            policy: self.policy.subscribe(),
             record: record.clone(),
             live: None,
             turns: Turns::new(),
@@ -170,6 +202,7 @@ impl Host {
             limit: None,
             jail: None,
             leaves_at: None,
+            spent: Spent::default(),
         };
         self.tasks.spawn(driver.run());
         drivers.insert(record.id, handle.clone());

@@ -81,7 +81,7 @@ impl Host {
     /// A place for one more jail; waits for it in line.
     async fn jail_place(&self) -> Result<OwnedSemaphorePermit, StartError> {
         let place = Arc::clone(&self.jails).acquire_owned();
-        match timeout(self.settings.wait_max, place).await {
+        match timeout(self.policy().wait_max, place).await {
             Ok(place) => place.map_err(|_closed| StartError::Ending),
             Err(_elapsed) => Err(StartError::NoJail { max: JAILS_MAX }),
         }

@@ -44,7 +44,7 @@ impl Driver {
         self.limit = None;
         let Some(turn) = &self.running else { return };
         let own = turn.options.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into()));
-        let Some(allowed) = own.or(self.host.settings.turn_timeout) else { return };
+        let Some(allowed) = own.or(self.host.policy().turn_timeout) else { return };
         let since = turn.started_at.unwrap_or_else(Timestamp::now).as_millis();
         // A clock that was set back must not add to it.
         let ran = u64::try_from(Timestamp::now().as_millis() - since).unwrap_or(0);

@@ -11,8 +11,10 @@ use super::driver::Driver;
 use super::handle::StartError;
 use crate::bridge::host::{self, BridgeEvents, BridgeSender, Link, SendError};
 use crate::bridge::protocol::{StartCli, StartFile};
-use crate::sandbox::BridgeStream;
+use crate::sandbox::{BridgeStream, EndCause, EndReport};
+use crate::session::Status;
 use crate::session::options::{PrivateFile, SpawnOptions};
+use crate::session::tier::Tier;
 use crate::store::{SessionChange, SessionRecord};
 
 /// How long a bridge may take to greet: it is one round trip on a local socket.
@@ -132,8 +134,11 @@ impl Driver {
             Ok(()) => self.link(stream, 0).await,
             Err(error) => Err(StartError::Store(error)),
         };
-        if linked.is_err() {
-            self.host.launcher.end(self.record.id).await;
+        match &linked {
+            // The first of a session comes with its creation.
+            Ok(()) if self.record.status == Status::Starting => {}
+            Ok(()) => self.woken(Tier::Hibernated),
+            Err(_error) => drop(self.host.launcher.end(self.record.id).await),
         }
         linked
     }
@@ -279,6 +284,18 @@ fn model_environment(record: &SessionRecord) -> BTreeMap<String, String> {
     .chain(proxy_environment(record))
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
+}
+
+/// What a turn is told whose sandbox is gone.
+pub(super) fn lost_reason(why: &str, report: &EndReport) -> String {
+    let stderr = report.stderr.trim();
+    let said = if stderr.is_empty() { String::new() } else { format!(": {stderr}") };
+    match report.cause {
+        EndCause::OutOfMemory => "the sandbox ran out of memory and the kernel ended it".to_owned(),
+        EndCause::Killed { signal } => format!("the sandbox was killed by signal {signal}{said}"),
+        EndCause::Exited { code } => format!("the sandbox ended with status {code}{said}"),
+        EndCause::Ended | EndCause::Gone => format!("the sandbox is gone ({why}){said}"),
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::feed::FeedWriter;
 use crate::chain::chain;
 use crate::clock::Timestamp;
+use crate::lifecycle::{Happening, Lifecycle};
 use crate::session::Status;
 use crate::session::frame::{Frame, FrameKind, Head, Speaker};
 use crate::session::shown::shown;
@@ -28,6 +29,8 @@ pub(crate) struct Batch {
     pub(crate) transcript: Vec<NewTranscript>,
     pub(crate) turn: Option<(u64, TurnState)>,
     pub(crate) status: Option<Status>,
+    /// Told once it is stored.
+    happenings: Vec<Happening>,
     /// Survive a power cut, too: the end of a turn.
     pub(crate) durable: bool,
 }
@@ -43,6 +46,10 @@ impl Batch {
     pub(crate) fn push(&mut self, kind: FrameKind, turn: Option<u64>, data: impl Into<Bytes>) {
         self.entries.push(Entry { kind, turn, data: data.into() });
     }
+
+    pub(crate) fn tell(&mut self, happening: Happening) {
+        self.happenings.push(happening);
+    }
 }
 
 #[derive(Debug)]
@@ -51,6 +58,9 @@ pub(crate) struct Log {
     key: i64,
     counters: Counters,
     feed: FeedWriter,
+    lifecycle: Lifecycle,
+    /// What is told when the frames are shown that are stored with it.
+    untold: Vec<Happening>,
     /// ashd is leaving: a commit that fails is given up.
     closing: CancellationToken,
     /// Something that was to be stored was given up, and ashd is not leaving.
@@ -63,9 +73,11 @@ impl Log {
         key: i64,
         counters: Counters,
         feed: FeedWriter,
+        lifecycle: Lifecycle,
         closing: CancellationToken,
     ) -> Self {
-        Self { store, key, counters, feed, closing, gave_up: false }
+        let untold = Vec::new();
+        Self { store, key, counters, feed, lifecycle, untold, closing, gave_up: false }
     }
 
     /// The last sequence number given.
@@ -99,13 +111,17 @@ impl Log {
         if stored.is_err() {
             // Its numbers go to the next.
             self.counters = before;
+            self.untold.clear();
         }
         stored
     }
 
     /// Shows what was stored.
-    pub(crate) fn show(&self, frames: Vec<Frame>) {
+    pub(crate) fn show(&mut self, frames: Vec<Frame>) {
         self.feed.publish(frames);
+        for happening in self.untold.drain(..) {
+            self.lifecycle.tell(happening);
+        }
     }
 
     pub(crate) fn rest(&self) {
@@ -135,6 +151,7 @@ impl Log {
                         "could not store events, giving them up"
                     );
                     self.counters = before;
+                    self.untold.clear();
                     self.gave_up = !matches!(error, StoreError::Closed);
                     return false;
                 }
@@ -143,6 +160,7 @@ impl Log {
                 () = tokio::time::sleep(RETRY) => {}
                 () = self.closing.cancelled() => {
                     self.counters = before;
+                    self.untold.clear();
                     return false;
                 }
             }
@@ -165,6 +183,7 @@ impl Log {
 
     fn step(&mut self, batch: Batch) -> (Vec<Frame>, Append) {
         let at = Timestamp::now();
+        self.untold = batch.happenings;
         let (frames, rows) = self.place(batch.entries, at);
         let append = Append {
             key: self.key,
@@ -255,7 +274,14 @@ mod tests {
         };
         let key = store.create_session(new).await.unwrap().key;
         let counters = Counters::default();
-        Log::new(store, key, counters, FeedWriter::new(0), CancellationToken::new())
+        Log::new(
+            store,
+            key,
+            counters,
+            FeedWriter::new(0),
+            Lifecycle::new(Timestamp::now()),
+            CancellationToken::new(),
+        )
     }
 
     fn fact(text: &str) -> Batch {

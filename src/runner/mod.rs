@@ -14,6 +14,7 @@ mod queue;
 mod recovery;
 mod rest;
 pub(crate) mod seats;
+mod spent;
 mod transcript;
 
-pub(crate) use host::{Host, HostSettings, RecoverError};
+pub(crate) use host::{Host, HostPolicy, HostSettings, RecoverError};

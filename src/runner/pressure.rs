@@ -23,13 +23,17 @@ const AVAILABLE_PERCENT_MIN: u64 = 8;
 pub(crate) struct Pressure {
     high: watch::Sender<bool>,
     /// Percent of time that some process waited for memory from which it is short.
-    percent_max: Option<u32>,
+    percent_max: watch::Sender<Option<u32>>,
 }
 
 impl Pressure {
     /// `None`: it is not looked at.
     pub(crate) fn new(percent_max: Option<u32>) -> Self {
-        Self { high: watch::channel(false).0, percent_max }
+        Self { high: watch::channel(false).0, percent_max: watch::channel(percent_max).0 }
+    }
+
+    pub(super) fn set(&self, percent_max: Option<u32>) {
+        self.percent_max.send_replace(percent_max);
     }
 
     pub(super) fn is_high(&self) -> bool {
@@ -93,7 +97,6 @@ fn look() -> Option<Reading> {
 impl Host {
     /// Watches the memory, until ashd leaves.
     pub(crate) async fn watch_memory(&self) {
-        let Some(percent_max) = self.pressure.percent_max else { return };
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -101,9 +104,11 @@ impl Host {
                 _ = looks.tick() => {}
                 () = self.closing.cancelled() => return,
             }
-            let reading = look();
-            let high = reading.is_some_and(|reading| reading.is_high(percent_max));
+            let percent_max = *self.pressure.percent_max.borrow();
+            let reading = percent_max.and_then(|percent_max| Some((look()?, percent_max)));
+            let high = reading.is_some_and(|(reading, percent_max)| reading.is_high(percent_max));
             if self.pressure.high.send_replace(high) != high {
+                let reading = reading.map(|(reading, _)| reading);
                 tracing::info!(high, ?reading, "memory of the host is short, or is not any more");
             }
             if high {

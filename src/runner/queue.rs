@@ -61,6 +61,7 @@ impl Driver {
             self.mark_running(turn);
             self.log.show(frames);
         } else {
+            self.host.lifecycle.tell(self.happening("turn.queued").turn(turn.id));
             self.queue.push_back(turn);
         }
         Ok((Accepted { id, ordinal, after }, begins))

@@ -68,6 +68,9 @@ impl Driver {
         let rests = self.live.is_some() && self.is_at_rest();
         let view = View {
             busy: self.running.is_some(),
+            turn: self.running.as_ref().map(|turn| turn.id),
+            turn_since: self.running.as_ref().and_then(|turn| turn.started_at),
+            spent: self.spent,
             queued,
             tier: self.rest.tier,
             rests_since: rests.then_some(self.rest.since),
@@ -103,14 +106,14 @@ impl Driver {
         }
         let paused = self.is_held();
         let (_, after) =
-            self.host.settings.tiers.next(self.rest.tier, paused, self.rest.abilities)?;
+            self.host.policy().tiers.next(self.rest.tier, paused, self.rest.abilities)?;
         Some(self.rest.since + after)
     }
 
     /// It has rested for long enough.
     pub(super) async fn cool(&mut self) {
         let paused = self.is_held();
-        let next = self.host.settings.tiers.next(self.rest.tier, paused, self.rest.abilities);
+        let next = self.host.policy().tiers.next(self.rest.tier, paused, self.rest.abilities);
         if let Some((tier, _)) = next {
             self.cool_to(tier).await;
         }
@@ -127,7 +130,7 @@ impl Driver {
             // A file is on its way to a client, who may take his time.
             return self.rest.touch();
         }
-        let session = self.record.id;
+        let before = self.rest.tier;
         match tier {
             Tier::Hot => {}
             Tier::Frozen => self.freeze().await,
@@ -139,7 +142,10 @@ impl Driver {
             }
             Tier::Hibernated => self.hibernate().await,
         }
-        tracing::debug!(%session, tier = self.rest.tier.as_str(), "the session rests");
+        if self.rest.tier != before {
+            let cooled = self.happening("session.cooled");
+            self.host.lifecycle.tell(cooled.with("tier", self.rest.tier.as_str()));
+        }
         self.show();
     }
 
@@ -219,9 +225,15 @@ impl Driver {
         } else {
             self.host.launcher.thaw(self.record.id).await?;
         }
-        self.rest.tier = Tier::Hot;
+        let from = std::mem::replace(&mut self.rest.tier, Tier::Hot);
+        self.woken(from);
         self.show();
         Ok(())
+    }
+
+    pub(super) fn woken(&self, from: Tier) {
+        let woken = self.happening("session.woken").with("from", from.as_str());
+        self.host.lifecycle.tell(woken);
     }
 
     /// A taken over sandbox that the kernel says is frozen can greet nobody: it is woken for that.

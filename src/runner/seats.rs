@@ -2,8 +2,8 @@
 //! that have rested longest make room.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -24,9 +24,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Seats {
     free: Arc<Semaphore>,
-    max: usize,
+    limit: Arc<Mutex<Limit>>,
     taken: Arc<AtomicUsize>,
     waiting: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Limit {
+    max: usize,
+    /// Seats that are taken beyond a limit that was lowered: they do not become free.
+    excess: usize,
     wait_max: Duration,
 }
 
@@ -34,13 +41,20 @@ pub(crate) struct Seats {
 #[derive(Debug)]
 pub(crate) struct Seat {
     /// None of a sandbox that was taken over beyond a limit that is lower now.
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
+    limit: Arc<Mutex<Limit>>,
     taken: Arc<AtomicUsize>,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         self.taken.fetch_sub(1, Ordering::Relaxed);
+        let Some(permit) = self.permit.take() else { return };
+        let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+        if limit.excess > 0 {
+            limit.excess -= 1;
+            permit.forget();
+        }
     }
 }
 
@@ -55,13 +69,34 @@ impl Drop for Waiting<'_> {
 
 impl Seats {
     pub(crate) fn new(max: usize, wait_max: Duration) -> Self {
+        let max = max.min(Semaphore::MAX_PERMITS);
         Self {
-            free: Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))),
-            max,
+            free: Arc::new(Semaphore::new(max)),
+            limit: Arc::new(Mutex::new(Limit { max, excess: 0, wait_max })),
             taken: Arc::default(),
             waiting: AtomicUsize::new(0),
-            wait_max,
         }
+    }
+
+    fn limit(&self) -> MutexGuard<'_, Limit> {
+        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another limit. What is taken stays taken.
+    pub(super) fn set(&self, max: usize, wait_max: Duration) {
+        let max = max.min(Semaphore::MAX_PERMITS);
+        let mut limit = self.limit();
+        limit.wait_max = wait_max;
+        if max > limit.max {
+            let more = max - limit.max;
+            let paid = more.min(limit.excess);
+            limit.excess -= paid;
+            self.free.add_permits(more - paid);
+        } else {
+            let less = limit.max - max;
+            limit.excess += less - self.free.forget_permits(less);
+        }
+        limit.max = max;
     }
 
     /// Sandboxes that live or start.
@@ -70,7 +105,7 @@ impl Seats {
     }
 
     pub(crate) fn max(&self) -> usize {
-        self.max
+        self.limit().max
     }
 
     /// For a sandbox that lives already.
@@ -80,11 +115,11 @@ impl Seats {
 
     fn seat(&self, permit: Option<OwnedSemaphorePermit>) -> Seat {
         self.taken.fetch_add(1, Ordering::Relaxed);
-        Seat { _permit: permit, taken: Arc::clone(&self.taken) }
+        Seat { permit, limit: Arc::clone(&self.limit), taken: Arc::clone(&self.taken) }
     }
 
     fn too_many(&self) -> StartError {
-        StartError::TooMany { running: self.taken(), max: self.max }
+        StartError::TooMany { running: self.taken(), max: self.max() }
     }
 }
 
@@ -102,7 +137,7 @@ impl Host {
             return Err(seats.too_many());
         }
         let _waiting = Waiting(&seats.waiting);
-        let deadline = Instant::now() + seats.wait_max;
+        let deadline = Instant::now() + seats.limit().wait_max;
         let mut permit = pin!(Arc::clone(&seats.free).acquire_owned());
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -142,5 +177,44 @@ impl Host {
             (view.tier < tier && possible).then_some((view.rests_since?, handle))
         });
         resting.min_by_key(|(since, _)| *since).map(|(_, handle)| handle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(seats: &Seats) -> Option<Seat> {
+        let permit = Arc::clone(&seats.free).try_acquire_owned().ok()?;
+        Some(seats.seat(Some(permit)))
+    }
+
+    #[test]
+    fn a_limit_that_is_lowered_counts_what_is_taken_and_one_that_is_raised_gives_room() {
+        let seats = Seats::new(3, Duration::ZERO);
+        let taken: Vec<Seat> = std::iter::from_fn(|| take(&seats)).collect();
+        assert_eq!((taken.len(), seats.taken(), seats.max()), (3, 3, 3));
+        seats.set(1, Duration::ZERO);
+        assert_eq!((seats.taken(), seats.max()), (3, 1));
+        let mut taken = taken.into_iter();
+        drop(taken.next());
+        drop(taken.next());
+        assert!(take(&seats).is_none(), "one is taken, and one is the most");
+        seats.set(2, Duration::ZERO);
+        let second = take(&seats);
+        assert!(second.is_some() && take(&seats).is_none());
+        drop((taken, second));
+        assert_eq!(seats.taken(), 0);
+        assert_eq!(std::iter::from_fn(|| take(&seats)).collect::<Vec<_>>().len(), 2);
+    }
+
+    #[test]
+    fn a_limit_that_goes_up_before_what_was_too_much_has_left_is_right_in_the_end() {
+        let seats = Seats::new(4, Duration::ZERO);
+        let taken: Vec<Seat> = std::iter::from_fn(|| take(&seats)).collect();
+        seats.set(1, Duration::ZERO);
+        seats.set(3, Duration::ZERO);
+        drop(taken);
+        assert_eq!(std::iter::from_fn(|| take(&seats)).collect::<Vec<_>>().len(), 3);
     }
 }

@@ -87,6 +87,7 @@ impl Inner {
             Request::Launch { session, uid, environment } => {
                 let _alone = self.turn(session).await;
                 let stream = self.launch(session, uid, environment).await?;
+                tracing::info!(%session, uid, "sandbox started");
                 return Ok((Answer::Connected, Some(stream)));
             }
             Request::Jail { session, uid } => {
@@ -108,6 +109,7 @@ impl Inner {
             }
             Request::End { session } => {
                 let _alone = self.turn(session).await;
+                tracing::info!(%session, "sandbox ends");
                 self.end(session).await
             }
             Request::Freeze { session } => {

@@ -9,6 +9,14 @@ pub(crate) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
+/// Reading the configuration again; [`ready`] follows.
+pub(crate) fn reloading() {
+    let mut state = vec![NotifyState::Reloading];
+    // Without it systemd (253 and later) cannot tell this reload from the one before.
+    state.extend(NotifyState::monotonic_usec_now().ok());
+    tell(&state);
+}
+
 /// Leaving.
 pub(crate) fn stopping(status: &str) {
     tell(&[NotifyState::Stopping, NotifyState::Status(status)]);

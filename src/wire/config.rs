@@ -22,6 +22,31 @@ pub(crate) struct Setting {
     pub(crate) value: Value,
     #[serde(flatten)]
     pub(crate) origin: Origin,
+    /// The units whose restart a change waits for; none if a reload is enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) restart: Vec<String>,
+    /// What it will be after that restart, if a reload found another value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pending: Option<Value>,
+}
+
+/// Answer of `POST /api/config/reload`: what was written anew.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Reloaded {
+    /// In force from now on.
+    pub(crate) changed: Vec<Change>,
+    /// In force after the restart of [`Change::restart`].
+    pub(crate) pending: Vec<Change>,
+}
+
+/// A setting that was written anew.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Change {
+    pub(crate) key: String,
+    pub(crate) before: Value,
+    pub(crate) now: Value,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) restart: Vec<String>,
 }
 
 /// Where a setting comes from.

@@ -31,6 +31,8 @@ pub(crate) enum Operation {
     ShowConfiguration,
     BackUpDatabase,
     CheckDatabase,
+    ReloadConfiguration,
+    FollowHost,
 }
 
 /// Where and how an operation is reached.
@@ -59,7 +61,7 @@ const fn for_administrators(
     Route { administrators: true, ..route(operation, method, path) }
 }
 
-pub(crate) const OPERATIONS: [Route; 27] = [
+pub(crate) const OPERATIONS: [Route; 29] = [
     Route { open: true, ..route(Operation::Health, "GET", "/health") },
     route(Operation::DeployAgent, "POST", "/api/agents"),
     route(Operation::UploadAgent, "PUT", "/api/agents/{name}/bundle"),
@@ -87,4 +89,6 @@ pub(crate) const OPERATIONS: [Route; 27] = [
     for_administrators(Operation::ShowConfiguration, "GET", "/api/config"),
     for_administrators(Operation::BackUpDatabase, "GET", "/api/database/backup"),
     for_administrators(Operation::CheckDatabase, "GET", "/api/database/check"),
+    for_administrators(Operation::ReloadConfiguration, "POST", "/api/config/reload"),
+    for_administrators(Operation::FollowHost, "GET", "/api/events"),
 ];

@@ -13,6 +13,7 @@ pub(crate) enum Code {
     BodyTooLarge,
     CliMissing,
     CliTooOld,
+    ConfigInvalid,
     DiskFull,
     FileNotFound,
     FileTooLarge,
@@ -53,7 +54,7 @@ impl Code {
             Self::SessionBusy | Self::TurnRunning => 409,
             Self::SessionEnded => 410,
             Self::BodyTooLarge | Self::FileTooLarge => 413,
-            Self::IdempotencyMismatch => 422,
+            Self::ConfigInvalid | Self::IdempotencyMismatch => 422,
             Self::QueueFull => 429,
             Self::Internal | Self::Unknown => 500,
             Self::CliMissing
@@ -75,6 +76,7 @@ impl Code {
             Self::BodyTooLarge => "body_too_large",
             Self::CliMissing => "cli_missing",
             Self::CliTooOld => "cli_too_old",
+            Self::ConfigInvalid => "config_invalid",
             Self::DiskFull => "disk_full",
             Self::FileNotFound => "file_not_found",
             Self::FileTooLarge => "file_too_large",
@@ -102,13 +104,14 @@ impl Code {
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::AgentInvalid,
         Self::AgentNotFound,
         Self::BadRequest,
         Self::BodyTooLarge,
         Self::CliMissing,
         Self::CliTooOld,
+        Self::ConfigInvalid,
         Self::DiskFull,
         Self::FileNotFound,
         Self::FileTooLarge,

@@ -181,6 +181,8 @@ pub(crate) enum ResyncReason {
     Pruned,
     /// The log ends before: the server lost what the client has.
     Ahead,
+    /// Of the events of the host: another ashd has begun, and has them from its start.
+    Restarted,
 }
 
 /// One row of `GET /api/sessions/:id/queue`.

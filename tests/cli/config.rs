@@ -122,3 +122,45 @@ fn without_a_daemon_the_settings_of_the_files_are_shown() {
     let said = offline.args(["config", "show", "--offline", "api.port"]).run();
     said.succeeds("SETTING   VALUE  FROM\napi.port  7      ASH_PORT\n");
 }
+
+#[test]
+fn a_reload_tells_what_is_in_force_and_what_waits() {
+    let reloaded = json!({
+        "changed": [{"key": "sandbox.max", "before": 1000, "now": 40}],
+        "pending": [{"key": "sandbox.tasks", "before": 512, "now": 64, "restart": ["ash-sandboxd"]}],
+    });
+    let server = Scripted::answering("POST /api/config/reload", json(reloaded.to_string()));
+    ashctl(&server, ["config", "reload"]).ends(
+        0,
+        "SETTING        BEFORE  NOW  IN FORCE\n\
+         sandbox.max    1000    40   now\n\
+         sandbox.tasks  512     64   after `systemctl restart ash-sandboxd`\n",
+        "Read the configuration again\n",
+    );
+    ashctl(&server, ["config", "reload", "-o", "id"]).succeeds("sandbox.max\nsandbox.tasks\n");
+    let nothing = r#"{"changed":[],"pending":[]}"#;
+    let server = Scripted::answering("POST /api/config/reload", json(nothing));
+    let told = "Read the configuration again\nnothing has changed\n";
+    ashctl(&server, ["config", "reload"]).ends(0, "", told);
+    ashctl(&server, ["config", "reload", "-q"]).succeeds("");
+}
+
+#[test]
+fn a_reload_that_is_refused_fails_and_says_why() {
+    let why = "/etc/ash/ash.toml:2:1: unknown field `maks`";
+    let server = Scripted::new(move |_| problem(422, "config_invalid", why));
+    ashctl(&server, ["config", "reload"]).ends(9, "", &format!("error: {why}\n"));
+}
+
+#[test]
+fn what_waits_for_a_restart_is_shown() {
+    let configuration = json!({"files": [], "settings": [
+        {"key": "sandbox.tasks", "value": 512, "from": "default",
+         "restart": ["ash-sandboxd"], "pending": 64},
+    ]});
+    let server = Scripted::answering("GET /api/config", json(configuration.to_string()));
+    ashctl(&server, ["config", "show"]).succeeds(
+        "SETTING        VALUE                                     FROM\n\
+         sandbox.tasks  512 (64 after a restart of ash-sandboxd)  default\n",
+    );
+}

@@ -6,6 +6,7 @@ mod chat;
 mod completion;
 mod config;
 mod deploy;
+mod events;
 mod failures;
 mod output;
 mod program;

@@ -33,10 +33,15 @@ impl Ashd {
         *self = Self::start_in(folder);
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the environment is emptied here")]
     fn start_in(folder: tempfile::TempDir) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the environment is emptied here")]
+    fn start_with(folder: tempfile::TempDir, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ashd"))
             .arg("--simulate")
+            .args(arguments)
             .env_clear()
             .env("ASH_DATA_DIR", folder.path().join("data"))
             .env("ASH_RUNTIME_DIR", folder.path().join("run"))
@@ -179,6 +184,119 @@ fn what_the_daemon_runs_with_is_shown_with_its_origin() {
         key = " ".repeat(text(&data).len() - 3),
     );
     assert_eq!(shown, expected);
+}
+
+/// What `config show` says of a setting.
+fn setting(ashd: &Ashd, key: &str) -> serde_json::Value {
+    let shown = ashd.prints(&["config", "show", key, "-o", "jsonl"]);
+    serde_json::from_str(&shown).unwrap()
+}
+
+#[test]
+fn a_configuration_is_read_again_and_a_wrong_one_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ash.toml");
+    let write = |text: &str| std::fs::write(&path, text).unwrap();
+    write("log = \"warn\"\n");
+    let config = text(&path).to_owned();
+    let ashd = Ashd::start_with(folder, &["--config", &config]);
+    write("[sandbox]\nmax = 3\ntasks = 64\n");
+    ashd.run(&["config", "reload"]).ends(
+        0,
+        "SETTING        BEFORE  NOW   IN FORCE\n\
+         log            warn    info  now\n\
+         sandbox.max    1000    3     now\n\
+         sandbox.tasks  512     64    after `systemctl restart ashd`\n",
+        "Read the configuration again\n",
+    );
+    let status = ashd.prints(&["status"]);
+    assert!(status.contains("0 of at most 3 sandboxes"), "{status}");
+    assert_eq!(setting(&ashd, "sandbox.max")["line"], 2);
+    assert_eq!(setting(&ashd, "sandbox.tasks")["pending"], 64);
+
+    write("[sandbox]\nmax = \"many\"\n");
+    let refused = ashd.run(&["config", "reload"]);
+    assert_eq!((refused.status, refused.stdout.as_str()), (9, ""), "{refused:?}");
+    let why = format!("the configuration is not usable: {config}:2:7: ");
+    assert!(refused.stderr.contains(&why), "{refused:?}");
+    assert_eq!(setting(&ashd, "sandbox.max")["value"], 3);
+
+    // A signal does it, too, and tells nobody but those who follow.
+    write("[sandbox]\nmax = 5\n");
+    let after = ashd.prints(&["events", "-o", "id"]).lines().last().unwrap().to_owned();
+    let mut follower = ashd.ashctl(&["events", "-f", "--after", &after, "-o", "jsonl"]).start();
+    kill(Pid::from_raw(ashd.child.id().try_into().unwrap()), Signal::SIGHUP).unwrap();
+    let mut line = String::new();
+    BufReader::new(follower.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    drop(follower.kill());
+    drop(follower.wait());
+    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        (&event["event"], &event["changed"]),
+        (&"config.reloaded".into(), &serde_json::json!(["sandbox.max"]))
+    );
+    assert_eq!(setting(&ashd, "sandbox.max")["value"], 5);
+}
+
+#[test]
+fn another_key_in_its_file_opens_the_door_after_a_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key");
+    std::fs::write(&key, "one").unwrap();
+    let path = folder.path().join("ash.toml");
+    std::fs::write(&path, format!("[api]\nkey_file = {key:?}\n")).unwrap();
+    let config = text(&path).to_owned();
+    let ashd = Ashd::start_with(folder, &["--config", &config]);
+    // The environment wins over the file, and stays what it was.
+    std::fs::write(&key, "two").unwrap();
+    assert_eq!(ashd.prints(&["config", "reload", "-o", "id"]), "");
+    let over_tcp = |key: &str| {
+        let asked = Ashctl::new().env("ASH_API_KEY", key).env("ASH_SERVER_URL", &ashd.url);
+        asked.args(["agent", "list"]).run().status
+    };
+    assert_eq!((over_tcp(KEY), over_tcp("two")), (0, 6));
+}
+
+#[test]
+fn what_happens_is_told_in_its_order_and_of_one_session_alone() {
+    let ashd = Ashd::start();
+    let session = ashd.session();
+    let other = ashd.prints(&["session", "create", "qa-bot", "-o", "id"]);
+    ashd.run(&["send", &session, "[[say:one]]"]).succeeds("one\n");
+    assert_eq!(ashd.run(&["send", &session, "[[crash]]"]).status, 8);
+    ashd.prints(&["session", "stop", other.trim_end()]);
+    ashd.prints(&["session", "end", &session]);
+    let names = |arguments: &[&str]| -> Vec<String> {
+        let told = ashd.prints(&[&["events", "-o", "jsonl"], arguments].concat());
+        let event = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        let name = |line| event(line)["event"].as_str().unwrap().to_owned();
+        told.lines().map(name).collect()
+    };
+    assert_eq!(
+        names(&["--session", &session]),
+        [
+            "session.created",
+            "turn.started",
+            "turn.ended",
+            "turn.started",
+            "session.failed",
+            "turn.ended",
+            "session.ended"
+        ]
+    );
+    let all = names(&[]);
+    assert_eq!(all[..2], ["ashd.started", "agent.deployed"]);
+    assert!(all.contains(&"session.stopped".to_owned()), "{all:?}");
+    assert_eq!(names(&["-n", "1"]), ["session.ended"]);
+    let events = ashd.prints(&["events", "-o", "json"]);
+    let events: serde_json::Value = serde_json::from_str(&events).unwrap();
+    let numbers: Vec<u64> = events["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["number"].as_u64().unwrap())
+        .collect();
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
 }
 
 #[test]

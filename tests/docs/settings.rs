@@ -5,8 +5,8 @@ use std::process::Command;
 
 use crate::pages::{assert_none, blocks, page};
 
-/// Key, variable, default, meaning.
-type Row = [String; 4];
+/// Key, variable, default, what a change waits for, meaning.
+type Row = [String; 5];
 
 /// The rows of `KEYS`: the literals of each `key(…)`.
 fn keys(source: &str) -> Vec<Row> {
@@ -18,9 +18,19 @@ fn keys(source: &str) -> Vec<Row> {
             let mut next = || literals.next().unwrap_or_default();
             let key = next();
             let variable = if entry.contains("Some(") { next() } else { String::new() };
-            [key, variable, next(), next()]
+            let (default, meaning) = (next(), next());
+            [key, variable, default, change(source, entry), meaning]
         })
         .collect()
+}
+
+/// The units of the constant that `.restart(…)` names.
+fn change(source: &str, entry: &str) -> String {
+    let Some((_, rest)) = entry.split_once(".restart(") else { return "reload".to_owned() };
+    let name = rest.split(')').next().unwrap();
+    let (_, units) = source.split_once(&format!("const {name}: &[&str] = &[")).unwrap();
+    let units = units.split(']').next().unwrap().replace('"', "");
+    format!("restart of {units}")
 }
 
 /// The rows of the table below the heading `Settings`.
@@ -30,8 +40,8 @@ fn documented(text: &str) -> Vec<Row> {
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `")).map(|rest| {
         let mut cells = rest.split('|').map(str::trim);
         let mut plain = || cells.next().unwrap_or_default().trim_matches('`').to_owned();
-        let (key, variable, default) = (plain(), plain(), plain());
-        [key, variable, default, cells.next().unwrap_or_default().to_owned()]
+        let (key, variable, default, change) = (plain(), plain(), plain(), plain());
+        [key, variable, default, change, cells.next().unwrap_or_default().to_owned()]
     });
     rows.collect()
 }
@@ -45,13 +55,13 @@ fn the_settings_are_those_of_the_code() {
 
 #[test]
 fn a_table_and_a_list_are_read() {
-    let source = "pub(crate) const KEYS: [Key; 2] = [\n    key(\"a.b\", Some(\"A_B\"), \"1\", \"It is `b`.\"),\n\
+    let source = "const ALL: &[&str] = &[\"one\", \"two\"];\npub(crate) const KEYS: [Key; 2] = [\n    key(\"a.b\", Some(\"A_B\"), \"1\", \"It is `b`.\").restart(ALL),\n\
                   key(\n        \"c\",\n        None,\n        \"\",\n        \"C.\",\n    ),\n];\nkey(\"d\")";
-    let text = "\n## Settings\n\n| key | x |\n| --- | --- |\n| `a.b` | `A_B` | `1` | It is `b`. |\n\
-                | `c` |  |  | C. |\n\n## Other\n| `d` | `D` | | |\n";
+    let text = "\n## Settings\n\n| key | x |\n| --- | --- |\n| `a.b` | `A_B` | `1` | restart of one, two | It is `b`. |\n\
+                | `c` |  |  | reload | C. |\n\n## Other\n| `d` | `D` | | |\n";
     assert_eq!(documented(text), keys(source));
-    assert_eq!(keys(source)[0], ["a.b", "A_B", "1", "It is `b`."]);
-    assert_eq!(keys(source)[1], ["c", "", "", "C."]);
+    assert_eq!(keys(source)[0], ["a.b", "A_B", "1", "restart of one, two", "It is `b`."]);
+    assert_eq!(keys(source)[1], ["c", "", "", "reload", "C."]);
 }
 
 #[test]

@@ -1,0 +1,50 @@
+//! What happens on a host, as `GET /api/events` tells it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::clock::Timestamp;
+use crate::id::{AgentName, SessionId, TurnId};
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HostEvent {
+    /// One more than that of the event before; those of a later ashd are greater.
+    pub(crate) number: u64,
+    pub(crate) at: Timestamp,
+    /// What: one of [`NAMES`].
+    pub(crate) event: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) session: Option<SessionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) agent: Option<AgentName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) turn: Option<TurnId>,
+    /// The rest, by the kind of event.
+    #[serde(flatten)]
+    pub(crate) more: Map<String, Value>,
+}
+
+/// Every kind of event, with what it tells beside session, agent and turn.
+pub(crate) const NAMES: [(&str, &str); 19] = [
+    ("ashd.started", "ashd serves; `version`"),
+    ("ashd.stopping", "ashd was told to stop; sandboxes live on"),
+    ("config.reloaded", "another configuration is in force; `changed`, `restart`"),
+    ("config.refused", "the configuration was not reloaded; `reason`"),
+    ("drain.started", "no new sessions and turns are taken"),
+    ("drain.ended", "they are taken again"),
+    ("agent.deployed", "an agent has another version; `version`, `digest`"),
+    ("agent.deleted", "an agent is gone"),
+    ("session.created", "a session is there; `version`, and `parent` if it is a fork"),
+    ("session.paused", "its user paused it"),
+    ("session.stopped", "its user stopped it"),
+    ("session.resumed", "its user resumed it"),
+    ("session.woken", "it has processes that run; `from`, the tier before"),
+    ("session.cooled", "it became colder; `tier`"),
+    ("session.failed", "its Claude Code or its sandbox is gone; `reason`"),
+    ("session.ended", "it has ended"),
+    ("turn.queued", "a message waits for its turn"),
+    ("turn.started", "a turn runs"),
+    ("turn.ended", "`outcome` (`completed`, `interrupted`, `failed`), `milliseconds`"),
+];
