@@ -25,6 +25,9 @@ use crate::wire::turns::{Resync, ResyncReason, event};
 /// Silence after which a comment is sent: below the 30 s and more that proxies allow.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// Bytes behind which a chunk is not made longer: a few writes to a socket, and no latency.
+const CHUNK_BYTES_MAX: usize = 64 << 10;
+
 /// How soon a client comes back: ashd restarts within a second.
 const RETRY: &[u8] = b"retry: 1000\n\n";
 
@@ -100,8 +103,8 @@ impl EventBody {
         body
     }
 
-    /// One chunk per frame. It ends behind what was asked for; before that if ashd leaves or its
-    /// store fails: then the client comes back.
+    /// What is there is one chunk. It ends behind what was asked for; before that if ashd leaves or
+    /// its store fails: then the client comes back.
     fn into_stream(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
         futures_util::stream::unfold(self, |mut body| async move {
             if let Some(chunk) = body.first.pop_front() {
@@ -113,10 +116,7 @@ impl EventBody {
                 let next = tokio::time::timeout_at(silent_until, body.events.next()).await;
                 let chunk = match next {
                     Err(_silence) => Bytes::from_static(b": heartbeat\n\n"),
-                    Ok(Ok(Some(Read::Frame(frame)))) => encode(&frame, &body.events),
-                    Ok(Ok(Some(Read::Gap { from }))) => {
-                        resync(ResyncReason::Pruned, body.events.after, from)
-                    }
+                    Ok(Ok(Some(read))) => body.chunk(read),
                     Ok(Ok(None)) => return None,
                     Ok(Err(error)) => {
                         tracing::error!(%error, "a stream ended early");
@@ -131,6 +131,26 @@ impl EventBody {
     }
 }
 
+impl EventBody {
+    /// What was read, and what is at hand behind it.
+    fn chunk(&mut self, first: Read) -> Bytes {
+        let mut chunk = Vec::new();
+        let mut next = Some(first);
+        while let Some(read) = next {
+            match read {
+                Read::Frame(frame) => encode(&frame, &self.events, &mut chunk),
+                Read::Gap { from } => {
+                    let gap = resync(ResyncReason::Pruned, self.events.after, from);
+                    chunk.extend_from_slice(&gap);
+                }
+            }
+            let has_room = chunk.len() < CHUNK_BYTES_MAX;
+            next = has_room.then(|| self.events.next_at_hand()).flatten();
+        }
+        Bytes::from(chunk)
+    }
+}
+
 /// Tells that the events between the two numbers cannot be had.
 fn resync(reason: ResyncReason, asked: u64, from: u64) -> Bytes {
     let data = serde_json::to_string(&Resync { reason, asked, from });
@@ -138,9 +158,9 @@ fn resync(reason: ResyncReason, asked: u64, from: u64) -> Bytes {
     Bytes::from(format!("id: {from}\nevent: {}\ndata: {data}\n\n", event::RESYNC))
 }
 
-/// The events of a frame that the client asked for and does not have.
-fn encode(frame: &Frame, to: &EventStream) -> Bytes {
-    encode_for(frame, Reader { scope: to.scope, partial: to.partial, after: to.after })
+/// Writes the events of a frame that the client asked for and does not have.
+fn encode(frame: &Frame, to: &EventStream, text: &mut Vec<u8>) {
+    encode_for(frame, Reader { scope: to.scope, partial: to.partial, after: to.after }, text);
 }
 
 /// Who reads.
@@ -151,8 +171,8 @@ struct Reader {
     after: u64,
 }
 
-fn encode_for(frame: &Frame, reader: Reader) -> Bytes {
-    let mut text = Vec::with_capacity(frame.data.len() + 128);
+fn encode_for(frame: &Frame, reader: Reader, text: &mut Vec<u8>) {
+    text.reserve(frame.data.len() + 128);
     let first = frame.sequence + 1 - u64::from(frame.width);
     for (id, event) in (first..).zip(shown(frame.kind, &frame.data)) {
         let seen = match event.audience {
@@ -174,7 +194,6 @@ fn encode_for(frame: &Frame, reader: Reader) -> Bytes {
         }
         text.extend_from_slice(b"\n\n");
     }
-    Bytes::from(text)
 }
 
 #[cfg(test)]
@@ -182,8 +201,14 @@ mod tests {
     use super::*;
     use crate::session::frame::FrameKind;
 
+    fn encode_to(frame: &Frame, reader: Reader) -> Bytes {
+        let mut text = Vec::new();
+        encode_for(frame, reader, &mut text);
+        Bytes::from(text)
+    }
+
     fn encode(frame: &Frame, partial: bool) -> Bytes {
-        encode_for(frame, Reader { scope: Scope::Turn { ordinal: 1 }, partial, after: 0 })
+        encode_to(frame, Reader { scope: Scope::Turn { ordinal: 1 }, partial, after: 0 })
     }
 
     fn frame(width: u32, data: &'static str) -> Frame {
@@ -226,8 +251,8 @@ mod tests {
     fn what_the_client_has_of_a_frame_is_not_shown_again() {
         let frame = frame(2, r#"{"type":"result","num_turns":1,"result":"x"}"#);
         let reader = Reader { scope: Scope::Session, partial: false, after: 8 };
-        assert!(encode_for(&frame, reader).starts_with(b"id: 9\nevent: message\n"));
-        assert!(encode_for(&frame, Reader { after: 9, ..reader }).is_empty());
+        assert!(encode_to(&frame, reader).starts_with(b"id: 9\nevent: message\n"));
+        assert!(encode_to(&frame, Reader { after: 9, ..reader }).is_empty());
     }
 
     #[test]
@@ -236,7 +261,7 @@ mod tests {
         assert!(encode(&frame, false).is_empty());
         let reader = Reader { scope: Scope::Session, partial: false, after: 0 };
         assert_eq!(
-            encode_for(&frame, reader),
+            encode_to(&frame, reader),
             "id: 9\nevent: user_message\ndata: {\"type\":\"user\",\"content\":\"x\"}\n\n"
         );
     }

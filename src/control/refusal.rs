@@ -82,7 +82,10 @@ impl From<OptionError> for Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        match error {
+            StoreError::SessionEnded => Self::SessionGone,
+            error => Self::Store(error),
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 use super::stream::{EventStream, Scope};
 use super::{Caller, Control, Refusal};
 use crate::id::{SessionId, TurnId};
-use crate::runner::handle::{Accepted, NewTurn, SendError};
+use crate::runner::feed::Reader;
+use crate::runner::handle::{Accepted, Handle, NewTurn, SendError};
 use crate::session::Status;
 use crate::session::content::Content;
 use crate::session::options::TurnOptions;
@@ -36,29 +37,36 @@ impl Control {
         let idempotency = delivery.key.map(|key| Idempotency { key, digest: digest(&request) });
         let options = TurnOptions::parse(&request)?;
         let content = Content::parse(request.content)?;
-        let record = self.session_record(caller, id).await?;
         let partial = options.partial;
-        let accepted = match record.status {
-            // A message wakes a session that rests.
-            Status::Active | Status::Error | Status::Paused | Status::Stopped => {
-                let handle = self.host.handle(&record).await?;
-                // Who finds no room hears of it before the message is taken.
-                let seat = match handle.view().tier {
-                    Tier::Hibernated => Some(self.host.seat().await.map_err(Refusal::Start)?),
-                    Tier::Hot | Tier::Frozen | Tier::Reclaimed => None,
-                };
-                let turn = NewTurn { id: TurnId::new(), content, options, idempotency, seat };
-                handle.send(Box::new(turn)).await.map_err(Refusal::Send)?
+        let handle = if let Some(handle) = self.lively(caller, id) {
+            handle
+        } else {
+            let record = self.session_record(caller, id).await?;
+            if !takes_messages(record.status) {
+                let taken = self.taken_before(&record, idempotency).await?;
+                let status = record.status;
+                let accepted = taken.ok_or(Refusal::SessionState { status })?;
+                let after = delivery.after.unwrap_or(0).max(accepted.after);
+                let reader = self.host.reader(&record, after).await?;
+                return Ok(stream(&accepted, reader, partial, after));
             }
-            status @ (Status::Starting | Status::Ended) => self
-                .taken_before(&record, idempotency)
-                .await?
-                .ok_or(Refusal::SessionState { status })?,
+            self.host.handle(&record).await?
         };
+        // Who finds no room hears of it before the message is taken.
+        let seat = match handle.view().tier {
+            Tier::Hibernated => Some(self.host.seat().await.map_err(Refusal::Start)?),
+            Tier::Hot | Tier::Frozen | Tier::Reclaimed => None,
+        };
+        let turn = NewTurn { id: TurnId::new(), content, options, idempotency, seat };
+        let accepted = handle.send(Box::new(turn)).await.map_err(Refusal::Send)?;
         let after = delivery.after.unwrap_or(0).max(accepted.after);
-        let reader = self.host.reader(&record, after).await?;
-        let scope = Scope::Turn { ordinal: accepted.ordinal };
-        Ok((accepted.id, EventStream::new(reader, scope, partial, after)))
+        Ok(stream(&accepted, self.host.follow(&handle, after), partial, after))
+    }
+
+    /// The driver of a session that takes messages, without a look into the store.
+    fn lively(&self, caller: &Caller, id: SessionId) -> Option<Handle> {
+        let handle = self.host.known(id).filter(|handle| handle.belongs_to(&caller.tenant))?;
+        handle.view().status.is_some_and(takes_messages).then_some(handle)
     }
 
     /// The turn of an earlier request, of a session that takes none any more.
@@ -77,6 +85,19 @@ impl Control {
             }
         }
     }
+}
+
+/// A message wakes a session that rests.
+fn takes_messages(status: Status) -> bool {
+    match status {
+        Status::Active | Status::Error | Status::Paused | Status::Stopped => true,
+        Status::Starting | Status::Ended => false,
+    }
+}
+
+fn stream(accepted: &Accepted, reader: Reader, partial: bool, after: u64) -> (TurnId, EventStream) {
+    let scope = Scope::Turn { ordinal: accepted.ordinal };
+    (accepted.id, EventStream::new(reader, scope, partial, after))
 }
 
 /// What a request says, whatever the order of its members.

@@ -102,16 +102,34 @@ impl EventStream {
     pub(crate) async fn next(&mut self) -> Result<Option<Read>, StoreError> {
         while !self.ended {
             let Some(read) = self.reader.next().await? else { break };
-            let Read::Frame(frame) = &read else { return Ok(Some(read)) };
-            if let Scope::Turn { ordinal } = self.scope
-                && frame.turn != Some(ordinal)
-            {
-                continue;
+            if self.is_asked_for(&read) {
+                return Ok(Some(read));
             }
-            self.ended = frame.kind == FrameKind::Done && self.scope != Scope::Session;
-            return Ok(Some(read));
         }
         self.ended = true;
         Ok(None)
+    }
+
+    /// What comes next if nobody has to wait for it.
+    pub(crate) fn next_at_hand(&mut self) -> Option<Read> {
+        while !self.ended {
+            let read = self.reader.next_at_hand()?;
+            if self.is_asked_for(&read) {
+                return Some(read);
+            }
+        }
+        None
+    }
+
+    /// Judges what was read; the end of what was asked for ends the stream.
+    fn is_asked_for(&mut self, read: &Read) -> bool {
+        let Read::Frame(frame) = read else { return true };
+        if let Scope::Turn { ordinal } = self.scope
+            && frame.turn != Some(ordinal)
+        {
+            return false;
+        }
+        self.ended = frame.kind == FrameKind::Done && self.scope != Scope::Session;
+        true
     }
 }

@@ -242,6 +242,8 @@ impl Driver {
         let mut ended = None;
         let mut mirrored = Vec::new();
         let mut packets = 0;
+        // What was written at once shall be stored at once: lets the reader of the link go on.
+        tokio::task::yield_now().await;
         while let Some(event) = next.take() {
             packets += 1;
             match event {

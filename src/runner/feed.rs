@@ -130,11 +130,7 @@ impl Reader {
     /// What comes next; `None` once the driver has left and everything was read.
     pub(crate) async fn next(&mut self) -> Result<Option<Read>, StoreError> {
         loop {
-            if let Some(read) = self.ahead.pop_front() {
-                self.after = match &read {
-                    Read::Frame(frame) => frame.sequence,
-                    Read::Gap { from } => *from,
-                };
+            if let Some(read) = self.step() {
                 return Ok(Some(read));
             }
             let last = *self.last.borrow_and_update();
@@ -144,6 +140,24 @@ impl Reader {
                 return Ok(None);
             }
         }
+    }
+
+    /// What comes next if it is in memory.
+    pub(crate) fn next_at_hand(&mut self) -> Option<Read> {
+        if self.ahead.is_empty() && *self.last.borrow_and_update() > self.after {
+            let recent = self.feed.recent_after(self.after)?;
+            self.ahead.extend(recent.into_iter().map(Read::Frame));
+        }
+        self.step()
+    }
+
+    fn step(&mut self) -> Option<Read> {
+        let read = self.ahead.pop_front()?;
+        self.after = match &read {
+            Read::Frame(frame) => frame.sequence,
+            Read::Gap { from } => *from,
+        };
+        Some(read)
     }
 
     async fn fill(&mut self, last: u64) -> Result<(), StoreError> {

@@ -28,11 +28,16 @@ pub(crate) struct Handle {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) feed: Arc<Feed>,
     pub(super) view: watch::Receiver<View>,
+    pub(super) tenant: Arc<str>,
+    /// That of its log in the store.
+    pub(super) key: i64,
 }
 
 /// What can be seen of a session without asking it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct View {
+    /// `None` until its driver has said something.
+    pub(crate) status: Option<Status>,
     pub(crate) busy: bool,
     /// The running turn, and since when it runs.
     pub(crate) turn: Option<TurnId>,
@@ -229,6 +234,10 @@ pub(crate) enum QueueError {
 impl Handle {
     pub(crate) fn view(&self) -> View {
         *self.view.borrow()
+    }
+
+    pub(crate) fn belongs_to(&self, tenant: &str) -> bool {
+        *self.tenant == *tenant
     }
 
     pub(crate) fn feed(&self) -> Arc<Feed> {

@@ -166,7 +166,8 @@ impl Host {
         if let Some(handle) = self.known(record.id) {
             return Ok(handle);
         }
-        let counters = self.store.counters(record.key).await?;
+        // Its record may be older than its end.
+        let counters = self.store.live_counters(record.key).await?;
         let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
         // Another caller may have been faster: one session, one driver.
         if let Some(handle) = drivers.get(&record.id).filter(|handle| !handle.commands.is_closed())
@@ -176,7 +177,8 @@ impl Host {
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
         let (view, seen) = watch::channel(view);
         let writer = FeedWriter::new(counters.frame);
-        let handle = Handle { commands, feed: writer.feed(), view: seen };
+        let (feed, tenant) = (writer.feed(), record.tenant.as_str().into());
+        let handle = Handle { commands, feed, view: seen, tenant, key: record.key };
         let driver = Driver {
             options: serde_json::from_str::<SessionOptions>(&record.options).unwrap_or_default(),
             log: Log::new(
@@ -223,6 +225,11 @@ impl Host {
             self.handle(record).await?.feed()
         };
         Ok(Reader::new(feed, self.store.clone(), record.key, after))
+    }
+
+    /// Reads the log of a session that has a driver, behind `after`.
+    pub(crate) fn follow(&self, handle: &Handle, after: u64) -> Reader {
+        Reader::new(handle.feed(), self.store.clone(), handle.key, after)
     }
 
     /// Lets the session's sandbox reach the model. To be called before the proxy serves it: a

@@ -193,7 +193,8 @@ impl Log {
             transcript: batch.transcript,
             turn: batch.turn.map(|(ordinal, state)| (ordinal, state, at)),
             status: batch.status.map(|status| (status, at)),
-            last_active_at: Some(at),
+            // The row of a session is wide: it is touched where a turn begins or ends.
+            last_active_at: (batch.turn.is_some() || batch.status.is_some()).then_some(at),
             durable: batch.durable,
         };
         (frames, append)

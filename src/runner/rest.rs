@@ -67,6 +67,7 @@ impl Driver {
         let queued = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
         let rests = self.live.is_some() && self.is_at_rest();
         let view = View {
+            status: Some(self.record.status),
             busy: self.running.is_some(),
             turn: self.running.as_ref().map(|turn| turn.id),
             turn_since: self.running.as_ref().and_then(|turn| turn.started_at),

@@ -17,23 +17,25 @@ const LEVEL: i32 = 3;
 /// Longest wait for a look into a transcript: it is one read of a local file.
 const LOOK_DEADLINE: Duration = Duration::from_secs(30);
 
+/// Bytes that are compressed at once: 0.1 ms, and another thread would first have to wake.
+const AT_ONCE_BYTES_MAX: usize = 32 << 10;
+
 /// Compressed where waiting hurts nobody.
 pub(super) async fn packed(parts: Vec<Entries>) -> Vec<NewTranscript> {
-    if parts.is_empty() {
-        return Vec::new();
+    let bytes: usize = parts.iter().map(|part| part.lines.len()).sum();
+    if bytes <= AT_ONCE_BYTES_MAX {
+        return pack(parts);
     }
-    let work = move || {
-        let pack = |entries: Entries| {
-            let data = zstd::bulk::compress(&entries.lines, LEVEL).ok()?;
-            Some(NewTranscript {
-                entry: entries.last,
-                bytes: entries.lines.len() as u64,
-                data: data.into(),
-            })
-        };
-        parts.into_iter().filter_map(pack).collect()
+    tokio::task::spawn_blocking(|| pack(parts)).await.unwrap_or_default()
+}
+
+fn pack(parts: Vec<Entries>) -> Vec<NewTranscript> {
+    let pack = |entries: Entries| {
+        let data = zstd::bulk::compress(&entries.lines, LEVEL).ok()?;
+        let bytes = entries.lines.len() as u64;
+        Some(NewTranscript { entry: entries.last, bytes, data: data.into() })
     };
-    tokio::task::spawn_blocking(work).await.unwrap_or_default()
+    parts.into_iter().filter_map(pack).collect()
 }
 
 impl Driver {

@@ -12,8 +12,9 @@ use rusqlite::hooks::Wal;
 use super::StoreError;
 use super::connection::open_checkpointer;
 
-/// Pages of 4 KiB in the log from which it is copied: SQLite's own choice, a few hundred appends.
-const PAGES_DUE: c_int = 1_000;
+/// Pages of 4 KiB in the log from which it is copied, 16 MiB: a page that changes with every turn is
+/// then copied once for hundreds of turns.
+const PAGES_DUE: c_int = 4_000;
 
 /// Pages in the log from which the writer copies it itself and its callers wait: the thread
 /// cannot keep pace, and the log must not eat the disk. 64 MiB.

@@ -33,6 +33,8 @@ pub(crate) enum StoreError {
     Closed,
     #[error("the session does not exist")]
     NoSuchSession,
+    #[error("the session has ended")]
+    SessionEnded,
     #[error("turn {ordinal} is neither queued nor running")]
     NoSuchTurn { ordinal: u64 },
     #[error("it exists already")]

@@ -23,6 +23,22 @@ impl Store {
         self.read(move |connection| counters(connection, key)).await
     }
 
+    /// The same of a session that has not ended, else [`StoreError::SessionEnded`].
+    pub(crate) async fn live_counters(&self, key: i64) -> Result<Counters, StoreError> {
+        self.read(move |connection| {
+            let ended = connection
+                .prepare_cached("SELECT status = 'ended' FROM sessions WHERE key = ?1")?
+                .query_row([key], |row| row.get(0))
+                .optional()?;
+            if ended == Some(true) {
+                Err(StoreError::SessionEnded)
+            } else {
+                counters(connection, key)
+            }
+        })
+        .await
+    }
+
     /// Rows whose last sequence number is above `page.after`.
     pub(crate) async fn frames(
         &self,
