@@ -121,6 +121,12 @@ uuid_id!(
     new_v4
 );
 
+uuid_id!(
+    /// An API key; not its secret.
+    KeyId,
+    new_v4
+);
+
 impl SessionId {
     pub(crate) fn as_uuid(self) -> Uuid {
         self.0

@@ -3,7 +3,7 @@
 //! The modules in reading order; who may import whom stands in `docs/architecture.md` and is
 //! held by `tests/tidy`.
 //!
-//! Ground, which knows Linux but not Ash: [`id`], [`clock`], [`chain`], [`os`], [`systemd`], [`web`].
+//! Ground, which knows Linux but not Ash: [`id`], [`clock`], [`chain`], [`scope`], [`os`], [`systemd`], [`web`].
 //! The words: [`wire`] (what crosses the API), [`agent`] (a deployable folder), [`session`]
 //! (a conversation, pure), [`bridge`] (ashd's talk with a sandbox), [`sandbox`],
 //! [`sandboxd`] (what wants privilege), [`egress`]
@@ -27,6 +27,7 @@ mod os;
 mod runner;
 mod sandbox;
 mod sandboxd;
+mod scope;
 mod session;
 mod simulation;
 mod store;

@@ -8,6 +8,7 @@ mod auth;
 mod database;
 mod files;
 mod health;
+mod keys;
 mod lifecycle;
 mod params;
 mod queue;
@@ -21,7 +22,7 @@ use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{self, MethodFilter, MethodRouter};
 
-pub(crate) use auth::{Door, Keys};
+pub(crate) use auth::Door;
 
 use crate::control::Control;
 use crate::wire::operations::{OPERATIONS, Operation};
@@ -87,6 +88,9 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::CheckDatabase => routing::on(method, database::check),
         Operation::ReloadConfiguration => routing::on(method, administration::reload),
         Operation::FollowHost => routing::on(method, lifecycle::follow),
+        Operation::CreateApiKey => routing::on(method, keys::create),
+        Operation::ListApiKeys => routing::on(method, keys::list),
+        Operation::RevokeApiKey => routing::on(method, keys::revoke),
     }
 }
 

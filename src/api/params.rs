@@ -7,12 +7,16 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::answer::Refused;
-use crate::id::{SessionId, TurnId};
+use crate::id::{KeyId, SessionId, TurnId};
 use crate::wire::problem::{Code, Problem};
 use crate::wire::turns::LAST_EVENT_ID;
 
 pub(super) fn session_id(text: &str) -> Result<SessionId, Refused> {
     text.parse().map_err(|_invalid| bad("id", "params/id must match format \"uuid\"".to_owned()))
+}
+
+pub(super) fn key_id(text: &str) -> Result<KeyId, Refused> {
+    text.parse().map_err(|_invalid| bad("id", "`id` is the UUID of an API key".to_owned()))
 }
 
 pub(super) fn turn_id(field: &str, text: &str) -> Result<TurnId, Refused> {

@@ -33,6 +33,15 @@ fn explain(refusal: &Refusal) -> Problem {
         Refusal::HostNotAllowed { host } => Problem::new(Code::Forbidden, text)
             .field("allowedHosts")
             .hint(format!("an administrator can add `{host}` to `[egress] allow` in ash.toml and restart ashd and ash-egress")),
+        Refusal::KeyNotFound => Problem::new(Code::KeyNotFound, text)
+            .hint("list the keys with `ashctl key list`"),
+        Refusal::TooManyKeys { .. } => {
+            Problem::new(Code::TooManyKeys, text).hint("revoke those that nobody uses")
+        }
+        Refusal::KeyLabel { .. } => Problem::new(Code::BadRequest, text).field("label"),
+        Refusal::KeyLife { .. } => Problem::new(Code::BadRequest, text).field("expiresInSeconds"),
+        Refusal::TenantName { .. } => Problem::new(Code::BadRequest, text).field("tenantId"),
+        Refusal::ForeignTenant => Problem::new(Code::Forbidden, text).field("tenantId"),
         Refusal::SessionNotFound => Problem::new(Code::SessionNotFound, text),
         Refusal::SessionState { status: Status::Ended } => {
             Problem::new(Code::SessionState, text).hint("create a new session")

@@ -13,6 +13,7 @@ pub(crate) mod fork;
 pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod interrupt;
+pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod queue;
 mod refusal;
@@ -29,6 +30,7 @@ use tokio::sync::{RwLock, Semaphore, mpsc};
 
 use administration::ReloadRequest;
 pub(crate) use deploy::About;
+pub(crate) use keys::Keys;
 pub(crate) use refusal::Refusal;
 
 use crate::agent::{AgentLimits, Library};
@@ -67,7 +69,7 @@ pub(crate) struct ControlSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) tenant: String,
-    /// Came over the admin socket: may name any folder of the host.
+    /// Came over the admin socket: may name any folder of the host, and act for any tenant.
     pub(crate) administrator: bool,
 }
 
@@ -75,6 +77,7 @@ pub(crate) struct Caller {
 #[derive(Debug, Clone)]
 pub(crate) struct Control {
     pub(crate) host: Host,
+    keys: Keys,
     library: Arc<Library>,
     settings: Arc<RwLockNow<Arc<ControlSettings>>>,
     reloads: mpsc::Sender<ReloadRequest>,
@@ -92,11 +95,13 @@ impl Control {
     pub(crate) fn new(
         host: Host,
         library: Library,
+        keys: Keys,
         settings: ControlSettings,
         reloads: mpsc::Sender<ReloadRequest>,
     ) -> Self {
         Self {
             host,
+            keys,
             library: Arc::new(library),
             settings: Arc::new(RwLockNow::new(Arc::new(settings))),
             reloads,

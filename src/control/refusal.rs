@@ -23,6 +23,19 @@ pub(crate) enum Refusal {
     PathNotAllowed { path: String },
     #[error("`allowedHosts`: the configuration of this host does not allow {host}")]
     HostNotAllowed { host: String },
+    /// The original's words.
+    #[error("API key not found")]
+    KeyNotFound,
+    #[error("there are {max} API keys, and no more may be made")]
+    TooManyKeys { max: usize },
+    #[error("`label` has at most {max} characters")]
+    KeyLabel { max: usize },
+    #[error("`expiresInSeconds` is between 1 and {max}")]
+    KeyLife { max: u64 },
+    #[error("a tenant's name has 1 to {max} of the characters A-Z a-z 0-9 - _")]
+    TenantName { max: usize },
+    #[error("keys of another tenant are made over the admin socket only")]
+    ForeignTenant,
     #[error("Session not found")]
     SessionNotFound,
     #[error("Session is {}", status.as_str())]

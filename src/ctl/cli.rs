@@ -12,6 +12,7 @@ use super::deploy::Deploy;
 use super::events::EventsVerb;
 use super::exit;
 use super::interrupt::Interrupt;
+use super::key::KeyVerb;
 use super::logs::Logs;
 use super::manual::Manual;
 use super::output::Format;
@@ -67,6 +68,15 @@ pub(crate) struct Global {
         value_name = "FILE"
     )]
     pub(crate) api_key_file: Option<PathBuf>,
+
+    #[arg(
+        help = "Act for this tenant, over the admin socket [env: ASH_TENANT] [default: default]",
+        long,
+        global = true,
+        value_name = "NAME",
+        conflicts_with_all = ["server", "api_key_file"]
+    )]
+    pub(crate) tenant: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,6 +97,9 @@ pub(crate) enum Verb {
     /// Back up the database, and check it
     #[command(subcommand)]
     Db(DatabaseVerb),
+    /// Create, list, and revoke the API keys that clients show
+    #[command(subcommand)]
+    Key(KeyVerb),
     /// Show whether the daemon runs and what it does
     Status,
     Events(EventsVerb),

@@ -12,6 +12,8 @@ pub(crate) struct Environment {
     pub(crate) server_url: Option<String>,
     /// `ASH_API_KEY`: the key for it.
     pub(crate) api_key: Option<ApiKey>,
+    /// `ASH_TENANT`: whom the admin socket acts for.
+    pub(crate) tenant: Option<String>,
     /// `XDG_RUNTIME_DIR`: where a daemon of a user has its socket.
     pub(crate) runtime_dir: Option<PathBuf>,
     /// Where the history of `chat` lies: `XDG_STATE_HOME`, or its default below `HOME`.
@@ -39,6 +41,7 @@ impl Environment {
             socket: variable("ASH_SOCKET").map(PathBuf::from),
             server_url: text("ASH_SERVER_URL"),
             api_key: text("ASH_API_KEY").map(ApiKey),
+            tenant: text("ASH_TENANT"),
             runtime_dir: folder("XDG_RUNTIME_DIR"),
             state_dir: folder("XDG_STATE_HOME")
                 .or_else(|| folder("HOME").map(|home| home.join(".local/state"))),

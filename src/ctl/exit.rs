@@ -86,9 +86,11 @@ impl From<Code> for Exit {
             | Code::SessionBusy
             | Code::SessionEnded
             | Code::SessionState
+            | Code::TooManyKeys
             | Code::TurnRunning => Self::Refused,
             Code::AgentNotFound
             | Code::FileNotFound
+            | Code::KeyNotFound
             | Code::NotFound
             | Code::SessionNotFound
             | Code::TurnNotFound => Self::NotFound,

@@ -22,6 +22,7 @@ mod events;
 mod exit;
 mod failure;
 mod interrupt;
+mod key;
 mod logs;
 mod manual;
 mod output;
@@ -59,8 +60,8 @@ impl Context {
             if global.full { Times::Absolute } else { Times::Relative { now: Timestamp::now() } };
         let messages = if global.quiet { Messages::Quiet } else { Messages::All };
         let output = Output::new(global.output, times, messages);
-        let wanted =
-            Wanted { socket: global.socket, url: global.server, api_key_file: global.api_key_file };
+        let Global { socket, server: url, api_key_file, tenant, .. } = global;
+        let wanted = Wanted { socket, url, api_key_file, tenant };
         let server = Server::find(&wanted, &environment)?;
         if let Some(warning) = server.warning {
             output::warn(warning);
@@ -111,6 +112,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Verb::Chat(chat)) => chat::run(&mut context, chat).await,
         Some(Verb::Interrupt(interrupt)) => interrupt::run(&context, interrupt).await,
         Some(Verb::Queue(verb)) => queue::run(&context, verb).await,
+        Some(Verb::Key(verb)) => key::run(&context, verb).await,
         Some(Verb::Config(verb)) => config::run(&context, verb).await,
         Some(Verb::Db(verb)) => database::run(&context, verb).await,
         Some(Verb::Events(events)) => events::run(&context, events).await,

@@ -12,6 +12,7 @@ use super::environment::{ApiKey, Environment};
 use super::exit::Exit;
 use super::failure::Failure;
 use crate::web::client::{Answer, Body, Client, ClientError, Patience, empty, full};
+use crate::wire::keys::TENANT;
 use crate::wire::problem::Problem;
 
 /// Largest answer that is read whole, in bytes. A page of messages can hold several lines of the
@@ -42,6 +43,7 @@ pub(crate) struct Wanted {
     pub(crate) socket: Option<PathBuf>,
     pub(crate) url: Option<String>,
     pub(crate) api_key_file: Option<PathBuf>,
+    pub(crate) tenant: Option<String>,
 }
 
 /// How the daemon is reached.
@@ -55,6 +57,8 @@ enum Way {
 #[derive(Debug)]
 pub(crate) struct Server {
     client: Client,
+    /// Whom the admin socket acts for, if that is said.
+    tenant: Option<HeaderValue>,
     /// Whether it is this machine's own, reached over its admin socket.
     pub(crate) local: bool,
     /// What the person should know about the way.
@@ -75,7 +79,12 @@ impl Server {
                         "the path of a socket has at most {SOCKET_PATH_BYTES_MAX} bytes"
                     )));
                 }
-                Ok(Self { client: Client::unix(path), local: true, warning: None })
+                let tenant = wanted.tenant.as_ref().or(environment.tenant.as_ref());
+                let tenant = tenant
+                    .map(|name| HeaderValue::from_str(name))
+                    .transpose()
+                    .map_err(|_value| Failure::usage("a tenant's name is one word"))?;
+                Ok(Self { client: Client::unix(path), tenant, local: true, warning: None })
             }
             Way::Url(url) => {
                 let key = match &wanted.api_key_file {
@@ -86,7 +95,7 @@ impl Server {
                     "the API key crosses the network in clear text; use an `https://` address",
                 );
                 let bearer = key.map(|key| bearer(&key)).transpose()?;
-                Ok(Self { client: Client::tcp(&url, bearer)?, local: false, warning })
+                Ok(Self { client: Client::tcp(&url, bearer)?, tenant: None, local: false, warning })
             }
         }
     }
@@ -125,7 +134,7 @@ impl Server {
         request: Request<Body>,
         patience: Patience,
     ) -> Result<Answer, Failure> {
-        self.accepted(self.client.send(request, patience).await?).await
+        self.accepted(self.send(request, patience).await?).await
     }
 
     /// Makes any request, and tells a refusal of the server from a server that is not there.
@@ -133,18 +142,29 @@ impl Server {
         &self,
         request: Request<Body>,
     ) -> Result<Result<Answer, Failure>, ClientError> {
-        Ok(self.accepted(self.client.send(request, Patience::Answer).await?).await)
+        Ok(self.accepted(self.send(request, Patience::Answer).await?).await)
     }
 
     /// Asks how the daemon is. That nothing listens is an answer, too: it is not active.
     pub(crate) async fn health(&self) -> Result<Bytes, Failure> {
-        match self.client.send(request(Method::GET, "/health", empty()), Patience::Answer).await {
+        match self.send(request(Method::GET, "/health", empty()), Patience::Answer).await {
             Ok(answer) => whole(self.accepted(answer).await?).await,
             Err(error @ ClientError::NobodyListens { .. }) => {
                 Err(Failure { exit: Exit::NotActive, ..error.into() })
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn send(
+        &self,
+        mut request: Request<Body>,
+        patience: Patience,
+    ) -> Result<Answer, ClientError> {
+        if let Some(tenant) = &self.tenant {
+            request.headers_mut().insert(TENANT, tenant.clone());
+        }
+        self.client.send(request, patience).await
     }
 
     /// Lets a success pass and makes a failure of everything else.

@@ -8,7 +8,6 @@ use serde_json::json;
 use super::credentials;
 use super::failure::Failure;
 use super::logging::LogFilter;
-use crate::api::Keys;
 use crate::chain::chain;
 use crate::config::{self, Settings};
 use crate::control::{Control, ControlSettings};
@@ -49,7 +48,6 @@ pub(super) struct Reload {
     /// Those that ash-egress lets through, which does not reload.
     pub(super) hosts: HostRules,
     pub(super) control: Control,
-    pub(super) keys: Keys,
     pub(super) log: LogFilter,
     /// What systemd is told while all is well.
     pub(super) status: String,
@@ -100,7 +98,7 @@ impl Reload {
         let running = self.control.configuration();
         let (shown, mut reloaded) = config::taken_over(&running, settings.shown.clone());
         let key_file = "api.key_file";
-        if self.keys.replace(&[key.as_str()])
+        if self.control.configured_key(&key)
             && !reloaded.changed.iter().any(|change| change.key == key_file)
         {
             // The same file, and another key in it.

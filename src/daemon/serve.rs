@@ -12,8 +12,8 @@ use super::listen::{self, Doors};
 use super::logging::LogFilter;
 use super::reload::Reload;
 use super::wire_up::{Parts, wire_up};
-use super::{credentials, logging, program};
-use crate::api::{Door, Keys, router};
+use super::{logging, program};
+use crate::api::{Door, router};
 use crate::config::Settings;
 use crate::control::Control;
 use crate::control::administration::ReloadRequest;
@@ -28,14 +28,12 @@ pub(super) async fn serve(
 ) -> Result<(), Failure> {
     let parts = wire_up(&settings).await?;
     let doors = listen::open(&settings)?;
-    let key = credentials::api_key(&settings)?;
-    let keys = Keys::new(&[key.as_str()]);
-    drop(key);
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let Parts { control, reloads, egress, store, _lock } = parts;
     let egress_stop = CancellationToken::new();
+    control.load_keys().await?;
     control.undo_half_made().await?;
     control.host.recover().await?;
     control.host.egress.start(egress_stop.clone());
@@ -44,7 +42,7 @@ pub(super) async fn serve(
         tasks.spawn(async move { egress.serve(listener, stop).await });
     }
     refuse_degraded(&control, &settings.allow_degraded).await?;
-    let addresses = open_doors(doors, &control, &keys, &settings, &stop, &tasks)?;
+    let addresses = open_doors(doors, &control, &settings, &stop, &tasks)?;
     tasks.spawn({
         let control = control.clone();
         async move { control.sweep().await }
@@ -61,7 +59,6 @@ pub(super) async fn serve(
         simulate: arguments.simulate,
         hosts: settings.hosts.clone(),
         control: control.clone(),
-        keys,
         log,
         status: status(&addresses),
     };
@@ -108,7 +105,6 @@ fn status(addresses: &[String]) -> String {
 fn open_doors(
     doors: Doors,
     control: &Control,
-    keys: &Keys,
     settings: &Settings,
     stop: &CancellationToken,
     tasks: &TaskTracker,
@@ -122,7 +118,7 @@ fn open_doors(
         if let Ok(address) = listener.local_addr() {
             addresses.push(format!("http://{address}"));
         }
-        let service = router(control.clone(), Door::Tcp(keys.clone()));
+        let service = router(control.clone(), Door::Tcp);
         tasks.spawn(server::serve(Listener::Tcp(listener), service, limits, stop.clone()));
     }
     for listener in doors.admin {

@@ -9,8 +9,8 @@ use super::failure::Failure;
 use super::{listen, reload};
 use crate::agent::Library;
 use crate::config::Settings;
-use crate::control::Control;
 use crate::control::administration::{RELOADS_MAX, ReloadRequest};
+use crate::control::{Control, Keys};
 use crate::egress::{Egress, EgressError, EgressLimits, EgressSettings, Gate};
 use crate::runner::{Host, HostSettings};
 use crate::sandbox::{CliFinder, Launcher, LauncherSettings};
@@ -77,7 +77,8 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
     );
     let (reloads, asked) = mpsc::channel(RELOADS_MAX);
     let verbs = reload::control_settings(settings, settings.shown.clone());
-    let control = Control::new(host, library, verbs, reloads);
+    let keys = Keys::new(&credentials::api_key(settings)?);
+    let control = Control::new(host, library, keys, verbs, reloads);
     Ok(Parts { control, reloads: asked, egress, store, _lock: lock })
 }
 

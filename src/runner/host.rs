@@ -166,8 +166,11 @@ impl Host {
         if let Some(handle) = self.known(record.id) {
             return Ok(handle);
         }
-        // Its record may be older than its end.
-        let counters = self.store.live_counters(record.key).await?;
+        // A record may be older than the end of its session.
+        let counters = match record.status {
+            Status::Ended => self.store.counters(record.key).await?,
+            _ => self.store.live_counters(record.key).await?,
+        };
         let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
         // Another caller may have been faster: one session, one driver.
         if let Some(handle) = drivers.get(&record.id).filter(|handle| !handle.commands.is_closed())

@@ -14,6 +14,7 @@ mod checkpoint;
 mod connection;
 mod error;
 mod fork;
+mod keys;
 mod log;
 mod readers;
 mod record;
@@ -38,6 +39,7 @@ use rusqlite::Connection;
 
 pub(crate) use check::{Checked, Finding, check_file};
 pub(crate) use error::{Series, StoreError};
+pub(crate) use keys::ApiKeyRecord;
 #[cfg(feature = "testing")]
 pub use measure::main as measure_main;
 pub(crate) use record::*;

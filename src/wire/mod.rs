@@ -5,6 +5,7 @@ pub(crate) mod agents;
 pub(crate) mod config;
 pub(crate) mod database;
 pub(crate) mod health;
+pub(crate) mod keys;
 pub(crate) mod lifecycle;
 pub(crate) mod operations;
 pub(crate) mod problem;

@@ -1,6 +1,8 @@
 //! The one table of operations: the router is built from it, the documentation and the tests
 //! are checked against it.
 
+use crate::scope::Scope;
+
 /// An operation of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Operation {
@@ -33,6 +35,9 @@ pub(crate) enum Operation {
     CheckDatabase,
     ReloadConfiguration,
     FollowHost,
+    CreateApiKey,
+    ListApiKeys,
+    RevokeApiKey,
 }
 
 /// Where and how an operation is reached.
@@ -46,10 +51,20 @@ pub(crate) struct Route {
     pub(crate) open: bool,
     /// Over the admin socket only.
     pub(crate) administrators: bool,
+    /// What a key must be good for.
+    pub(crate) scope: Scope,
 }
 
+/// What reads is for every key; what changes agents is a deployment; the rest is use.
 const fn route(operation: Operation, method: &'static str, path: &'static str) -> Route {
-    Route { operation, method, path, open: false, administrators: false }
+    let scope = if matches!(method.as_bytes(), b"GET") {
+        Scope::Read
+    } else if matches!(path.as_bytes(), [b'/', b'a', b'p', b'i', b'/', b'a', b'g', b'e', ..]) {
+        Scope::Deploy
+    } else {
+        Scope::Use
+    };
+    Route { operation, method, path, open: false, administrators: false, scope }
 }
 
 /// An operation that concerns the host and not what is a client's.
@@ -61,7 +76,12 @@ const fn for_administrators(
     Route { administrators: true, ..route(operation, method, path) }
 }
 
-pub(crate) const OPERATIONS: [Route; 29] = [
+/// For those who give keys to others.
+const fn about_keys(operation: Operation, method: &'static str, path: &'static str) -> Route {
+    Route { scope: Scope::Admin, ..route(operation, method, path) }
+}
+
+pub(crate) const OPERATIONS: &[Route] = &[
     Route { open: true, ..route(Operation::Health, "GET", "/health") },
     route(Operation::DeployAgent, "POST", "/api/agents"),
     route(Operation::UploadAgent, "PUT", "/api/agents/{name}/bundle"),
@@ -91,4 +111,26 @@ pub(crate) const OPERATIONS: [Route; 29] = [
     for_administrators(Operation::CheckDatabase, "GET", "/api/database/check"),
     for_administrators(Operation::ReloadConfiguration, "POST", "/api/config/reload"),
     for_administrators(Operation::FollowHost, "GET", "/api/events"),
+    about_keys(Operation::CreateApiKey, "POST", "/api/api-keys"),
+    about_keys(Operation::ListApiKeys, "GET", "/api/api-keys"),
+    about_keys(Operation::RevokeApiKey, "DELETE", "/api/api-keys/{id}"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The scope of an operation is part of the contract: a key that could must go on to.
+    #[test]
+    fn every_operation_wants_the_scope_that_its_effect_deserves() {
+        for route in OPERATIONS {
+            let wanted = match (route.method, route.path) {
+                (_, path) if path.starts_with("/api/api-keys") => Scope::Admin,
+                ("GET", _) => Scope::Read,
+                (_, path) if path.starts_with("/api/agents") => Scope::Deploy,
+                _ => Scope::Use,
+            };
+            assert_eq!(route.scope, wanted, "{route:?}");
+        }
+    }
+}

@@ -20,6 +20,7 @@ pub(crate) enum Code {
     Forbidden,
     IdempotencyMismatch,
     Internal,
+    KeyNotFound,
     MethodNotAllowed,
     NotFound,
     PathOutside,
@@ -31,6 +32,7 @@ pub(crate) enum Code {
     SessionState,
     ShuttingDown,
     StoreUnavailable,
+    TooManyKeys,
     TooManySessions,
     TurnNotFound,
     TurnRunning,
@@ -47,11 +49,12 @@ impl Code {
             Self::Forbidden => 403,
             Self::AgentNotFound
             | Self::FileNotFound
+            | Self::KeyNotFound
             | Self::NotFound
             | Self::SessionNotFound
             | Self::TurnNotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::SessionBusy | Self::TurnRunning => 409,
+            Self::SessionBusy | Self::TooManyKeys | Self::TurnRunning => 409,
             Self::SessionEnded => 410,
             Self::BodyTooLarge | Self::FileTooLarge => 413,
             Self::ConfigInvalid | Self::IdempotencyMismatch => 422,
@@ -83,6 +86,7 @@ impl Code {
             Self::Forbidden => "forbidden",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::Internal => "internal",
+            Self::KeyNotFound => "key_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound => "not_found",
             Self::PathOutside => "path_outside",
@@ -94,6 +98,7 @@ impl Code {
             Self::SessionState => "session_state",
             Self::ShuttingDown => "shutting_down",
             Self::StoreUnavailable => "store_unavailable",
+            Self::TooManyKeys => "too_many_keys",
             Self::TooManySessions => "too_many_sessions",
             Self::TurnNotFound => "turn_not_found",
             Self::TurnRunning => "turn_running",
@@ -104,7 +109,7 @@ impl Code {
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::AgentInvalid,
         Self::AgentNotFound,
         Self::BadRequest,
@@ -118,6 +123,7 @@ impl Code {
         Self::Forbidden,
         Self::IdempotencyMismatch,
         Self::Internal,
+        Self::KeyNotFound,
         Self::MethodNotAllowed,
         Self::NotFound,
         Self::PathOutside,
@@ -129,6 +135,7 @@ impl Code {
         Self::SessionState,
         Self::ShuttingDown,
         Self::StoreUnavailable,
+        Self::TooManyKeys,
         Self::TooManySessions,
         Self::TurnNotFound,
         Self::TurnRunning,

@@ -6,6 +6,7 @@
 mod agents;
 mod daemon;
 mod history;
+mod keys;
 mod queue;
 mod server;
 mod sessions;

@@ -6,6 +6,7 @@ mod batches;
 mod care;
 mod durability;
 mod fork;
+mod keys;
 mod opening;
 mod reading;
 mod sessions;

@@ -5,12 +5,14 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use super::super::connection::newest_version;
 use super::*;
+use crate::scope::Scope;
 
 /// Written by the first version of the schema; never to be made anew.
 const VERSION_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v1.db");
 const VERSION_2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v2.db");
 const VERSION_3: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v3.db");
 const VERSION_4: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v4.db");
+const VERSION_5: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v5.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const VERSION_4_SESSION: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
@@ -147,6 +149,31 @@ async fn a_database_of_version_4_loads_for_ever() {
     assert_filled_hosts(&store).await;
 }
 
+/// What the fifth version of the schema can hold beside it.
+fn a_key() -> ApiKeyRecord {
+    ApiKeyRecord {
+        id: "67e55044-10b1-426f-9247-bb680e5fe0c9".parse().unwrap(),
+        tenant: "team".to_owned(),
+        label: Some("ci".to_owned()),
+        scope: Scope::Deploy,
+        prefix: "ash_abcdef".to_owned(),
+        digest: [7; 32],
+        created_at: at(4),
+        expires_at: Some(at(9)),
+        last_used_at: None,
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_version_5_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_5, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    assert_filled_hosts(&store).await;
+    assert_eq!(store.keys().await.unwrap(), [a_key()]);
+}
+
 #[tokio::test]
 #[ignore = "writes the fixture of a new version of the schema"]
 async fn record_this_version() {
@@ -158,6 +185,7 @@ async fn record_this_version() {
     fill_more(&fixture.store).await;
     fill_transcript(&fixture.store).await;
     fill_hosts(&fixture.store).await;
+    fixture.store.create_key(a_key()).await.unwrap();
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }

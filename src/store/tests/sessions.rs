@@ -266,3 +266,14 @@ async fn ended_sessions_show_up_for_cleaning_until_their_workspace_is_gone() {
     store.update_session(ids[2], back).await.unwrap();
     assert_eq!(to_clean(31).await, [ids[0]]);
 }
+
+#[tokio::test]
+async fn a_session_that_has_ended_meanwhile_is_told_as_such() {
+    let fixture = Fixture::new();
+    let key = fixture.session().await.key;
+    assert_eq!(fixture.store.live_counters(key).await.unwrap(), Counters::default());
+    let status = Some((Status::Ended, at(2)));
+    fixture.store.append(Append { status, ..step(key, []) }).await.unwrap();
+    let refused = fixture.store.live_counters(key).await;
+    assert!(matches!(refused, Err(StoreError::SessionEnded)), "{refused:?}");
+}

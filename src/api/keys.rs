@@ -1,0 +1,45 @@
+//! API keys over REST.
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+
+use super::App;
+use super::answer::Refused;
+use super::params::{collect, json, key_id};
+use crate::control::Caller;
+use crate::wire::keys::CreateApiKey;
+
+/// Largest request: a label and a few words.
+const BODY_BYTES_MAX: u64 = 16 << 10;
+
+pub(super) async fn create(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let body = collect(&headers, body, BODY_BYTES_MAX).await?;
+    // The original's clients send none at all where they have no label.
+    let request =
+        if body.is_empty() { CreateApiKey::default() } else { json::<CreateApiKey>(&body)? };
+    let created = app.control.create_key(&caller, request).await?;
+    Ok((StatusCode::CREATED, axum::Json(created)).into_response())
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Refused> {
+    Ok(axum::Json(app.control.list_keys(&caller)).into_response())
+}
+
+pub(super) async fn revoke(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    app.control.revoke_key(&caller, key_id(&id)?).await?;
+    Ok(axum::Json(serde_json::json!({ "ok": true })).into_response())
+}

@@ -1,0 +1,345 @@
+//! API keys: made, listed, revoked, and recognized at the door.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use super::{Caller, Control, Refusal};
+use crate::clock::Timestamp;
+use crate::id::{DEFAULT_TENANT, KeyId};
+use crate::scope::Scope;
+use crate::store::{ApiKeyRecord, Store, StoreError};
+use crate::wire::keys::{ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey};
+
+/// Keys that there may be, of all tenants: each is held in memory, some 300 bytes.
+const KEYS_MAX: usize = 10_000;
+
+/// Characters of a label, and of a tenant's name.
+const LABEL_CHARACTERS_MAX: usize = 200;
+const TENANT_CHARACTERS_MAX: usize = 64;
+
+/// Longest life of a key that has an end, in seconds: ten years.
+const LIFE_SECONDS_MAX: u64 = 10 * 366 * 24 * 60 * 60;
+
+/// Random bytes of a key: nobody finds one by trying.
+const KEY_BYTES: usize = 24;
+
+/// Characters of a key that are shown: `ash_` and enough to tell keys apart.
+const PREFIX_CHARACTERS: usize = 10;
+
+/// The use of a key is noted once in a minute: a key that is always in use writes nothing else.
+const NOTED_MILLIS: i64 = 60_000;
+
+/// The keys that open the TCP door, as digests: the keys themselves are not kept.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    /// That of the configuration, or the one which was made at the first start: for everything.
+    configured: Arc<RwLock<[u8; 32]>>,
+    made: Arc<RwLock<HashMap<[u8; 32], Arc<Made>>>>,
+    /// One key is made at a time, so that their number keeps its limit.
+    making: Arc<Mutex<()>>,
+}
+
+#[derive(Debug)]
+struct Made {
+    record: ApiKeyRecord,
+    /// In milliseconds since 1970; 0 for never.
+    used_at: AtomicI64,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keys({})", self.read().len() + 1)
+    }
+}
+
+/// Whom a key lets in, and for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) tenant: String,
+    pub(crate) scope: Scope,
+}
+
+/// Why a key does not open the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum KeyError {
+    #[error("Invalid API key")]
+    Unknown,
+    #[error("this API key has expired")]
+    Expired,
+}
+
+impl Keys {
+    /// No key but the configured one is known until [`Control::load_keys`].
+    pub(crate) fn new(configured: &str) -> Self {
+        let configured = Arc::new(RwLock::new(digest(configured)));
+        Self { configured, made: Arc::default(), making: Arc::default() }
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<[u8; 32], Arc<Made>>> {
+        self.made.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<[u8; 32], Arc<Made>>> {
+        self.made.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A digest that is looked up tells nothing of how much of a key was right.
+    fn find(&self, given: &str, now: Timestamp) -> Result<(Holder, Option<Arc<Made>>), KeyError> {
+        let given = digest(given);
+        let configured = *self.configured.read().unwrap_or_else(PoisonError::into_inner);
+        if configured.ct_eq(&given).into() {
+            let holder = Holder { tenant: DEFAULT_TENANT.to_owned(), scope: Scope::Admin };
+            return Ok((holder, None));
+        }
+        let made = self.read().get(&given).map(Arc::clone).ok_or(KeyError::Unknown)?;
+        if made.record.expires_at.is_some_and(|end| end <= now) {
+            return Err(KeyError::Expired);
+        }
+        let holder = Holder { tenant: made.record.tenant.clone(), scope: made.record.scope };
+        Ok((holder, Some(made)))
+    }
+}
+
+impl Made {
+    /// Says whether this use is to be noted.
+    fn used(&self, now: Timestamp) -> bool {
+        let before = self.used_at.load(Ordering::Relaxed);
+        let now = now.as_millis();
+        now.saturating_sub(before) >= NOTED_MILLIS
+            && self
+                .used_at
+                .compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    fn shown(&self) -> ApiKey {
+        let used = self.used_at.load(Ordering::Relaxed);
+        ApiKey {
+            last_used_at: (used != 0).then(|| Timestamp::from_millis(used)),
+            ..shown(&self.record)
+        }
+    }
+}
+
+impl Control {
+    /// To be called before a door opens.
+    pub(crate) async fn load_keys(&self) -> Result<(), StoreError> {
+        let records = self.host.store.keys().await?;
+        let made = records.into_iter().map(|record| (record.digest, Arc::new(Made::from(record))));
+        *self.keys.write() = made.collect();
+        Ok(())
+    }
+
+    /// Another key of the configuration from the next request on; answers whether it is another.
+    pub(crate) fn configured_key(&self, key: &str) -> bool {
+        let mut known = self.keys.configured.write().unwrap_or_else(PoisonError::into_inner);
+        let key = digest(key);
+        std::mem::replace(&mut *known, key) != key
+    }
+
+    /// Whom a key lets in.
+    pub(crate) fn recognize(&self, key: &str) -> Result<Holder, KeyError> {
+        let now = Timestamp::now();
+        let (holder, made) = self.keys.find(key, now)?;
+        if let Some(made) = made.filter(|made| made.used(now)) {
+            drop(tokio::spawn(note(self.host.store.clone(), made.record.id, now)));
+        }
+        Ok(holder)
+    }
+
+    pub(crate) async fn create_key(
+        &self,
+        caller: &Caller,
+        request: CreateApiKey,
+    ) -> Result<CreatedApiKey, Refusal> {
+        let tenant = match request.tenant_id {
+            None => caller.tenant.clone(),
+            Some(tenant) if tenant == caller.tenant || caller.administrator => tenant_name(tenant)?,
+            Some(_) => return Err(Refusal::ForeignTenant),
+        };
+        let label = request.label.filter(|label| !label.is_empty());
+        if label.as_ref().is_some_and(|label| label.chars().count() > LABEL_CHARACTERS_MAX) {
+            return Err(Refusal::KeyLabel { max: LABEL_CHARACTERS_MAX });
+        }
+        let created_at = Timestamp::now();
+        let expires_at = match request.expires_in_seconds {
+            None => None,
+            Some(seconds @ 1..=LIFE_SECONDS_MAX) => {
+                let millis = i64::try_from(seconds * 1_000).unwrap_or(i64::MAX);
+                Some(Timestamp::from_millis(created_at.as_millis().saturating_add(millis)))
+            }
+            Some(_) => return Err(Refusal::KeyLife { max: LIFE_SECONDS_MAX }),
+        };
+        let key = new_key();
+        let record = ApiKeyRecord {
+            id: KeyId::new(),
+            tenant,
+            label,
+            scope: request.scope.unwrap_or_default(),
+            prefix: key.chars().take(PREFIX_CHARACTERS).collect(),
+            digest: digest(&key),
+            created_at,
+            expires_at,
+            last_used_at: None,
+        };
+        let _alone = self.keys.making.lock().await;
+        if self.keys.read().len() >= KEYS_MAX {
+            return Err(Refusal::TooManyKeys { max: KEYS_MAX });
+        }
+        self.host.store.create_key(record.clone()).await?;
+        let about = shown(&record);
+        tracing::info!(key = %about.id, tenant = about.tenant_id, scope = about.scope.as_str(), "an API key was made");
+        self.keys.write().insert(record.digest, Arc::new(Made::from(record)));
+        Ok(CreatedApiKey { key: key.to_string(), about })
+    }
+
+    /// The keys of the caller's tenant; for an administrator of the host, of all. The oldest first.
+    pub(crate) fn list_keys(&self, caller: &Caller) -> ApiKeyList {
+        let keys = self.keys.read();
+        let seen = keys
+            .values()
+            .filter(|made| caller.administrator || made.record.tenant == caller.tenant);
+        let mut keys: Vec<ApiKey> = seen.map(|made| made.shown()).collect();
+        keys.sort_by_key(|key| (key.created_at, key.id));
+        ApiKeyList { keys }
+    }
+
+    /// From now on the key opens nothing; what it is used for at this moment goes on.
+    pub(crate) async fn revoke_key(&self, caller: &Caller, id: KeyId) -> Result<(), Refusal> {
+        let digest = {
+            let keys = self.keys.read();
+            let mine = |made: &&Arc<Made>| {
+                made.record.id == id
+                    && (caller.administrator || made.record.tenant == caller.tenant)
+            };
+            keys.values().find(mine).map(|made| made.record.digest)
+        };
+        let digest = digest.ok_or(Refusal::KeyNotFound)?;
+        // Closed first: a key that the store cannot forget is still refused until the next start.
+        self.keys.write().remove(&digest);
+        self.host.store.delete_key(id).await?;
+        tracing::info!(key = %id, "an API key was revoked");
+        Ok(())
+    }
+}
+
+async fn note(store: Store, id: KeyId, at: Timestamp) {
+    if let Err(error) = store.key_used(id, at).await {
+        tracing::warn!(key = %id, %error, "the use of an API key could not be noted");
+    }
+}
+
+impl From<ApiKeyRecord> for Made {
+    fn from(record: ApiKeyRecord) -> Self {
+        let used_at = AtomicI64::new(record.last_used_at.map_or(0, Timestamp::as_millis));
+        Self { record, used_at }
+    }
+}
+
+fn shown(record: &ApiKeyRecord) -> ApiKey {
+    ApiKey {
+        id: record.id,
+        tenant_id: record.tenant.clone(),
+        label: record.label.clone(),
+        scope: record.scope,
+        key_prefix: record.prefix.clone(),
+        created_at: record.created_at,
+        expires_at: record.expires_at,
+        last_used_at: record.last_used_at,
+    }
+}
+
+/// Judges a tenant's name: it stands in logs, and one day in paths.
+pub(crate) fn tenant_name(name: String) -> Result<String, Refusal> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if (1..=TENANT_CHARACTERS_MAX).contains(&name.len()) && name.bytes().all(plain) {
+        Ok(name)
+    } else {
+        Err(Refusal::TenantName { max: TENANT_CHARACTERS_MAX })
+    }
+}
+
+/// In the original's form.
+fn new_key() -> Zeroizing<String> {
+    let mut random = Zeroizing::new([0_u8; KEY_BYTES]);
+    getrandom::fill(random.as_mut()).expect("Linux has had getrandom(2) since 3.17");
+    Zeroizing::new(format!("ash_{}", URL_SAFE_NO_PAD.encode(random.as_slice())))
+}
+
+fn digest(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(key: &str, expires_at: Option<i64>) -> ([u8; 32], Arc<Made>) {
+        let record = ApiKeyRecord {
+            id: KeyId::new(),
+            tenant: "one".to_owned(),
+            label: None,
+            scope: Scope::Read,
+            prefix: String::new(),
+            digest: digest(key),
+            created_at: Timestamp::from_millis(0),
+            expires_at: expires_at.map(Timestamp::from_millis),
+            last_used_at: None,
+        };
+        (record.digest, Arc::new(Made::from(record)))
+    }
+
+    #[test]
+    fn a_key_opens_for_its_tenant_and_scope_until_it_expires() {
+        let keys = Keys::new("configured");
+        *keys.write() = [made("a", None), made("b", Some(500))].into();
+        let find = |key, now| keys.find(key, Timestamp::from_millis(now)).map(|found| found.0);
+        let default = Holder { tenant: DEFAULT_TENANT.to_owned(), scope: Scope::Admin };
+        assert_eq!(find("configured", 0), Ok(default));
+        let one = Holder { tenant: "one".to_owned(), scope: Scope::Read };
+        assert_eq!(find("a", 10_000), Ok(one.clone()));
+        assert_eq!(find("b", 499), Ok(one));
+        assert_eq!(find("b", 500), Err(KeyError::Expired));
+        for wrong in ["", "c", "a ", "configure"] {
+            assert_eq!(find(wrong, 0), Err(KeyError::Unknown), "{wrong:?}");
+        }
+        assert_eq!(format!("{keys:?}"), "Keys(3)");
+    }
+
+    #[test]
+    fn the_use_of_a_key_is_noted_once_in_a_minute() {
+        let (_, made) = made("a", None);
+        let noted: Vec<bool> = [100_000, 100_001, 159_999, 160_000, 160_001]
+            .map(|now| made.used(Timestamp::from_millis(now)))
+            .into();
+        assert_eq!(noted, [true, false, false, true, false]);
+    }
+
+    #[test]
+    fn keys_are_as_the_original_makes_them_and_never_the_same() {
+        let key = new_key();
+        assert!(key.starts_with("ash_") && key.len() == 36, "{}", key.as_str());
+        assert_ne!(key, new_key());
+    }
+
+    #[test]
+    fn a_tenant_is_one_plain_word() {
+        for good in ["default", "Team-1_x", &"x".repeat(64)] {
+            assert!(tenant_name(good.to_owned()).is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "../x", "\u{e9}", &"x".repeat(65)] {
+            assert!(
+                matches!(tenant_name(bad.to_owned()), Err(Refusal::TenantName { .. })),
+                "{bad}"
+            );
+        }
+    }
+}
