@@ -14,6 +14,13 @@ const RETRY_AFTER_SECONDS: u64 = 5;
 #[derive(Debug)]
 pub(super) struct Refused(Box<Problem>);
 
+impl Refused {
+    /// What went wrong, for a person.
+    pub(super) fn text(&self) -> String {
+        self.0.error.clone()
+    }
+}
+
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
         Self(Box::new(problem))
@@ -43,8 +50,8 @@ impl IntoResponse for Refused {
 /// The answer that carries `problem`.
 pub(super) fn problem(problem: Problem) -> Response {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let retry =
-        matches!(problem.code, Code::QueueFull | Code::StoreUnavailable | Code::TooManySessions);
+    let retry = matches!(problem.code.status(), 429)
+        || matches!(problem.code, Code::StoreUnavailable | Code::TooManySessions);
     let mut response = (status, axum::Json(problem)).into_response();
     let headers = response.headers_mut();
     let kind = HeaderValue::from_static("application/problem+json; charset=utf-8");

@@ -5,7 +5,9 @@ mod administration;
 mod agents;
 mod answer;
 mod auth;
+mod changes;
 mod database;
+mod exec;
 mod files;
 mod health;
 mod keys;
@@ -83,6 +85,13 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::ListEvents => routing::on(method, turns::events),
         Operation::ListFiles => routing::on(method, files::list),
         Operation::ReadFile => routing::on(method, files::read),
+        Operation::WriteFile => routing::on(method, changes::write),
+        Operation::DeleteFile => routing::on(method, changes::remove),
+        Operation::UploadFiles => routing::on(method, changes::upload),
+        Operation::DownloadWorkspace => routing::on(method, changes::download),
+        Operation::ReplaceWorkspace => routing::on(method, changes::replace),
+        Operation::RestoreWorkspace => routing::on(method, changes::restore),
+        Operation::ExecCommand => routing::on(method, exec::exec),
         Operation::ShowConfiguration => routing::on(method, administration::configuration),
         Operation::BackUpDatabase => routing::on(method, database::backup),
         Operation::CheckDatabase => routing::on(method, database::check),

@@ -23,7 +23,7 @@ use crate::session::shown::{Audience, shown};
 use crate::wire::turns::{Resync, ResyncReason, event};
 
 /// Silence after which a comment is sent: below the 30 s and more that proxies allow.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Bytes behind which a chunk is not made longer: a few writes to a socket, and no latency.
 const CHUNK_BYTES_MAX: usize = 64 << 10;

@@ -18,8 +18,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// The version of this protocol. 2: [`Kind::Pause`], [`Kind::Continue`]. 3: [`Kind::Restore`],
-/// [`Request::FindEntry`], and lines of the transcript's mirror are passed on.
-pub(crate) const PROTOCOL: u32 = 3;
+/// [`Request::FindEntry`], and lines of the transcript's mirror are passed on. 4: [`Kind::Data`],
+/// [`Request::WriteFile`], [`Request::DeleteFile`], [`Request::Run`], [`Request::Pack`],
+/// [`Request::Unpack`].
+pub(crate) const PROTOCOL: u32 = 4;
+
+/// The first version with [`Kind::Data`] and what it is for.
+pub(crate) const PROTOCOL_WITH_COMMANDS: u32 = 4;
 
 /// The first version with [`Kind::Restore`].
 pub(crate) const PROTOCOL_WITH_RESTORE: u32 = 3;
@@ -40,7 +45,7 @@ pub(crate) const NOTICE_BYTES_MAX: usize = 512 << 10;
 /// Largest [`Reply`]: a list of files.
 pub(crate) const REPLY_BYTES_MAX: usize = 4 << 20;
 
-/// Bytes of a file in one [`Kind::Chunk`].
+/// Bytes in one [`Kind::Chunk`], [`Kind::Errors`] or [`Kind::Data`].
 pub(crate) const CHUNK_BYTES: usize = 64 << 10;
 
 /// Chunks of one file that may be on their way: the reader grants more by [`Kind::Credit`]. So
@@ -56,6 +61,9 @@ pub(crate) const RESTORE_BYTES_MAX: usize = 160 << 20;
 
 /// Requests of one connection that may be unanswered.
 pub(crate) const REQUESTS_MAX: usize = 16;
+
+/// Commands of one connection that may run at the same time.
+pub(crate) const COMMANDS_MAX: usize = 8;
 
 /// Most files in a list.
 pub(crate) const FILES_MAX: usize = 10_000;
@@ -103,6 +111,10 @@ pub(crate) enum Kind {
     /// [`Kind::Start`] writes all of them in the place of what is there.
     Restore = 12,
 
+    /// The next bytes of what the request `number` sends; without any: that was all. So many may
+    /// come as chunks may come the other way, and then as many as were granted.
+    Data = 13,
+
     // From the bridge.
     /// Answer to `Hello`: [`BridgeHello`].
     Welcome = 65,
@@ -114,6 +126,10 @@ pub(crate) enum Kind {
     Chunk = 68,
     /// A [`Reply`] to request `number`.
     Reply = 69,
+    /// So many packets of data (u32 BE) of the request `number` were taken: as many more may come.
+    Granted = 70,
+    /// The next bytes of the standard error of the command that request `number` runs.
+    Errors = 71,
 }
 
 impl Kind {
@@ -131,11 +147,14 @@ impl Kind {
             10 => Self::Pause,
             11 => Self::Continue,
             12 => Self::Restore,
+            13 => Self::Data,
             65 => Self::Welcome,
             66 => Self::Frame,
             67 => Self::Notice,
             68 => Self::Chunk,
             69 => Self::Reply,
+            70 => Self::Granted,
+            71 => Self::Errors,
             _ => return None,
         })
     }
@@ -244,10 +263,57 @@ pub(crate) enum Request {
     ReadFile { path: String, bytes_max: u64 },
     /// Whether the conversation's transcript has a whole line with this id in it.
     FindEntry { conversation: String, entry: String },
+    /// Make the file `path`, or replace it in one step; its content follows as data.
+    WriteFile { path: String, executable: Option<bool>, bytes_max: u64 },
+    /// Remove what is called `path`, if it is no directory.
+    DeleteFile { path: String },
+    /// Run a command; its standard input follows as data.
+    Run(RunCommand),
+    /// A folder as a tar archive, in chunks.
+    Pack { tree: Tree, gzip: bool, bytes_max: u64 },
+    /// Fill a folder from a tar archive, which follows as data: plain, in gzip or in zstd. Without
+    /// `keep` nothing else is in it then.
+    Unpack { tree: Tree, keep: bool, bytes_max: u64 },
+}
+
+/// A folder that a session keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Tree {
+    Workspace,
+    Home,
+}
+
+/// A command to run in the sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunCommand {
+    /// The program, looked for in `PATH`, and its arguments.
+    pub(crate) arguments: Vec<String>,
+    /// Beneath the workspace; absent: the workspace.
+    pub(crate) directory: Option<String>,
+    /// Added to the sandbox's own environment, and stronger.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// When its process group is ended.
+    pub(crate) timeout_ms: u64,
+    /// Of both outputs together; what is more is dropped.
+    pub(crate) output_bytes_max: u64,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CommandEnd {
+    pub(crate) code: Option<i32>,
+    pub(crate) signal: Option<i32>,
+    /// It took too long and was killed.
+    pub(crate) timed_out: bool,
+    /// It wrote more than was passed on.
+    pub(crate) truncated: bool,
+    pub(crate) elapsed_ms: u64,
 }
 
 /// An answer to a request. A list is [`Reply::Files`] alone; a file is [`Reply::File`], its
-/// chunks, [`Reply::Complete`]; [`Reply::Refused`] ends either at any point.
+/// chunks, [`Reply::Complete`]; an archive the same with [`Reply::Stream`]; a command is
+/// [`Reply::Stream`], its outputs, [`Reply::Ended`]. [`Reply::Refused`] ends each at any point.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub(crate) enum Reply {
@@ -264,8 +330,17 @@ pub(crate) enum Reply {
     Entry {
         found: bool,
     },
-    /// The chunks before it were the whole file.
+    /// The chunks before it were the whole file, or archive.
     Complete,
+    /// To [`Request::Pack`] and [`Request::Run`]: it has begun.
+    Stream,
+    /// To [`Request::Run`].
+    Ended(CommandEnd),
+    /// To the requests that change files: so many are there, of so many bytes.
+    Done {
+        files: u64,
+        bytes: u64,
+    },
     Refused {
         reason: Refusal,
     },
@@ -285,8 +360,12 @@ pub(crate) enum Refusal {
     TooLarge,
     /// The bridge is older than the request.
     Unsupported,
-    /// The file could not be read, or became shorter meanwhile.
+    /// The file could not be read or written, or became shorter meanwhile.
     Failed,
+    /// No room is left for it.
+    DiskFull,
+    /// The archive is damaged, or has something in it that is not unpacked.
+    Archive,
     /// What has no place in this version.
     #[serde(other)]
     Unknown,

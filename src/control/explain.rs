@@ -73,6 +73,14 @@ fn explain(refusal: &Refusal) -> Problem {
         Refusal::FileNotFound => Problem::new(Code::FileNotFound, text),
         Refusal::FilePath | Refusal::NotAFile => Problem::new(Code::PathOutside, text),
         Refusal::FileTooLarge { .. } => Problem::new(Code::FileTooLarge, text),
+        Refusal::Archive => Problem::new(Code::ArchiveInvalid, text)
+            .hint("files, folders and links below the folder are unpacked: tar, plain or in gzip or zstd"),
+        Refusal::NoRoom => Problem::new(Code::DiskFull, text),
+        Refusal::TooManyCommands { .. } => Problem::new(Code::TooManyCommands, text)
+            .hint("wait for one to end"),
+        Refusal::OldSandbox => Problem::new(Code::NotSupported, text)
+            .hint("stop the session; it then gets a sandbox of this version"),
+        Refusal::CutOff => Problem::new(Code::CutOff, text).hint("ask again"),
         Refusal::Bridge(_) => Problem::new(Code::SandboxFailed, chain(refusal)),
         Refusal::Store(error) => store(error),
         Refusal::Configuration { .. } => Problem::new(Code::ConfigInvalid, text)

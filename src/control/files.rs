@@ -3,7 +3,7 @@
 
 use super::{Caller, Control, Refusal};
 use crate::bridge::host::{FileChunks, FileError};
-use crate::bridge::protocol::Refusal as Refused;
+use crate::bridge::protocol::{COMMANDS_MAX, Refusal as Refused};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::runner::handle::Reached;
@@ -31,7 +31,7 @@ impl Control {
         id: SessionId,
         hidden: bool,
     ) -> Result<WorkspaceFiles, Refusal> {
-        let bridge = self.reach(caller, id).await?;
+        let Reach { bridge, .. } = self.reach(caller, id).await?;
         let list = bridge.sender.list_files(hidden).await.map_err(refused)?;
         let files = list
             .files
@@ -56,7 +56,7 @@ impl Control {
         if path.is_empty() || path.contains('\0') {
             return Err(Refusal::FilePath);
         }
-        let bridge = self.reach(caller, id).await?;
+        let Reach { bridge, .. } = self.reach(caller, id).await?;
         let (meta, chunks) =
             bridge.sender.read_file(path, bytes_max).await.map_err(|error| match error {
                 FileError::Refused { reason: Refused::TooLarge } => {
@@ -68,14 +68,25 @@ impl Control {
     }
 
     /// A bridge to be asked about the session: that of its sandbox, or, if none lives, of a jail.
-    pub(super) async fn reach(&self, caller: &Caller, id: SessionId) -> Result<Reached, Refusal> {
+    pub(super) async fn reach(&self, caller: &Caller, id: SessionId) -> Result<Reach, Refusal> {
         let record = self.session_record(caller, id).await?;
         match record.status {
             Status::Starting => Err(Refusal::SessionState { status: Status::Starting }),
             Status::Ended if !self.host.store.has_workspace(id).await? => Err(Refusal::NoWorkspace),
-            _ => self.host.reach(&record).await.map_err(Refusal::Start),
+            _ => {
+                let bridge = self.host.reach(&record).await.map_err(Refusal::Start)?;
+                Ok(Reach { bridge, environment: record.environment })
+            }
         }
     }
+}
+
+/// A bridge to be asked about a session.
+#[derive(Debug)]
+pub(super) struct Reach {
+    pub(super) bridge: Reached,
+    /// The variables of the agent and the session.
+    pub(super) environment: std::collections::BTreeMap<String, String>,
 }
 
 /// Where the original says that files come from.
@@ -83,11 +94,16 @@ fn source(bridge: &Reached) -> &'static str {
     if bridge.in_jail { "snapshot" } else { "sandbox" }
 }
 
-fn refused(error: FileError) -> Refusal {
+pub(crate) fn refused(error: FileError) -> Refusal {
     match error {
         FileError::Refused { reason: Refused::NotFound } => Refusal::FileNotFound,
         FileError::Refused { reason: Refused::OutsideWorkspace } => Refusal::FilePath,
         FileError::Refused { reason: Refused::NotAFile } => Refusal::NotAFile,
+        FileError::Refused { reason: Refused::DiskFull } => Refusal::NoRoom,
+        FileError::Refused { reason: Refused::Archive } => Refusal::Archive,
+        FileError::Refused { reason: Refused::Unsupported } => Refusal::OldSandbox,
+        FileError::TooManyCommands => Refusal::TooManyCommands { commands: COMMANDS_MAX },
+        FileError::Closed => Refusal::CutOff,
         error => Refusal::Bridge(error),
     }
 }

@@ -3,10 +3,12 @@
 
 pub(crate) mod administration;
 pub(crate) mod agents;
+pub(crate) mod changes;
 pub(crate) mod create;
 pub(crate) mod database;
 pub(crate) mod deploy;
 pub(crate) mod end;
+pub(crate) mod exec;
 mod explain;
 pub(crate) mod files;
 pub(crate) mod fork;

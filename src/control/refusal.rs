@@ -42,7 +42,7 @@ pub(crate) enum Refusal {
     SessionState { status: Status },
     #[error("Cannot {verb} session with status \"{}\"", status.as_str())]
     CannotRest { verb: &'static str, status: Status },
-    #[error("a session is not {done} while a turn of it runs or waits")]
+    #[error("a session is not {done} while a turn of it runs or waits, or it is asked for files")]
     SessionBusy { done: &'static str },
     /// The original's words.
     #[error("Session has ended — create a new session")]
@@ -75,6 +75,16 @@ pub(crate) enum Refusal {
     NotAFile,
     #[error("File too large (max {bytes_max})")]
     FileTooLarge { bytes_max: u64 },
+    #[error("the archive is damaged, or has something in it that is not unpacked")]
+    Archive,
+    #[error("no room is left for the session's files")]
+    NoRoom,
+    #[error("{commands} commands run in the session, and that is the most")]
+    TooManyCommands { commands: usize },
+    #[error("the session's sandbox was started by an older version of Ash, which cannot do this")]
+    OldSandbox,
+    #[error("it was cut off: the session needed its sandbox, or was stopped or ended")]
+    CutOff,
     #[error("the sandbox did not answer")]
     Bridge(#[source] FileError),
     #[error("the store failed")]

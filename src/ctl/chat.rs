@@ -141,6 +141,7 @@ fn ends_the_conversation(exit: Exit) -> bool {
         | Exit::NotFound
         | Exit::Denied
         | Exit::Configuration
+        | Exit::NotRun
         | Exit::Unreachable => true,
         Exit::Failure | Exit::Refused | Exit::TurnFailed | Exit::Interrupted => false,
     }

@@ -19,12 +19,13 @@ pub(crate) enum Exit {
     Unreachable = 7,
     TurnFailed = 8,
     Configuration = 9,
+    NotRun = 125,
     Interrupted = 130,
 }
 
 impl Exit {
     /// Every status, in order.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Ok,
         Self::Failure,
         Self::Usage,
@@ -35,6 +36,7 @@ impl Exit {
         Self::Unreachable,
         Self::TurnFailed,
         Self::Configuration,
+        Self::NotRun,
         Self::Interrupted,
     ];
 
@@ -53,6 +55,7 @@ impl Exit {
             Self::Unreachable => "the server cannot be reached, or the connection was lost",
             Self::TurnFailed => "the turn ended with an error",
             Self::Configuration => "the configuration is wrong",
+            Self::NotRun => "`session exec` did not run the command to its end",
             Self::Interrupted => "interrupted with ^C",
         }
     }
@@ -77,6 +80,7 @@ impl From<Code> for Exit {
     fn from(code: Code) -> Self {
         match code {
             Code::AgentInvalid
+            | Code::ArchiveInvalid
             | Code::BadRequest
             | Code::BodyTooLarge
             | Code::FileTooLarge
@@ -98,12 +102,15 @@ impl From<Code> for Exit {
             Code::Forbidden | Code::Unauthorized => Self::Denied,
             Code::CliMissing
             | Code::CliTooOld
+            | Code::CutOff
             | Code::DiskFull
             | Code::Internal
+            | Code::NotSupported
             | Code::QueueFull
             | Code::SandboxFailed
             | Code::ShuttingDown
             | Code::StoreUnavailable
+            | Code::TooManyCommands
             | Code::TooManySessions
             | Code::Unknown => Self::Failure,
         }
@@ -129,7 +136,7 @@ mod tests {
     #[test]
     fn what_a_client_did_wrong_is_never_a_plain_failure() {
         for code in Code::ALL {
-            let client_error = (400..500).contains(&code.status()) && code != Code::QueueFull;
+            let client_error = (400..500).contains(&code.status()) && code.status() != 429;
             assert_eq!(Exit::from(code) != Exit::Failure, client_error, "{code:?}");
         }
     }

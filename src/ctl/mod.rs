@@ -51,6 +51,8 @@ struct Context {
     server: Server,
     output: Output,
     environment: Environment,
+    /// The exit status, if it is not ours to say.
+    status: Option<u8>,
 }
 
 impl Context {
@@ -66,7 +68,7 @@ impl Context {
         if let Some(warning) = server.warning {
             output::warn(warning);
         }
-        Ok(Self { server, output, environment })
+        Ok(Self { server, output, environment, status: None })
     }
 }
 
@@ -93,7 +95,7 @@ pub fn main() -> ExitCode {
     // A thread that still waits for a line of the terminal must not keep the program.
     runtime.shutdown_background();
     match result {
-        Ok(()) => Exit::Ok.into(),
+        Ok(status) => status,
         Err(failure) => {
             failure.print();
             failure.exit.into()
@@ -101,23 +103,28 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> Result<(), Failure> {
+async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let mut context = Context::new(cli.global)?;
-    match cli.verb {
-        None | Some(Verb::Status) => status::run(&context).await,
-        Some(Verb::Deploy(deploy)) => deploy::run(&context, deploy).await,
-        Some(Verb::Agent(verb)) => agent::run(&context, verb).await,
-        Some(Verb::Session(verb)) => session::run(&mut context, verb).await,
-        Some(Verb::Send(send)) => send::run(&mut context, send).await,
-        Some(Verb::Chat(chat)) => chat::run(&mut context, chat).await,
-        Some(Verb::Interrupt(interrupt)) => interrupt::run(&context, interrupt).await,
-        Some(Verb::Queue(verb)) => queue::run(&context, verb).await,
-        Some(Verb::Key(verb)) => key::run(&context, verb).await,
-        Some(Verb::Config(verb)) => config::run(&context, verb).await,
-        Some(Verb::Db(verb)) => database::run(&context, verb).await,
-        Some(Verb::Events(events)) => events::run(&context, events).await,
-        Some(Verb::Logs(logs)) => logs::run(&context, logs).await,
-        Some(Verb::Doctor) => doctor::run(&context).await,
+    perform(&mut context, cli.verb).await?;
+    Ok(context.status.map_or(Exit::Ok.into(), ExitCode::from))
+}
+
+async fn perform(context: &mut Context, verb: Option<Verb>) -> Result<(), Failure> {
+    match verb {
+        None | Some(Verb::Status) => status::run(context).await,
+        Some(Verb::Deploy(deploy)) => deploy::run(context, deploy).await,
+        Some(Verb::Agent(verb)) => agent::run(context, verb).await,
+        Some(Verb::Session(verb)) => session::run(context, verb).await,
+        Some(Verb::Send(send)) => send::run(context, send).await,
+        Some(Verb::Chat(chat)) => chat::run(context, chat).await,
+        Some(Verb::Interrupt(interrupt)) => interrupt::run(context, interrupt).await,
+        Some(Verb::Queue(verb)) => queue::run(context, verb).await,
+        Some(Verb::Config(verb)) => config::run(context, verb).await,
+        Some(Verb::Db(verb)) => database::run(context, verb).await,
+        Some(Verb::Events(events)) => events::run(context, events).await,
+        Some(Verb::Logs(logs)) => logs::run(context, logs).await,
+        Some(Verb::Key(verb)) => key::run(context, verb).await,
+        Some(Verb::Doctor) => doctor::run(context).await,
         Some(Verb::Manual(manual)) => manual::run(&manual),
     }
 }

@@ -10,16 +10,20 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
+use nix::fcntl::{
+    AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat, renameat,
+};
 use nix::sys::stat::{
     FileStat, Mode, SFlag, UtimensatFlags, fchmod, fstat, fstatat, futimens, mkdirat, utimensat,
 };
 use nix::sys::time::TimeSpec;
-use nix::unistd::{Gid, Uid, fchownat, linkat, mkfifoat, symlinkat, syncfs};
+use nix::unistd::{
+    Gid, Uid, UnlinkatFlags, fchownat, linkat, mkfifoat, symlinkat, syncfs, unlinkat,
+};
 
 /// What the creator may do before the wanted mode is set, whatever the umask is.
 const MODE_WHILE_CREATED: Mode = Mode::S_IRWXU;
@@ -141,6 +145,33 @@ impl Root {
         Ok(File::from(file))
     }
 
+    /// Creates the directories of `path` that do not exist yet, and opens the last.
+    pub(crate) fn create_directories(&self, path: &Path, mode: u32) -> io::Result<Self> {
+        let mut made = PathBuf::new();
+        for component in path.components() {
+            made.push(component);
+            match self.create_directory(&made, mode) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        self.open_directory(path)
+    }
+
+    /// Removes a name in the directory itself, which must not be a directory's.
+    pub(crate) fn remove_file(&self, name: &Path) -> io::Result<()> {
+        refuse_outside(name)?;
+        Ok(unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir)?)
+    }
+
+    /// Gives what is called `old` in the directory itself the name `new` in another; what had that
+    /// name is replaced.
+    pub(crate) fn rename(&self, old: &Path, to: &Self, new: &Path) -> io::Result<()> {
+        refuse_outside(old)?;
+        refuse_outside(new)?;
+        Ok(renameat(&self.directory, old, &to.directory, new)?)
+    }
+
     /// Creates one directory that does not exist yet, with exactly this mode.
     pub(crate) fn create_directory(&self, path: &Path, mode: u32) -> io::Result<Self> {
         let (parent, name) = self.parent(path)?;
@@ -170,9 +201,14 @@ impl Root {
         owner: Option<u32>,
         status: &Status,
     ) -> io::Result<()> {
-        refuse_outside(name)?;
-        symlinkat(content, &self.directory, name)?;
+        self.make_link(name, content)?;
         self.settle_unopened(name, owner, status)
+    }
+
+    /// The same, as whoever makes it.
+    pub(crate) fn make_link(&self, name: &Path, content: &OsStr) -> io::Result<()> {
+        refuse_outside(name)?;
+        Ok(symlinkat(content, &self.directory, name)?)
     }
 
     /// Makes a pipe in the directory itself, like `model` in another.

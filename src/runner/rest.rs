@@ -318,7 +318,7 @@ impl Driver {
             drop(answer.send(Err(RestError::Busy)));
             return;
         }
-        if self.jail_is_asked() {
+        if self.jail_is_asked() || self.live.as_ref().is_some_and(|live| live.sender.is_asked()) {
             // A command may be writing.
             drop(answer.send(Err(RestError::Busy)));
             return;

@@ -14,6 +14,7 @@
 //! `tests/fixtures/claude-cli-2.1.330`.
 
 mod cli;
+mod command;
 mod control;
 mod conversation;
 mod directive;
@@ -43,6 +44,8 @@ use tokio::io::{AsyncBufRead, AsyncWrite};
 pub(crate) use directive::{Directive, chunks, counted_text, parse, pieces};
 #[cfg(feature = "testing")]
 pub(crate) use messages::{Block, Delta, Message, Stop, StreamEvent, Usage, tokens};
+
+pub(crate) use command::execute;
 
 use cli::Cli;
 use conversation::{Conversation, OpenError};

@@ -4,6 +4,7 @@
 pub(crate) mod agents;
 pub(crate) mod config;
 pub(crate) mod database;
+pub(crate) mod exec;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod lifecycle;

@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Code {
     AgentInvalid,
     AgentNotFound,
+    ArchiveInvalid,
     BadRequest,
     BodyTooLarge,
     CliMissing,
     CliTooOld,
     ConfigInvalid,
+    CutOff,
     DiskFull,
     FileNotFound,
     FileTooLarge,
@@ -23,6 +25,7 @@ pub(crate) enum Code {
     KeyNotFound,
     MethodNotAllowed,
     NotFound,
+    NotSupported,
     PathOutside,
     QueueFull,
     SandboxFailed,
@@ -32,6 +35,7 @@ pub(crate) enum Code {
     SessionState,
     ShuttingDown,
     StoreUnavailable,
+    TooManyCommands,
     TooManyKeys,
     TooManySessions,
     TurnNotFound,
@@ -44,7 +48,11 @@ pub(crate) enum Code {
 impl Code {
     pub(crate) fn status(self) -> u16 {
         match self {
-            Self::AgentInvalid | Self::BadRequest | Self::PathOutside | Self::SessionState => 400,
+            Self::AgentInvalid
+            | Self::ArchiveInvalid
+            | Self::BadRequest
+            | Self::PathOutside
+            | Self::SessionState => 400,
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
             Self::AgentNotFound
@@ -58,10 +66,12 @@ impl Code {
             Self::SessionEnded => 410,
             Self::BodyTooLarge | Self::FileTooLarge => 413,
             Self::ConfigInvalid | Self::IdempotencyMismatch => 422,
-            Self::QueueFull => 429,
+            Self::QueueFull | Self::TooManyCommands => 429,
             Self::Internal | Self::Unknown => 500,
+            Self::NotSupported => 501,
             Self::CliMissing
             | Self::CliTooOld
+            | Self::CutOff
             | Self::SandboxFailed
             | Self::ShuttingDown
             | Self::StoreUnavailable
@@ -75,11 +85,13 @@ impl Code {
         match self {
             Self::AgentInvalid => "agent_invalid",
             Self::AgentNotFound => "agent_not_found",
+            Self::ArchiveInvalid => "archive_invalid",
             Self::BadRequest => "bad_request",
             Self::BodyTooLarge => "body_too_large",
             Self::CliMissing => "cli_missing",
             Self::CliTooOld => "cli_too_old",
             Self::ConfigInvalid => "config_invalid",
+            Self::CutOff => "cut_off",
             Self::DiskFull => "disk_full",
             Self::FileNotFound => "file_not_found",
             Self::FileTooLarge => "file_too_large",
@@ -89,6 +101,7 @@ impl Code {
             Self::KeyNotFound => "key_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound => "not_found",
+            Self::NotSupported => "not_supported",
             Self::PathOutside => "path_outside",
             Self::QueueFull => "queue_full",
             Self::SandboxFailed => "sandbox_failed",
@@ -98,6 +111,7 @@ impl Code {
             Self::SessionState => "session_state",
             Self::ShuttingDown => "shutting_down",
             Self::StoreUnavailable => "store_unavailable",
+            Self::TooManyCommands => "too_many_commands",
             Self::TooManyKeys => "too_many_keys",
             Self::TooManySessions => "too_many_sessions",
             Self::TurnNotFound => "turn_not_found",
@@ -109,14 +123,16 @@ impl Code {
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 34] = [
         Self::AgentInvalid,
         Self::AgentNotFound,
+        Self::ArchiveInvalid,
         Self::BadRequest,
         Self::BodyTooLarge,
         Self::CliMissing,
         Self::CliTooOld,
         Self::ConfigInvalid,
+        Self::CutOff,
         Self::DiskFull,
         Self::FileNotFound,
         Self::FileTooLarge,
@@ -126,6 +142,7 @@ impl Code {
         Self::KeyNotFound,
         Self::MethodNotAllowed,
         Self::NotFound,
+        Self::NotSupported,
         Self::PathOutside,
         Self::QueueFull,
         Self::SandboxFailed,
@@ -135,6 +152,7 @@ impl Code {
         Self::SessionState,
         Self::ShuttingDown,
         Self::StoreUnavailable,
+        Self::TooManyCommands,
         Self::TooManyKeys,
         Self::TooManySessions,
         Self::TurnNotFound,

@@ -241,3 +241,43 @@ pub(crate) struct WorkspaceFileContent {
     pub(crate) size: u64,
     pub(crate) source: String,
 }
+
+/// Body of `POST /api/sessions/{id}/files`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct UploadFiles {
+    pub(crate) files: Vec<UploadFile>,
+    /// The folder that the paths are in; absent: the workspace.
+    #[serde(default)]
+    pub(crate) target_path: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct UploadFile {
+    pub(crate) path: String,
+    /// In base64.
+    pub(crate) content: String,
+    /// Not used: a file is its bytes.
+    #[serde(default)]
+    pub(crate) mime_type: Option<String>,
+}
+
+/// What became of one file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct UploadedFile {
+    pub(crate) path: String,
+    pub(crate) written: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+}
+
+/// Body of `POST /api/sessions/{id}/workspace`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkspaceBundle {
+    /// A tar archive in base64.
+    pub(crate) bundle: String,
+}

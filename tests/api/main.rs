@@ -5,6 +5,7 @@
 
 mod agents;
 mod daemon;
+mod exec;
 mod history;
 mod keys;
 mod queue;

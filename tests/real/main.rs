@@ -8,6 +8,7 @@
 
 mod conversation;
 mod deaths;
+mod exec;
 mod interrupts;
 mod isolation;
 mod jail;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use futures_util::Stream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Duration, Instant, sleep_until};
@@ -13,8 +13,9 @@ use tokio::time::{Duration, Instant, sleep_until};
 use super::SendError;
 use super::outbox::Outbox;
 use crate::bridge::protocol::{
-    CHUNK_BYTES, CREDIT_CHUNKS, FILES_MAX, FileEntry, Kind, PATH_BYTES_MAX, Packet, ProtocolError,
-    REPLY_BYTES_MAX, REQUESTS_MAX, Refusal, Reply, Request,
+    CHUNK_BYTES, COMMANDS_MAX, CREDIT_CHUNKS, FILES_MAX, FileEntry, Kind, PATH_BYTES_MAX,
+    PROTOCOL_WITH_COMMANDS, Packet, ProtocolError, REPLY_BYTES_MAX, REQUESTS_MAX, Refusal, Reply,
+    Request,
 };
 
 /// Places for what one request may have on its way: its replies, and its chunks.
@@ -46,6 +47,8 @@ pub(crate) enum FileError {
     Closed,
     #[error("the bridge's answer does not fit the request")]
     Nonsense,
+    #[error("{COMMANDS_MAX} commands run in the session, and that is the most")]
+    TooManyCommands,
 }
 
 /// The requests of one connection.
@@ -54,10 +57,14 @@ pub(crate) struct Requests {
     shared: Arc<Shared>,
     /// Requests that may be open.
     turns: Arc<Semaphore>,
+    /// Commands that may run.
+    pub(super) commands: Arc<Semaphore>,
+    /// What the bridge speaks.
+    protocol: u32,
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     outbox: Arc<Outbox>,
     state: Mutex<State>,
     /// Told when the last who needed the connection has gone.
@@ -68,7 +75,7 @@ struct Shared {
 struct State {
     last: u64,
     /// Those who wait.
-    open: BTreeMap<u64, mpsc::Sender<Part>>,
+    open: BTreeMap<u64, Open>,
     /// Those who are about to ask.
     held: usize,
     /// Since when nobody waits and nobody is about to ask.
@@ -92,15 +99,30 @@ impl Drop for Hold {
     }
 }
 
+/// One who waits.
+#[derive(Debug)]
+struct Open {
+    parts: mpsc::Sender<Part>,
+    /// Pieces of data that may be sent.
+    credit: Arc<Semaphore>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.credit.close();
+    }
+}
+
 /// A piece of an answer.
 #[derive(Debug)]
-enum Part {
+pub(super) enum Part {
     Reply(Reply),
     Chunk(Bytes),
+    Errors(Bytes),
 }
 
 impl Requests {
-    pub(super) fn new(outbox: Arc<Outbox>) -> Self {
+    pub(super) fn new(outbox: Arc<Outbox>, protocol: u32) -> Self {
         let state = State {
             last: 0,
             open: BTreeMap::new(),
@@ -110,7 +132,8 @@ impl Requests {
         };
         let (state, unneeded) = (Mutex::new(state), Notify::new());
         let shared = Arc::new(Shared { outbox, state, unneeded });
-        Self { shared, turns: Arc::new(Semaphore::new(REQUESTS_MAX)) }
+        let turns = Arc::new(Semaphore::new(REQUESTS_MAX + COMMANDS_MAX));
+        Self { shared, turns, commands: Arc::new(Semaphore::new(COMMANDS_MAX)), protocol }
     }
 
     pub(super) fn are_open(&self) -> bool {
@@ -169,30 +192,58 @@ impl Requests {
         }
     }
 
+    /// The same, of a request that not every bridge understands.
+    pub(super) async fn open_new(&self, request: &Request) -> Result<Answer, FileError> {
+        if self.protocol < PROTOCOL_WITH_COMMANDS {
+            return Err(FileError::Refused { reason: Refusal::Unsupported });
+        }
+        self.open(request).await
+    }
+
     async fn open(&self, request: &Request) -> Result<Answer, FileError> {
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         let turn = turn.map_err(|_closed| FileError::Closed)?;
         let (sender, parts) = mpsc::channel(PARTS_MAX);
+        let credit = Arc::new(Semaphore::new(CREDIT_CHUNKS as usize));
         let number = self.shared.with(|state| {
             if state.closed {
                 return Err(FileError::Closed);
             }
             state.last += 1;
-            state.open.insert(state.last, sender);
+            let credit = Arc::clone(&credit);
+            state.open.insert(state.last, Open { parts: sender, credit });
             Ok(state.last)
         })?;
-        let answer = Answer { number, parts, shared: Arc::clone(&self.shared), _turn: turn };
+        let shared = Arc::clone(&self.shared);
+        let answer = Answer { number, parts, shared, credit, _turn: turn };
         let packet = Packet::json(Kind::Request, number, request);
         self.shared.outbox.push(packet).map_err(FileError::NotSent)?;
         Ok(answer)
     }
 
-    pub(super) fn chunk(&self, number: u64, chunk: Bytes) -> Result<(), ProtocolError> {
-        let bytes = chunk.len();
+    pub(super) fn chunk(&self, packet: Packet) -> Result<(), ProtocolError> {
+        let (number, kind, bytes) = (packet.number, packet.kind, packet.payload.len());
         if bytes > CHUNK_BYTES {
             return Err(ProtocolError::TooLarge { bytes });
         }
-        self.part(number, Part::Chunk(chunk), Kind::Chunk)
+        let part = match kind {
+            Kind::Errors => Part::Errors(packet.payload),
+            _ => Part::Chunk(packet.payload),
+        };
+        self.part(number, part, kind)
+    }
+
+    /// More data may be sent.
+    pub(super) fn granted(&self, packet: &Packet) -> Result<(), ProtocolError> {
+        let pieces = packet.payload.as_ref().try_get_u32().map_err(|_short| ProtocolError::Json)?;
+        self.shared.with(|state| {
+            if let Some(open) = state.open.get(&packet.number) {
+                let free = open.credit.available_permits();
+                let most = (CREDIT_CHUNKS as usize).saturating_sub(free);
+                open.credit.add_permits(most.min(pieces as usize));
+            }
+        });
+        Ok(())
     }
 
     pub(super) fn reply(&self, packet: &Packet) -> Result<(), ProtocolError> {
@@ -200,17 +251,28 @@ impl Requests {
         if bytes > REPLY_BYTES_MAX {
             return Err(ProtocolError::TooLarge { bytes });
         }
-        self.part(packet.number, Part::Reply(packet.parse()?), Kind::Reply)
+        let reply: Reply = packet.parse()?;
+        if !matches!(reply, Reply::File { .. } | Reply::Stream) {
+            // Nobody takes more of its data.
+            self.shared.with(|state| {
+                if let Some(open) = state.open.get(&packet.number) {
+                    open.credit.close();
+                }
+            });
+        }
+        self.part(packet.number, Part::Reply(reply), Kind::Reply)
     }
 
     /// Passes on a piece. One that nobody waits for is dropped: it was cancelled.
     fn part(&self, number: u64, part: Part, kind: Kind) -> Result<(), ProtocolError> {
-        self.shared.with(|state| match state.open.get(&number).map(|open| open.try_send(part)) {
-            // More than it was given credit for.
-            Some(Err(mpsc::error::TrySendError::Full(_))) => {
-                Err(ProtocolError::OutOfPlace { kind })
+        self.shared.with(|state| {
+            match state.open.get(&number).map(|open| open.parts.try_send(part)) {
+                // More than it was given credit for.
+                Some(Err(mpsc::error::TrySendError::Full(_))) => {
+                    Err(ProtocolError::OutOfPlace { kind })
+                }
+                _ => Ok(()),
             }
-            _ => Ok(()),
         })
     }
 
@@ -248,20 +310,57 @@ impl Shared {
 
 /// The answer to one request, as it comes.
 #[derive(Debug)]
-struct Answer {
+pub(super) struct Answer {
     number: u64,
-    parts: mpsc::Receiver<Part>,
+    pub(super) parts: mpsc::Receiver<Part>,
     shared: Arc<Shared>,
+    credit: Arc<Semaphore>,
     _turn: OwnedSemaphorePermit,
 }
 
 impl Answer {
-    async fn reply(&mut self) -> Result<Reply, FileError> {
+    pub(super) async fn reply(&mut self) -> Result<Reply, FileError> {
         match self.parts.recv().await {
             Some(Part::Reply(reply)) => Ok(reply),
-            Some(Part::Chunk(_)) => Err(FileError::Nonsense),
+            Some(Part::Chunk(_) | Part::Errors(_)) => Err(FileError::Nonsense),
             None => Err(FileError::Closed),
         }
+    }
+
+    /// One chunk of it was consumed: another may come.
+    pub(super) fn consumed(&self) {
+        self.shared.outbox.credit(self.number);
+    }
+
+    /// What sends the request's data.
+    pub(super) fn data(&self) -> Data {
+        let (shared, credit) = (Arc::clone(&self.shared), Arc::clone(&self.credit));
+        Data { number: self.number, shared, credit }
+    }
+}
+
+/// The data of a request, on its way to the bridge.
+#[derive(Debug)]
+pub(crate) struct Data {
+    number: u64,
+    shared: Arc<Shared>,
+    credit: Arc<Semaphore>,
+}
+
+impl Data {
+    /// Sends bytes as the bridge takes them. Fails when the request is over.
+    pub(crate) async fn send(&self, mut bytes: Bytes) -> Result<(), FileError> {
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(bytes.len().min(CHUNK_BYTES));
+            self.credit.acquire().await.map_err(|_over| FileError::Closed)?.forget();
+            self.shared.outbox.data(Packet::new(Kind::Data, self.number, piece));
+        }
+        Ok(())
+    }
+
+    /// That was all.
+    pub(crate) fn end(&self) {
+        self.shared.outbox.data(Packet::new(Kind::Data, self.number, Bytes::new()));
     }
 }
 

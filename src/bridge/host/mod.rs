@@ -4,6 +4,7 @@
 //! One task reads and one writes. Frames are slices of what was read: whoever keeps one for
 //! long keeps up to [`READ_BYTES`] with it.
 
+mod changes;
 mod events;
 mod files;
 mod outbox;
@@ -17,6 +18,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+pub(crate) use changes::{Execution, Packed, Said, Upload, Written};
 #[cfg(test)]
 pub(crate) use events::LinkEnding;
 pub(crate) use events::{BridgeEvent, BridgeEvents};
@@ -114,7 +116,7 @@ where
         return Err(LinkError::Forgotten { forgotten: hello.forgotten, stored });
     }
     let outbox = Arc::new(Outbox::default());
-    let requests = Requests::new(Arc::clone(&outbox));
+    let requests = Requests::new(Arc::clone(&outbox), hello.protocol);
     let events = reader::start(reader, buffer, stored, requests.clone());
     outbox::start(writer, Arc::clone(&outbox));
     Ok(Link { hello, sender: BridgeSender { outbox, requests }, events })

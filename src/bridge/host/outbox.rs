@@ -33,6 +33,8 @@ struct State {
     commands: Vec<Packet>,
     /// The latest acknowledgement, if it is not written yet.
     acknowledged: Option<u64>,
+    /// Data of requests: as much as the bridge has granted.
+    data: Vec<Packet>,
     /// Chunks that were consumed, by request.
     credit: BTreeMap<u64, u32>,
     cancelled: Vec<u64>,
@@ -56,6 +58,11 @@ impl Outbox {
             state.commands.push(packet);
             Ok(())
         })
+    }
+
+    /// For what the bridge has room for already.
+    pub(super) fn data(&self, packet: Packet) {
+        self.with(|state| state.data.push(packet));
     }
 
     pub(super) fn acknowledge(&self, number: u64) {
@@ -102,6 +109,7 @@ impl Outbox {
 impl State {
     fn is_empty(&self) -> bool {
         self.commands.is_empty()
+            && self.data.is_empty()
             && self.acknowledged.is_none()
             && self.credit.is_empty()
             && self.cancelled.is_empty()
@@ -112,6 +120,9 @@ impl State {
             outgoing.push(Kind::Acknowledge, number, &Bytes::new());
         }
         for packet in &self.commands {
+            outgoing.push_packet(packet);
+        }
+        for packet in &self.data {
             outgoing.push_packet(packet);
         }
         for (request, chunks) in self.credit {

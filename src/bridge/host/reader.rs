@@ -102,7 +102,8 @@ impl Judge {
                 let notice: Notice = packet.parse()?;
                 self.tell(BridgeEvent::Notice { number: packet.number, notice }, bytes).await
             }
-            Kind::Chunk => self.requests.chunk(packet.number, packet.payload),
+            Kind::Chunk | Kind::Errors => self.requests.chunk(packet),
+            Kind::Granted => self.requests.granted(&packet),
             Kind::Reply => self.requests.reply(&packet),
             kind => Err(ProtocolError::OutOfPlace { kind }),
         }

@@ -1,8 +1,6 @@
 //! The one connection to a controller.
 
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
@@ -10,7 +8,7 @@ use tokio::net::UnixListener;
 use tokio::time::{Duration, sleep};
 
 use super::journal::{AHEAD_BYTES, Cursor, Journal};
-use super::transfers::Transfers;
+use super::transfers::{Site, Transfers};
 use crate::bridge::outgoing::Outgoing;
 use crate::bridge::protocol::{Packet, ProtocolError};
 
@@ -82,18 +80,14 @@ pub(super) enum ConnectionEvent {
 }
 
 impl Connection {
-    pub(super) fn new(
-        (reader, writer): (Reader, Writer),
-        workspace: Arc<Path>,
-        home: Arc<Path>,
-    ) -> Self {
+    pub(super) fn new((reader, writer): (Reader, Writer), site: Site) -> Self {
         Self {
             reader,
             writer,
             inbox: BytesMut::new(),
             outgoing: Outgoing::default(),
             cursor: None,
-            transfers: Transfers::new(workspace, home),
+            transfers: Transfers::new(site),
         }
     }
 

@@ -178,6 +178,7 @@ fn names(directory: &mut Dir, hidden: bool, left: &mut usize) -> Vec<(PathBuf, K
 fn shown(name: &CStr, hidden: bool) -> Option<&OsStr> {
     let text = name.to_str().ok()?;
     let skipped = matches!(text, "." | "..")
+        || text.starts_with(super::changes::UNFINISHED)
         || SKIPPED.contains(&text)
         || (!hidden && HIDDEN.contains(&text));
     (!skipped).then_some(OsStr::new(text))

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::command::Commands;
 use super::process::{self, CliProcess, Exit, Invocation, Reaper};
 use super::simulated;
 
@@ -26,6 +27,14 @@ impl Launcher {
                 Ok(process)
             }
             Self::Simulated => Ok(simulated::start(invocation)),
+        }
+    }
+
+    /// What runs commands beside the CLI.
+    pub(super) fn commands(&self) -> Commands {
+        match self {
+            Self::Program(_program, reaper) => Commands::Processes(reaper.children()),
+            Self::Simulated => Commands::Scripted,
         }
     }
 

@@ -1,6 +1,9 @@
 //! The end inside the sandbox.
 
+mod archive;
+mod changes;
 mod cli;
+mod command;
 mod connection;
 mod files;
 mod forwarder;
@@ -12,6 +15,7 @@ mod lines;
 mod process;
 mod program;
 mod relay;
+mod running;
 mod simulated;
 mod spill;
 mod tail;

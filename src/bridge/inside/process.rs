@@ -7,7 +7,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
@@ -16,6 +17,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub(super) type Input = Box<dyn AsyncWrite + Send + Unpin>;
@@ -127,12 +129,58 @@ pub(super) fn kill_others() {
     let _nobody_else = kill(Pid::from_raw(-1), Signal::SIGKILL);
 }
 
+/// The commands that run beside the CLI, and who waits for the end of each.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Children(Arc<Mutex<BTreeMap<i32, Waiting>>>);
+
+#[derive(Debug)]
+struct Waiting {
+    ended: oneshot::Sender<Exit>,
+    /// Its whole group ends with it.
+    doomed: bool,
+}
+
+impl Children {
+    fn table(&self) -> MutexGuard<'_, BTreeMap<i32, Waiting>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a command that leads its own group. Nobody can collect it before it is known here.
+    pub(super) fn spawn(
+        &self,
+        command: &mut Command,
+    ) -> io::Result<(Child, Pid, oneshot::Receiver<Exit>)> {
+        let (sender, receiver) = oneshot::channel();
+        let mut table = self.table();
+        let child = command.process_group(0).spawn()?;
+        let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
+        table.insert(pid, Waiting { ended: sender, doomed: false });
+        Ok((child, Pid::from_raw(pid), receiver))
+    }
+
+    /// Asks the group of a command to end; nothing of it outlives its leader.
+    pub(super) fn terminate(&self, pid: Pid) {
+        if let Some(waiting) = self.table().get_mut(&pid.as_raw()) {
+            waiting.doomed = true;
+            let _gone = killpg(pid, Signal::SIGTERM);
+        }
+    }
+
+    /// Kills the group of a command that has not been collected: its number is its own.
+    pub(super) fn kill(&self, pid: Pid) {
+        if self.table().contains_key(&pid.as_raw()) {
+            let _gone = killpg(pid, Signal::SIGKILL);
+        }
+    }
+}
+
 /// Collects children that ended.
 pub(super) struct Reaper {
     signals: Signals,
     /// Whether the orphans of the sandbox come to this process.
     everyone: bool,
     watched: Option<Pid>,
+    children: Children,
 }
 
 impl fmt::Debug for Reaper {
@@ -144,7 +192,12 @@ impl fmt::Debug for Reaper {
 impl Reaper {
     /// `everyone`: this process is the sandbox's init and has no other children of its own.
     pub(super) fn new(everyone: bool) -> io::Result<Self> {
-        Ok(Self { signals: signal(SignalKind::child())?, everyone, watched: None })
+        let signals = signal(SignalKind::child())?;
+        Ok(Self { signals, everyone, watched: None, children: Children::default() })
+    }
+
+    pub(super) fn children(&self) -> Children {
+        self.children.clone()
     }
 
     /// The child whose end is to be told.
@@ -167,13 +220,21 @@ impl Reaper {
     }
 
     fn collect(&mut self) -> Option<Exit> {
+        if self.everyone {
+            return self.collect_of(None);
+        }
+        let known: Vec<i32> = self.children.table().keys().copied().collect();
+        for pid in known {
+            let _of_a_command = self.collect_of(Some(Pid::from_raw(pid)));
+        }
+        self.collect_of(Some(self.watched?))
+    }
+
+    /// Collects one child, or all of them.
+    fn collect_of(&mut self, child: Option<Pid>) -> Option<Exit> {
         loop {
-            let whom = match self.watched {
-                _ if self.everyone => Id::All,
-                Some(pid) => Id::Pid(pid),
-                None => return None,
-            };
             let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+            let whom = child.map_or(Id::All, Id::Pid);
             let pid = match waitid(whom, look) {
                 Ok(status) => status.pid()?,
                 Err(Errno::EINTR) => continue,
@@ -184,13 +245,23 @@ impl Reaper {
                 },
                 Err(_no_children) => return None,
             };
+            let mut table = self.children.table();
             let watched = self.watched == Some(pid);
-            if watched {
+            let waiting = table.remove(&pid.as_raw());
+            if watched || waiting.as_ref().is_some_and(|waiting| waiting.doomed) {
                 // Its group outlives it no longer, and its number is still its own.
                 let _gone = killpg(pid, Signal::SIGKILL);
+            }
+            if watched {
                 self.watched = None;
             }
             let status = waitpid(pid, None);
+            drop(table);
+            if let Some(waiting) = waiting {
+                // Whoever started it may have gone.
+                let _gone = waiting.ended.send(exit_of(status));
+                continue;
+            }
             if watched {
                 return Some(exit_of(status));
             }
@@ -201,6 +272,11 @@ impl Reaper {
     fn collect_unnamed(&mut self) -> Option<Exit> {
         let whom = if self.everyone { None } else { self.watched };
         let _unnamed = waitpid(whom, Some(WaitPidFlag::WNOHANG));
+        let is_gone = |pid: i32| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
+        let gone = self.children.table().extract_if(.., |pid, _waiting| is_gone(*pid)).next();
+        if let Some((_pid, waiting)) = gone {
+            let _nobody_waits = waiting.ended.send(Exit { code: None, signal: None });
+        }
         let watched = self.watched?;
         if kill(watched, None) != Err(Errno::ESRCH) {
             return None;

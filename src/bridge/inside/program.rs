@@ -26,9 +26,9 @@ use super::termination::Termination;
 use crate::bridge::protocol::LINE_BYTES_MAX;
 use crate::os::sys;
 
-/// Threads for files and the journal: as many as file requests work at once, and two for the
-/// journal.
-const BLOCKING_THREADS: usize = 6;
+/// Threads for files and the journal: as many as file requests work at once, one for each archive,
+/// and two for the journal.
+const BLOCKING_THREADS: usize = 8;
 
 /// Life of such a thread without work: a bridge idles for days.
 const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(1);

@@ -19,6 +19,7 @@ use super::journal::{Cursor, Journal, Limits};
 use super::launcher::Launcher;
 use super::process::Invocation;
 use super::termination::Termination;
+use super::transfers::Site;
 use crate::bridge::protocol::{
     BridgeHello, ControllerHello, Kind, Notice, PROTOCOL, Packet, ProtocolError, RESTORE_BYTES_MAX,
     StartCli,
@@ -47,6 +48,7 @@ pub(super) struct Settings {
 
 pub(super) struct Relay {
     settings: Settings,
+    site: Site,
     door: Door,
     launcher: Launcher,
     termination: Termination,
@@ -110,8 +112,10 @@ impl Relay {
         termination: Termination,
     ) -> Self {
         let journal = Journal::new(settings.journal, &settings.spill);
+        let site = Site::new(&settings, launcher.commands());
         Self {
             settings,
+            site,
             door,
             launcher,
             termination,
@@ -145,13 +149,10 @@ impl Relay {
     async fn event(&mut self) -> Event {
         let deadline = self.deadline();
         let may_read = self.journal.has_room();
-        let workspace = &self.settings.workspace;
-        let home = &self.settings.home;
+        let site = &self.site;
         tokio::select! {
             halves = self.door.next() => {
-                let connection =
-                    Connection::new(halves, Arc::clone(workspace), Arc::from(home.as_path()));
-                Event::Accepted(Box::new(connection))
+                Event::Accepted(Box::new(Connection::new(halves, site.clone())))
             }
             event = on(self.connection.as_deref_mut(), Connection::event) => Event::Connection(event),
             result = self.journal.spilled() => Event::Spilled(result),
@@ -282,6 +283,7 @@ impl Relay {
                 (Kind::Input, _) => self.input(packet.number, packet.payload),
                 (Kind::Interrupt, _) => self.interrupt(),
                 (Kind::Request, _) if connection.transfers.start(&packet) => {}
+                (Kind::Data, _) if connection.transfers.data(&packet) => {}
                 (Kind::Credit, _) => connection.transfers.credit(&packet),
                 (Kind::Cancel, _) => connection.transfers.cancel(packet.number),
                 (Kind::Shutdown, _) => self.leave(),

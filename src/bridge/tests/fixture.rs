@@ -8,16 +8,20 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::rig::{PATIENCE, ROOMY, Rig, frame};
-use crate::bridge::host::{BridgeEvent, FileError, LinkEnding, connect};
+use crate::bridge::host::{BridgeEvent, FileError, LinkEnding, LinkError, connect};
 use crate::bridge::protocol::{
-    BridgeHello, ControllerHello, Kind, Notice, PROTOCOL, Packet, Refusal, Reply, Request, StartCli,
+    BridgeHello, ControllerHello, Kind, Notice, PROTOCOL, PROTOCOL_OLDEST, Packet, Refusal, Reply,
+    Request, RunCommand, StartCli,
 };
 
-/// What a controller of version 1 said.
-const CONTROLLER_1: &[u8] = include_bytes!("../../../tests/fixtures/bridge/v1-controller.bin");
+/// The versions that were recorded; of the first only what it said is looked at, as it is served no
+/// more.
+const RECORDED: [u32; 3] = [1, 3, 4];
 
-/// What a bridge of version 1 answered.
-const BRIDGE_1: &[u8] = include_bytes!("../../../tests/fixtures/bridge/v1-bridge.bin");
+/// What one side of a connection of a version said.
+fn recorded(version: u32, side: &str) -> Vec<u8> {
+    std::fs::read(recording(version, side)).unwrap()
+}
 
 fn packets(bytes: &[u8]) -> Vec<Packet> {
     let mut buffer = BytesMut::from(bytes);
@@ -30,8 +34,13 @@ fn packets(bytes: &[u8]) -> Vec<Packet> {
 }
 
 #[test]
-fn a_bridge_understands_a_controller_of_version_1() {
-    let packets = packets(CONTROLLER_1);
+fn a_bridge_understands_a_controller_of_every_version() {
+    for version in RECORDED {
+        understands_controller(version, &packets(&recorded(version, "controller")));
+    }
+}
+
+fn understands_controller(version: u32, packets: &[Packet]) {
     let kinds: Vec<Kind> = packets.iter().map(|packet| packet.kind).collect();
     let expected = [
         Kind::Hello,
@@ -46,11 +55,11 @@ fn a_bridge_understands_a_controller_of_version_1() {
         Kind::Credit,
         Kind::Request,
         Kind::Cancel,
-        Kind::Shutdown,
     ];
-    assert_eq!(kinds, expected);
+    assert_eq!(kinds[..expected.len()], expected);
+    assert_eq!(kinds.last(), Some(&Kind::Shutdown));
     let hello: ControllerHello = packets[0].parse().unwrap();
-    assert_eq!(hello, ControllerHello { protocol: 1, stored: 0 });
+    assert_eq!(hello, ControllerHello { protocol: version, stored: 0 });
     let start: StartCli = packets[3].parse().unwrap();
     assert_eq!(start.arguments[1], "--verbose");
     assert_eq!(start.environment["PRELUDE"], "name=recorded");
@@ -61,18 +70,44 @@ fn a_bridge_understands_a_controller_of_version_1() {
     let read = Request::ReadFile { path: "hello.txt".to_owned(), bytes_max: 100 };
     assert_eq!(packets[8].parse(), Ok(read));
     assert_eq!(&packets[9].payload[..], 1_u32.to_be_bytes());
+    let added = &packets[expected.len()..packets.len() - 1];
+    if version < 4 {
+        return assert_eq!(added.len(), 0);
+    }
+    let write =
+        Request::WriteFile { path: "new.txt".to_owned(), executable: Some(true), bytes_max: 100 };
+    assert_eq!(added[0].parse(), Ok(write));
+    assert_eq!((added[1].kind, &added[1].payload[..]), (Kind::Data, &b"new"[..]));
+    assert_eq!((added[2].kind, added[2].payload.len()), (Kind::Data, 0));
+    assert_eq!(added[3].parse(), Ok(Request::DeleteFile { path: "new.txt".to_owned() }));
+    let Ok(Request::Run(command)) = added[4].parse() else { panic!("{:?}", added[4]) };
+    assert_eq!((command.arguments[2].as_str(), command.timeout_ms), ("cat; echo e >&2", 60_000));
 }
 
 #[tokio::test]
-async fn a_controller_understands_a_bridge_of_version_1() {
+async fn a_bridge_that_is_too_old_is_refused_by_its_version() {
     let (ours, mut theirs) = tokio::io::duplex(1 << 20);
-    theirs.write_all(BRIDGE_1).await.unwrap();
+    theirs.write_all(&recorded(1, "bridge")).await.unwrap();
+    let refused = connect(ours, 0, PATIENCE).await.unwrap_err();
+    assert!(matches!(refused, LinkError::TooOld { found: 1, oldest: 2 }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_controller_understands_a_bridge_of_every_version_that_is_served() {
+    for version in RECORDED.into_iter().filter(|version| *version >= PROTOCOL_OLDEST) {
+        understands_bridge(version).await;
+    }
+}
+
+async fn understands_bridge(version: u32) {
+    let (ours, mut theirs) = tokio::io::duplex(1 << 20);
+    theirs.write_all(&recorded(version, "bridge")).await.unwrap();
     let mut link = connect(ours, 0, PATIENCE).await.unwrap();
     theirs.shutdown().await.unwrap();
     let hello = BridgeHello {
         paused: false,
         cli_label: None,
-        protocol: 1,
+        protocol: version,
         version: "0.1.0".to_owned(),
         last: 0,
         last_input: 0,
@@ -117,9 +152,25 @@ async fn a_controller_understands_a_bridge_of_version_1() {
     assert_eq!(notices, expected);
 }
 
+#[tokio::test]
+async fn an_older_bridge_is_not_asked_for_what_it_does_not_know() {
+    let (ours, mut theirs) = tokio::io::duplex(1 << 20);
+    theirs.write_all(&recorded(3, "bridge")).await.unwrap();
+    let link = connect(ours, 0, PATIENCE).await.unwrap();
+    let refused = link.sender.write_file("x", None, 1).await.map(|_upload| ());
+    let reason = Refusal::Unsupported;
+    assert_eq!(refused, Err(FileError::Refused { reason }));
+}
+
 #[test]
-fn a_controller_understands_the_files_of_a_bridge_of_version_1() {
-    let replies = packets(BRIDGE_1);
+fn a_controller_understands_the_files_of_a_bridge_of_every_version() {
+    for version in RECORDED {
+        understands_files(version);
+    }
+}
+
+fn understands_files(version: u32) {
+    let replies = packets(&recorded(version, "bridge"));
     let replies = replies.iter().filter(|packet| matches!(packet.kind, Kind::Reply | Kind::Chunk));
     let replies: Vec<_> = replies.collect();
     let Reply::Files { files, truncated: false } = replies[0].parse().unwrap() else { panic!() };
@@ -130,12 +181,21 @@ fn a_controller_understands_the_files_of_a_bridge_of_version_1() {
     let reason = Refusal::OutsideWorkspace;
     assert_eq!(replies[4].parse(), Ok(Reply::Refused { reason }));
     assert!(FileError::Refused { reason }.to_string().contains("OutsideWorkspace"));
+    let added = &replies[5..];
+    if version < 4 {
+        return assert_eq!(added.len(), 0);
+    }
+    assert_eq!(added[0].parse(), Ok(Reply::Done { files: 1, bytes: 3 }));
+    assert_eq!(added[1].parse(), Ok(Reply::Done { files: 1, bytes: 0 }));
+    assert_eq!(added[2].parse(), Ok(Reply::Stream));
+    assert_eq!((added[3].kind, &added[3].payload[..]), (Kind::Chunk, &b"in"[..]));
+    let Ok(Reply::Ended(end)) = added[4].parse() else { panic!("{:?}", added[4]) };
+    assert_eq!((end.code, end.timed_out, end.truncated), (Some(0), false, false));
 }
 
-fn recording(side: &str) -> PathBuf {
+fn recording(version: u32, side: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bridge");
-    std::fs::create_dir_all(&directory).unwrap();
-    directory.join(format!("v{PROTOCOL}-{side}.bin"))
+    directory.join(format!("v{version}-{side}.bin"))
 }
 
 /// A controller that remembers both sides.
@@ -201,10 +261,32 @@ async fn record_this_version() {
     recorder.say(Packet::json(Kind::Request, 3, &outside)).await;
     recorder.hear(13).await;
     recorder.say(Packet::new(Kind::Cancel, 3, "")).await;
+    let write =
+        Request::WriteFile { path: "new.txt".to_owned(), executable: Some(true), bytes_max: 100 };
+    recorder.say(Packet::json(Kind::Request, 4, &write)).await;
+    recorder.say(Packet::new(Kind::Data, 4, "new")).await;
+    recorder.say(Packet::new(Kind::Data, 4, "")).await;
+    recorder.hear(15).await;
+    let delete = Request::DeleteFile { path: "new.txt".to_owned() };
+    recorder.say(Packet::json(Kind::Request, 5, &delete)).await;
+    recorder.hear(16).await;
+    let command = RunCommand {
+        arguments: ["/bin/sh", "-c", "cat; echo e >&2"].map(str::to_owned).to_vec(),
+        directory: None,
+        environment: [("A".to_owned(), "b".to_owned())].into(),
+        timeout_ms: 60_000,
+        output_bytes_max: 100,
+    };
+    recorder.say(Packet::json(Kind::Request, 6, &Request::Run(command))).await;
+    recorder.hear(17).await;
+    recorder.say(Packet::new(Kind::Data, 6, "in")).await;
+    recorder.say(Packet::new(Kind::Data, 6, "")).await;
+    // What was granted, both outputs, and the end.
+    recorder.hear(21).await;
     recorder.say(Packet::new(Kind::Shutdown, 0, "")).await;
     while recorder.stream.read_buf(&mut recorder.heard).await.unwrap() > 0 {}
     for (side, bytes) in [("controller", recorder.said), ("bridge", recorder.heard)] {
-        let path = recording(side);
+        let path = recording(PROTOCOL, side);
         assert!(!path.exists(), "{} is for ever", path.display());
         std::fs::write(path, bytes).unwrap();
     }

@@ -1,5 +1,6 @@
 //! Both ends of the bridge, talking to each other.
 
+mod commands;
 mod conversation;
 mod faults;
 mod files;

@@ -17,7 +17,7 @@ mod host;
 use self::host::{Check, Verdict};
 
 pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
-    let Context { server, output, environment } = context;
+    let Context { server, output, environment, .. } = context;
     let answer = match server.health().await {
         Ok(answer) => answer,
         Err(failure) if failure.exit == Exit::NotActive && server.local => {

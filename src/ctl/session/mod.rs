@@ -1,4 +1,4 @@
-//! `ashctl session`: create, list, show, pause, resume, stop, end, messages, files.
+//! `ashctl session`: create, list, show, pause, resume, stop, end, messages, files, commands.
 
 use clap::Subcommand;
 use http::Method;
@@ -11,13 +11,17 @@ use crate::id::AgentName;
 use crate::wire::sessions::{Session, SessionStatus};
 
 pub(crate) mod create;
+mod exec;
 mod files;
 mod messages;
 mod show;
+mod transfer;
 
 use self::create::Create;
+use self::exec::Exec;
 use self::files::Files;
 use self::messages::Messages;
+use self::transfer::{Pull, Push, Put, Remove};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SessionVerb {
@@ -72,10 +76,24 @@ pub(crate) enum SessionVerb {
     },
     Messages(Messages),
     Files(Files),
+    Put(Put),
+    #[command(name = "rm")]
+    Remove(Remove),
+    Pull(Pull),
+    Push(Push),
+    Exec(Exec),
 }
 
 pub(crate) async fn run(context: &mut Context, verb: SessionVerb) -> Result<(), Failure> {
     match verb {
+        SessionVerb::Put(put) => transfer::put(context, put).await,
+        SessionVerb::Remove(remove) => transfer::remove(context, remove).await,
+        SessionVerb::Pull(pull) => transfer::pull(context, pull).await,
+        SessionVerb::Push(push) => transfer::push(context, push).await,
+        SessionVerb::Exec(exec) => {
+            context.status = Some(exec::run(context, exec).await?);
+            Ok(())
+        }
         SessionVerb::Create(create) => create::run(context, *create).await,
         SessionVerb::List { agent, status, limit, offset } => {
             let mut query: Vec<String> = vec![];
