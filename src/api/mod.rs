@@ -83,6 +83,7 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::SendNow => routing::on(method, queue::send_now),
         Operation::ListMessages => routing::on(method, turns::messages),
         Operation::ListEvents => routing::on(method, turns::events),
+        Operation::ListAudit => routing::on(method, turns::audit),
         Operation::ListFiles => routing::on(method, files::list),
         Operation::ReadFile => routing::on(method, files::read),
         Operation::WriteFile => routing::on(method, changes::write),

@@ -20,6 +20,9 @@ const MESSAGE_BYTES_MAX: u64 = 50 << 20;
 /// Rows of a page when the request names no number; the original's.
 const MESSAGES_LIMIT_DEFAULT: u32 = 100;
 const EVENTS_LIMIT_DEFAULT: u32 = 200;
+
+/// Entries of the audit in one answer when the request names no limit.
+const AUDIT_LIMIT_DEFAULT: u32 = 200;
 /// Most rows of a page.
 const LIMIT_MAX: u32 = 1_000;
 
@@ -84,6 +87,16 @@ pub(super) async fn events(
     }
     Ok(axum::Json(app.control.timeline(&caller, session_id(&id)?, page, kind).await?)
         .into_response())
+}
+
+pub(super) async fn audit(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, Refused> {
+    let page = page(&Query::parse(&uri)?, AUDIT_LIMIT_DEFAULT)?;
+    Ok(axum::Json(app.control.audit(&caller, session_id(&id)?, page).await?).into_response())
 }
 
 fn page(query: &Query, limit_default: u32) -> Result<Page, Refused> {

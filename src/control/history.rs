@@ -1,12 +1,15 @@
-//! The history of a session: its messages and its timeline, page by page.
+//! The history of a session: its messages, its timeline, and what was decided at its way out, page
+//! by page.
 
 use super::{Caller, Control, Refusal};
+use crate::egress::{Decision, Subject};
 use crate::id::SessionId;
 use crate::session::frame::FrameKind;
 use crate::session::timeline::timeline;
 use crate::store::{
-    self, MessageRecord, Role, SessionRecord, TimelineRecord, message_id, timeline_id,
+    self, AuditRecord, MessageRecord, Role, SessionRecord, TimelineRecord, message_id, timeline_id,
 };
+use crate::wire::audit::{AuditEntry, AuditList};
 use crate::wire::turns::{MessageList, StoredMessage, TimelineEvent, TimelineList};
 
 /// Bytes of frames behind one page: a page is shorter where messages are large.
@@ -48,6 +51,41 @@ impl Control {
         let rows = self.host.store.timeline(record.key, page.stored(), kind).await?;
         Ok(TimelineList { events: rows.iter().map(|row| event(&record, row)).collect() })
     }
+}
+
+impl Control {
+    pub(crate) async fn audit(
+        &self,
+        caller: &Caller,
+        id: SessionId,
+        page: Page,
+    ) -> Result<AuditList, Refusal> {
+        let record = self.session_record(caller, id).await?;
+        let rows = self.host.store.audit(record.key, page.after, page.limit).await?;
+        Ok(AuditList { entries: rows.iter().filter_map(audit_entry).collect() })
+    }
+}
+
+fn audit_entry(row: &AuditRecord) -> Option<AuditEntry> {
+    let decision: Decision = serde_json::from_str(&row.entry).ok()?;
+    let verdict = match decision.subject {
+        Subject::Lost => "lost",
+        Subject::Model | Subject::Tunnel => decision.verdict.as_str(),
+    };
+    Some(AuditEntry {
+        sequence: row.sequence,
+        created_at: row.at,
+        subject: decision.subject.as_str().to_owned(),
+        decision: verdict.to_owned(),
+        reason: decision.reason,
+        host: decision.host,
+        port: decision.port,
+        request: decision.request,
+        status: decision.status,
+        bytes_sent: decision.sent,
+        bytes_received: decision.received,
+        count: decision.count,
+    })
 }
 
 fn message(session: &SessionRecord, row: &MessageRecord) -> StoredMessage {

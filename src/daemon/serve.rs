@@ -51,6 +51,10 @@ pub(super) async fn serve(
         let control = control.clone();
         async move { control.host.watch_memory().await }
     });
+    tasks.spawn({
+        let host = control.host.clone();
+        async move { host.keep_audit().await }
+    });
     // Before systemd hears that ashd is ready: a reload must not kill it.
     let hangups = signal(SignalKind::hangup()).map_err(Failure::Runtime)?;
     announce(&control, &addresses, &tasks, &stop);

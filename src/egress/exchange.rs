@@ -17,6 +17,8 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::id::SessionId;
 use crate::web::body::{BodyError, Guarded};
 
+use super::audit::{Decision, Subject, Verdict};
+use super::ledger::Ledger;
 use super::meter::Meter;
 
 /// Longest part of a path in the log: a sandbox chooses it.
@@ -39,6 +41,9 @@ enum Outcome {
 #[derive(Debug)]
 pub(super) struct Exchange {
     session: Option<SessionId>,
+    ledger: Arc<Ledger>,
+    /// It went upstream.
+    relayed: bool,
     method: Method,
     path: String,
     started: Instant,
@@ -49,9 +54,11 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn begin(method: &Method, path: &str) -> Self {
+    pub(super) fn begin(method: &Method, path: &str, ledger: &Arc<Ledger>) -> Self {
         Self {
             session: None,
+            ledger: Arc::clone(ledger),
+            relayed: false,
             method: method.clone(),
             path: path.escape_default().take(LOGGED_PATH_CHARACTERS_MAX).collect(),
             started: Instant::now(),
@@ -66,8 +73,16 @@ impl Exchange {
         self.session = Some(session);
     }
 
+    pub(super) fn relayed(&mut self) {
+        self.relayed = true;
+    }
+
     pub(super) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
+    }
+
+    fn verdict(&self) -> Verdict {
+        if self.relayed { Verdict::Allowed } else { Verdict::Refused }
     }
 
     /// The request's body, counted.
@@ -90,7 +105,17 @@ impl Drop for Exchange {
             response_bytes = self.response_bytes,
             milliseconds,
             outcome = ?self.outcome,
+            decision = self.verdict().as_str(),
         );
+        let Some(session) = self.session else { return };
+        self.ledger.enter(Decision {
+            reason: format!("{:?}", self.outcome).to_lowercase(),
+            request: Some(format!("{} {}", self.method, self.path)),
+            status: self.status.map(|status| status.as_u16()),
+            sent: self.request_bytes.load(Ordering::Relaxed),
+            received: self.response_bytes,
+            ..Decision::new(session, Subject::Model, self.verdict())
+        });
     }
 }
 

@@ -45,7 +45,7 @@ impl Shared {
     }
 
     async fn forward(&self, request: Request<Incoming>) -> Response<Answer> {
-        let mut exchange = Exchange::begin(request.method(), request.uri().path());
+        let mut exchange = Exchange::begin(request.method(), request.uri().path(), &self.ledger);
         let known = if self.wait_until_open().await {
             self.recognize(&request)
         } else {
@@ -61,6 +61,7 @@ impl Shared {
         };
         match relayed {
             Ok((response, pass)) => {
+                exchange.relayed();
                 exchange.answered(response.status());
                 response.map(|body| Answer::relayed(body, pass.meter, pass.revoked, exchange))
             }

@@ -2,14 +2,34 @@
 
 use std::path::Path;
 
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Egress;
 use super::admissions::Terms;
 use super::control::Client;
+use super::ledger::Report;
 use super::meter::MeterReading;
 use super::secret::Placeholder;
 use crate::id::SessionId;
+
+/// For a report that is stored: until it is handed in, the report comes again.
+#[derive(Debug)]
+pub(crate) enum Receipt {
+    Here(Egress, Uuid, u64),
+    There(oneshot::Sender<()>),
+}
+
+impl Receipt {
+    pub(crate) fn stored(self) {
+        match self {
+            Self::Here(egress, run, through) => egress.ledger().taken(run, through),
+            // A connection that has ended gets the report again.
+            Self::There(stored) => drop(stored.send(())),
+        }
+    }
+}
 
 /// Says who may pass. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -59,6 +79,22 @@ impl Gate {
         match &self.0 {
             Place::Here(egress) => egress.admit(session, placeholder, terms),
             Place::There(client) => client.admit(session, placeholder.digest(), terms).await,
+        }
+    }
+
+    /// What was decided and is not stored yet, as soon as there is something. Only one caller is
+    /// served; `None` if there is nothing more to come.
+    pub(crate) async fn report(&self) -> Option<(Report, Receipt)> {
+        match &self.0 {
+            Place::Here(egress) => {
+                let report = egress.ledger().report().await;
+                let receipt = Receipt::Here(egress.clone(), report.run, report.through);
+                Some((report, receipt))
+            }
+            Place::There(client) => {
+                let (report, stored) = client.report().await?;
+                Some((report, Receipt::There(stored)))
+            }
         }
     }
 

@@ -29,6 +29,7 @@ mod gate;
 mod headers;
 mod hello;
 mod hosts;
+mod ledger;
 mod meter;
 mod secret;
 mod target;
@@ -52,16 +53,19 @@ use crate::web::server::{self, Listener, ServerLimits};
 
 use admissions::Admissions;
 use dial::Dialer;
+use ledger::Ledger;
 use meter::MeterReading;
 use secret::PlaceholderDigest;
 use tunnel::TunnelLimits;
 use upstream::Upstream;
 
 pub(crate) use admissions::Terms;
+pub(crate) use audit::{Decision, Subject};
 #[cfg(feature = "testing")]
 pub(crate) use dial::{Guard, Stage};
 pub(crate) use gate::Gate;
 pub(crate) use hosts::HostRules;
+pub(crate) use ledger::Report;
 pub(crate) use secret::{KeyError, ModelKey, Placeholder};
 pub(crate) use upstream::EgressError;
 
@@ -135,6 +139,7 @@ struct Shared {
     key: Option<ModelKey>,
     hosts: HostRules,
     dialer: Dialer,
+    ledger: Arc<Ledger>,
     limits: EgressLimits,
     tunnels: TaskTracker,
     /// Cancelled when it stops serving: tunnels end.
@@ -176,6 +181,7 @@ impl Egress {
             key,
             hosts,
             dialer,
+            ledger: Arc::default(),
             limits,
             tunnels: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -208,6 +214,11 @@ impl Egress {
     /// Listens on `listener` to the ashd of the user `peer`, until `stop`.
     pub(crate) async fn obey(&self, listener: UnixListener, peer: u32, stop: CancellationToken) {
         control::serve(self.clone(), listener, peer, stop).await;
+    }
+
+    /// What was decided and is not stored yet.
+    fn ledger(&self) -> &Ledger {
+        &self.0.ledger
     }
 
     /// Nothing of `session` passes any more; what is under way is cut. Answers what it used.

@@ -26,11 +26,12 @@ use crate::id::SessionId;
 use super::Shared;
 use super::admissions::Pass;
 use super::answer::Failure;
-use super::audit::{Decision, Verdict};
+use super::audit::{TunnelLine, Verdict};
 use super::dial::{DialError, Guard};
 use super::exchange::Answer;
 use super::hello::{HANDSHAKE_BYTE, Hello, HelloError, UNRECOGNIZED_NAME};
 use super::hosts::{HostName, NameError, destination};
+use super::ledger::Ledger;
 
 /// Tells a client why a tunnel was refused, as RFC 9209 spells it: clients do not show bodies.
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
@@ -179,7 +180,7 @@ impl Shared {
         };
         match opened {
             Ok(opening) => {
-                let tunnel = Tunnel::new(opening, self.limits.tunnel, self.closing.clone());
+                let tunnel = Tunnel::new(opening, self);
                 tunnel.tell(Verdict::Allowed, "listed");
                 let checks = !self.dialer.lacks(Guard::ServerName);
                 self.tunnels.spawn(tunnel.run(upgrade, checks));
@@ -189,7 +190,9 @@ impl Shared {
                 let (host, port) = shown(authority);
                 let reason = refused.reason();
                 let verdict = Verdict::Refused;
-                Decision { session, host, port, verdict, reason, sent: 0, received: 0 }.log();
+                let host = host.as_str();
+                TunnelLine { session, host, port, verdict, reason, sent: 0, received: 0 }
+                    .tell(&self.ledger);
                 answer(refused)
             }
         }
@@ -266,6 +269,7 @@ struct Tunnel {
     server: Option<TcpStream>,
     limits: TunnelLimits,
     closing: CancellationToken,
+    ledger: Arc<Ledger>,
     counts: Counts,
     _permit: OwnedSemaphorePermit,
 }
@@ -301,7 +305,7 @@ impl Counts {
 }
 
 impl Tunnel {
-    fn new(opening: Opening, limits: TunnelLimits, closing: CancellationToken) -> Self {
+    fn new(opening: Opening, shared: &Shared) -> Self {
         let Opening { pass, host, name, port, server, permit } = opening;
         Self {
             session: pass.session,
@@ -310,8 +314,9 @@ impl Tunnel {
             name,
             port,
             server: Some(server),
-            limits,
-            closing,
+            limits: shared.limits.tunnel,
+            closing: shared.closing.clone(),
+            ledger: Arc::clone(&shared.ledger),
             counts: Counts {
                 sent: AtomicU64::new(0),
                 received: AtomicU64::new(0),
@@ -323,16 +328,16 @@ impl Tunnel {
     }
 
     fn tell(&self, verdict: Verdict, reason: &'static str) {
-        Decision {
+        TunnelLine {
             session: Some(self.session),
-            host: self.host.clone(),
+            host: &self.host,
             port: self.port,
             verdict,
             reason,
             sent: self.counts.sent.load(Ordering::Relaxed),
             received: self.counts.received.load(Ordering::Relaxed),
         }
-        .log();
+        .tell(&self.ledger);
     }
 
     /// Relays until one of the ends.

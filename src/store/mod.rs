@@ -8,6 +8,7 @@
 //! *Invariant:* no SQL and no type of SQLite leaves this module.
 
 mod agents;
+mod audit;
 mod backup;
 mod check;
 mod checkpoint;

@@ -263,6 +263,31 @@ pub(crate) struct TranscriptPart {
     pub(crate) data: Bytes,
 }
 
+/// What egress reported.
+#[derive(Debug, Clone)]
+pub(crate) struct NewAudit {
+    /// Which run of it.
+    pub(crate) run: Uuid,
+    /// The number of the last entry in that run; those before it have the numbers before that.
+    pub(crate) through: u64,
+    pub(crate) entries: Vec<NewAuditEntry>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct NewAuditEntry {
+    pub(crate) session: SessionId,
+    pub(crate) at: Timestamp,
+    /// JSON, opaque here.
+    pub(crate) entry: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AuditRecord {
+    pub(crate) sequence: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) entry: String,
+}
+
 /// All that one step of a session writes, or nothing of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Append {

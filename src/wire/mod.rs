@@ -2,6 +2,7 @@
 //! values and texts are the original's, so that its published clients work unchanged.
 
 pub(crate) mod agents;
+pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod database;
 pub(crate) mod exec;

@@ -8,6 +8,7 @@
 
 mod conversation;
 mod deaths;
+mod egress;
 mod exec;
 mod interrupts;
 mod isolation;

@@ -10,6 +10,7 @@ use super::prefix::resolve;
 use crate::id::AgentName;
 use crate::wire::sessions::{Session, SessionStatus};
 
+mod audit;
 pub(crate) mod create;
 mod exec;
 mod files;
@@ -17,6 +18,7 @@ mod messages;
 mod show;
 mod transfer;
 
+use self::audit::Audit;
 use self::create::Create;
 use self::exec::Exec;
 use self::files::Files;
@@ -75,6 +77,7 @@ pub(crate) enum SessionVerb {
         session: String,
     },
     Messages(Messages),
+    Audit(Audit),
     Files(Files),
     Put(Put),
     #[command(name = "rm")]
@@ -125,6 +128,7 @@ pub(crate) async fn run(context: &mut Context, verb: SessionVerb) -> Result<(), 
             }
         }
         SessionVerb::Messages(messages) => messages::run(context, messages).await,
+        SessionVerb::Audit(audit) => audit::run(context, audit).await,
         SessionVerb::Files(files) => files::run(context, files).await,
     }
 }

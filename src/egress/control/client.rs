@@ -13,9 +13,10 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::super::admissions::Terms;
+use super::super::ledger::Report;
 use super::super::meter::MeterReading;
 use super::super::secret::PlaceholderDigest;
-use super::{Answer, PROTOCOL, Tell, next_line, write_line};
+use super::{Answer, Lines, PROTOCOL, Tell, write_line};
 use crate::chain::chain;
 use crate::id::SessionId;
 use crate::os::socket;
@@ -44,13 +45,23 @@ struct Inner {
     socket: PathBuf,
     may_pass: Mutex<HashMap<SessionId, (PlaceholderDigest, Terms)>>,
     tells: OnceLock<mpsc::Sender<Wanted>>,
+    reports: mpsc::Sender<Delivery>,
+    /// Taken by whoever stores them.
+    delivered: tokio::sync::Mutex<mpsc::Receiver<Delivery>>,
     /// Why egress is not there, if it is not.
     problem: watch::Sender<Option<String>>,
 }
 
+/// A report, and who is told that it is stored.
+pub(in crate::egress) type Delivery = (Report, oneshot::Sender<()>);
+
 impl Client {
     pub(in crate::egress) fn new(socket: &Path) -> Self {
+        // One at a time: the next is sent when it was taken.
+        let (reports, delivered) = mpsc::channel(1);
         Self(Arc::new(Inner {
+            reports,
+            delivered: tokio::sync::Mutex::new(delivered),
             socket: socket.to_owned(),
             may_pass: Mutex::default(),
             tells: OnceLock::new(),
@@ -72,6 +83,11 @@ impl Client {
         }
     }
 
+    /// What egress reports next. Only one caller is served.
+    pub(in crate::egress) async fn report(&self) -> Option<Delivery> {
+        self.0.delivered.lock().await.recv().await
+    }
+
     pub(in crate::egress) fn problem(&self) -> Option<String> {
         self.0.problem.borrow().clone()
     }
@@ -90,7 +106,7 @@ impl Client {
         self.0.may_pass().remove(&session)?;
         match self.0.tell(Tell::Revoke { session }).await? {
             Answer::Revoked { used } => used,
-            Answer::Done | Answer::Version { .. } => None,
+            Answer::Done | Answer::Report(_) | Answer::Version { .. } => None,
         }
     }
 }
@@ -134,7 +150,7 @@ impl Inner {
     async fn connection(&self, wanted: &mut mpsc::Receiver<Wanted>) -> io::Result<()> {
         let stream = socket::connect(&self.socket).await.map_err(io::Error::other)?;
         let (from, to) = stream.into_split();
-        let mut line = Line { from: BufReader::new(from), to };
+        let mut line = Line { from: Lines::new(BufReader::new(from)), to, reported: None };
         line.ask(&Tell::Hello { protocol: PROTOCOL }).await?;
         let everybody: Vec<_> =
             self.may_pass().iter().map(|(id, who)| (*id, who.clone())).collect();
@@ -146,31 +162,71 @@ impl Inner {
         if self.problem.send_replace(None).is_some() {
             tracing::info!("egress knows who may pass");
         }
+        // A report that is being stored, and what is told of it then.
+        let mut storing = None;
         loop {
+            if storing.is_none()
+                && let Some(report) = line.reported.take()
+            {
+                let taken = Tell::Taken { run: report.run, through: report.through };
+                let (stored, is_stored) = oneshot::channel();
+                storing = Some((taken, is_stored));
+                // There is room for one, and this is the only one.
+                drop(self.reports.try_send((report, stored)));
+            }
             let (tell, answer) = tokio::select! {
                 wanted = wanted.recv() => match wanted {
                     Some(wanted) => wanted,
                     None => return Ok(()),
                 },
-                // It says nothing unasked: this is the end.
-                said = next_line::<Answer>(&mut line.from) => return said.map(drop),
+                tell = stored(&mut storing) => {
+                    line.ask(&tell).await?;
+                    continue;
+                }
+                said = line.from.next::<Answer>() => match said? {
+                    Some(Answer::Report(report)) => {
+                        line.reported = Some(report);
+                        continue;
+                    }
+                    // It says nothing else unasked: this is the end.
+                    _ => return Ok(()),
+                },
             };
             let _nobody_waits = answer.send(line.ask(&tell).await?);
         }
     }
 }
 
+/// What to tell once the report is stored. Whoever stores it may leave; then the next ashd gets it.
+async fn stored(storing: &mut Option<(Tell, oneshot::Receiver<()>)>) -> Tell {
+    if let Some((tell, is_stored)) = storing
+        && is_stored.await.is_ok()
+    {
+        let tell = tell.clone();
+        *storing = None;
+        return tell;
+    }
+    std::future::pending().await
+}
+
 struct Line {
-    from: BufReader<OwnedReadHalf>,
+    from: Lines<BufReader<OwnedReadHalf>>,
     to: OwnedWriteHalf,
+    /// A report that came between a question and its answer.
+    reported: Option<Report>,
 }
 
 impl Line {
     async fn ask(&mut self, tell: &Tell) -> io::Result<Answer> {
         let asked = async {
             write_line(&mut self.to, tell).await?;
-            let answer = next_line(&mut self.from).await?;
-            answer.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
+            loop {
+                match self.from.next().await? {
+                    Some(Answer::Report(report)) => self.reported = Some(report),
+                    Some(answer) => return Ok(answer),
+                    None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+                }
+            }
         };
         match timeout(ANSWER_DEADLINE, asked).await?? {
             Answer::Version { spoken } => Err(io::Error::other(format!(

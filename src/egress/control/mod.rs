@@ -1,6 +1,7 @@
 //! How ashd tells egress who may pass, where that is a program of its own.
 //!
-//! One connection, on which ashd tells and egress answers, line by line, in the same order. It
+//! One connection, on which ashd tells and egress answers, line by line, in the same order; and
+//! between two answers egress reports what it decided, which ashd takes when it is stored. It
 //! begins with a greeting and with everybody who may pass; who was not named by then may not any
 //! more. Whichever side restarts, the next connection begins like that. Digests of placeholders
 //! cross it, and no secret.
@@ -20,8 +21,10 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
 };
+use uuid::Uuid;
 
 use super::admissions::Terms;
+use super::ledger::Report;
 use super::meter::MeterReading;
 use super::secret::PlaceholderDigest;
 use crate::id::SessionId;
@@ -30,7 +33,7 @@ pub(super) use client::Client;
 pub(super) use server::serve;
 
 /// The version of everything here.
-const PROTOCOL: u32 = 2;
+const PROTOCOL: u32 = 3;
 
 /// Longest line in bytes; a session with the longest list of the longest names has 70,000.
 const LINE_BYTES_MAX: u64 = 256 << 10;
@@ -52,6 +55,11 @@ enum Tell {
     Revoke {
         session: SessionId,
     },
+    /// The entries of this run up to the number are stored.
+    Taken {
+        run: Uuid,
+        through: u64,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,24 +69,41 @@ enum Answer {
     Revoked {
         used: Option<MeterReading>,
     },
+    /// Not an answer: it comes when something was decided. The next comes when it was taken.
+    Report(Report),
     /// The greeting was of another version.
     Version {
         spoken: u32,
     },
 }
 
-/// The next line as `T`; `None` at the end of input.
-async fn next_line<T: for<'de> Deserialize<'de>>(
-    from: &mut (impl AsyncBufRead + Unpin),
-) -> io::Result<Option<T>> {
-    let mut line = Vec::new();
-    if from.take(LINE_BYTES_MAX).read_until(b'\n', &mut line).await? == 0 {
-        return Ok(None);
+/// Reads lines.
+#[derive(Debug)]
+struct Lines<R> {
+    from: R,
+    /// What was read of the next line.
+    line: Vec<u8>,
+}
+
+impl<R: AsyncBufRead + Unpin> Lines<R> {
+    fn new(from: R) -> Self {
+        Self { from, line: Vec::new() }
     }
-    if line.last() != Some(&b'\n') {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is cut or too long"));
+
+    /// The next line as `T`; `None` at the end of input. Cancel-safe.
+    async fn next<T: for<'de> Deserialize<'de>>(&mut self) -> io::Result<Option<T>> {
+        let room = LINE_BYTES_MAX.saturating_sub(self.line.len() as u64);
+        (&mut self.from).take(room).read_until(b'\n', &mut self.line).await?;
+        if self.line.is_empty() {
+            return Ok(None);
+        }
+        if self.line.last() != Some(&b'\n') {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is cut or too long"));
+        }
+        let read = serde_json::from_slice(&self.line);
+        self.line.clear();
+        Ok(Some(read?))
     }
-    Ok(Some(serde_json::from_slice(&line)?))
 }
 
 async fn write_line<T: Serialize>(to: &mut (impl AsyncWrite + Unpin), value: &T) -> io::Result<()> {

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::super::Egress;
-use super::{Answer, PROTOCOL, Tell, next_line, write_line};
+use super::{Answer, Lines, PROTOCOL, Tell, write_line};
 use crate::os::peer::PeerCredentials;
 
 /// How long a greeting may take: one write of a program on the same host.
@@ -61,15 +61,27 @@ pub(in crate::egress) async fn serve(
 
 async fn listen(egress: &Egress, stream: UnixStream) -> io::Result<()> {
     let (from, mut to) = stream.into_split();
-    let mut from = BufReader::new(from);
+    let mut from = Lines::new(BufReader::new(from));
     // Whose greeting cannot be read is of a version that nobody knows.
-    let greeting = timeout(GREETING_DEADLINE, next_line(&mut from)).await??;
+    let greeting = timeout(GREETING_DEADLINE, from.next()).await??;
     if greeting != Some(Tell::Hello { protocol: PROTOCOL }) {
         return write_line(&mut to, &Answer::Version { spoken: PROTOCOL }).await;
     }
     write_line(&mut to, &Answer::Done).await?;
     let mut named = Some(HashSet::new());
-    while let Some(tell) = next_line(&mut from).await? {
+    // One report at a time, and none before everybody was named.
+    let mut reported = None;
+    let ledger = egress.ledger();
+    loop {
+        let tell = tokio::select! {
+            tell = from.next() => tell?,
+            report = ledger.report(), if named.is_none() && reported.is_none() => {
+                reported = Some(report.through);
+                write_line(&mut to, &Answer::Report(report)).await?;
+                continue;
+            }
+        };
+        let Some(tell) = tell else { return Ok(()) };
         let answer = match tell {
             Tell::Hello { .. } => Answer::Version { spoken: PROTOCOL },
             Tell::Admit { session, placeholder, terms } => {
@@ -88,8 +100,12 @@ async fn listen(egress: &Egress, stream: UnixStream) -> io::Result<()> {
                 Answer::Done
             }
             Tell::Revoke { session } => Answer::Revoked { used: egress.revoke(session) },
+            Tell::Taken { run, through } => {
+                ledger.taken(run, through);
+                reported = None;
+                Answer::Done
+            }
         };
         write_line(&mut to, &answer).await?;
     }
-    Ok(())
 }

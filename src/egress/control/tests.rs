@@ -4,6 +4,7 @@ use tempfile::TempDir;
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
+use super::super::audit::{Decision, Subject, Verdict};
 use super::super::secret::Placeholder;
 use super::super::{Egress, EgressLimits, EgressSettings, Gate, HostRules};
 use super::*;
@@ -123,10 +124,10 @@ async fn another_version_is_refused_by_name_and_changes_nothing() {
     let (egress, _running) = bench.egress();
     let (from, mut to) = UnixStream::connect(bench.path()).await.unwrap().into_split();
     write_line(&mut to, &Tell::Hello { protocol: PROTOCOL + 1 }).await.unwrap();
-    let mut from = tokio::io::BufReader::new(from);
-    let answer = next_line::<Answer>(&mut from).await.unwrap();
+    let mut from = Lines::new(tokio::io::BufReader::new(from));
+    let answer = from.next::<Answer>().await.unwrap();
     assert_eq!(answer, Some(Answer::Version { spoken: PROTOCOL }));
-    assert_eq!(next_line::<Answer>(&mut from).await.unwrap(), None, "it hangs up");
+    assert_eq!(from.next::<Answer>().await.unwrap(), None, "it hangs up");
     assert!(!egress.is_open());
 }
 
@@ -143,6 +144,48 @@ async fn an_egress_that_is_not_there_is_told_as_that() {
 #[tokio::test]
 async fn a_line_that_is_too_long_is_refused() {
     let long = vec![b' '; usize::try_from(LINE_BYTES_MAX).unwrap() + 1];
-    let refused = next_line::<Tell>(&mut long.as_slice()).await.unwrap_err();
+    let refused = Lines::new(long.as_slice()).next::<Tell>().await.unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+}
+
+fn decision(session: SessionId, number: u64) -> Decision {
+    Decision { sent: number, ..Decision::new(session, Subject::Tunnel, Verdict::Allowed) }
+}
+
+#[tokio::test]
+async fn what_was_decided_reaches_ashd_in_order_and_again_until_it_is_stored() {
+    let bench = Bench::new();
+    let (egress, _running) = bench.egress();
+    let session = SessionId::new();
+    for number in 0..300 {
+        egress.ledger().enter(decision(session, number));
+    }
+    let (first, stop) = bench.gate();
+    first.start(stop.clone());
+    let (report, receipt) = first.report().await.unwrap();
+    assert_eq!((report.through, report.entries.len()), (128, 128));
+    receipt.stored();
+    // The next one was not stored when ashd was restarted.
+    let (lost, receipt) = first.report().await.unwrap();
+    assert_eq!((lost.through, lost.entries[0].sent), (256, 128));
+    drop(receipt);
+    // Others are told meanwhile.
+    first.admit(session, &Placeholder::random(), terms(7)).await;
+    stop.cancel();
+
+    let (second, stop) = bench.gate();
+    second.start(stop);
+    let (again, receipt) = second.report().await.unwrap();
+    assert_eq!(again, lost);
+    receipt.stored();
+    let (last, receipt) = second.report().await.unwrap();
+    assert_eq!((last.through, last.entries.len()), (300, 44));
+    receipt.stored();
+    egress.ledger().enter(decision(session, 300));
+    let (report, _receipt) = second.report().await.unwrap();
+    assert_eq!(report.entries, [decision_at(&report, session)]);
+}
+
+fn decision_at(report: &Report, session: SessionId) -> Decision {
+    Decision { at: report.entries[0].at, ..decision(session, 300) }
 }

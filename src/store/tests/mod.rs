@@ -2,6 +2,7 @@
 
 mod agents;
 mod append;
+mod audit;
 mod batches;
 mod care;
 mod durability;

@@ -13,6 +13,7 @@ const VERSION_2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sto
 const VERSION_3: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v3.db");
 const VERSION_4: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v4.db");
 const VERSION_5: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v5.db");
+const VERSION_6: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v6.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const VERSION_4_SESSION: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
@@ -174,6 +175,29 @@ async fn a_database_of_version_5_loads_for_ever() {
     assert_eq!(store.keys().await.unwrap(), [a_key()]);
 }
 
+/// What the sixth version of the schema can hold beside it.
+async fn fill_audit(store: &Store) {
+    let session = VERSION_4_SESSION.parse().unwrap();
+    let entry = NewAuditEntry { session, at: at(9), entry: "{}".to_owned() };
+    let run = VERSION_1_SESSION.parse().unwrap();
+    store.append_audit(NewAudit { run, through: 1, entries: vec![entry] }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_6_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_6, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    assert_filled_hosts(&store).await;
+    let id = VERSION_4_SESSION.parse().unwrap();
+    let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
+    // A report of that run is known.
+    fill_audit(&store).await;
+    let entries = store.audit(key, 0, 10).await.unwrap();
+    assert_eq!(entries, [AuditRecord { sequence: 1, at: at(9), entry: "{}".to_owned() }]);
+}
+
 #[tokio::test]
 #[ignore = "writes the fixture of a new version of the schema"]
 async fn record_this_version() {
@@ -186,6 +210,7 @@ async fn record_this_version() {
     fill_transcript(&fixture.store).await;
     fill_hosts(&fixture.store).await;
     fixture.store.create_key(a_key()).await.unwrap();
+    fill_audit(&fixture.store).await;
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }
