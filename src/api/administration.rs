@@ -13,3 +13,19 @@ pub(super) async fn configuration(State(app): State<App>) -> Response {
 pub(super) async fn reload(State(app): State<App>) -> Result<Response, Refused> {
     Ok(axum::Json(app.control.reload().await?).into_response())
 }
+
+pub(super) async fn usage(State(app): State<App>) -> Result<Response, Refused> {
+    Ok(axum::Json(app.control.usage().await?).into_response())
+}
+
+pub(super) async fn drain(State(app): State<App>) -> Result<Response, Refused> {
+    Ok(axum::Json(app.control.drain().await?).into_response())
+}
+
+pub(super) async fn undo_drain(State(app): State<App>) -> Result<Response, Refused> {
+    Ok(axum::Json(app.control.undo_drain().await?).into_response())
+}
+
+pub(super) async fn drain_state(State(app): State<App>) -> Result<Response, Refused> {
+    Ok(axum::Json(app.control.drain_state().await?).into_response())
+}

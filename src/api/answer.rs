@@ -10,6 +10,9 @@ use crate::wire::problem::{Code, Problem};
 /// Seconds after which a full queue or host is worth another try.
 const RETRY_AFTER_SECONDS: u64 = 5;
 
+/// The same for a host that is drained: turns take minutes.
+const DRAIN_RETRY_AFTER_SECONDS: u64 = 60;
+
 /// An error answer.
 #[derive(Debug)]
 pub(super) struct Refused(Box<Problem>);
@@ -50,14 +53,17 @@ impl IntoResponse for Refused {
 /// The answer that carries `problem`.
 pub(super) fn problem(problem: Problem) -> Response {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let retry = matches!(problem.code.status(), 429)
-        || matches!(problem.code, Code::StoreUnavailable | Code::TooManySessions);
+    let retry = match problem.code {
+        Code::Draining => Some(DRAIN_RETRY_AFTER_SECONDS),
+        Code::StoreUnavailable | Code::TooManySessions => Some(RETRY_AFTER_SECONDS),
+        code => (code.status() == 429).then_some(RETRY_AFTER_SECONDS),
+    };
     let mut response = (status, axum::Json(problem)).into_response();
     let headers = response.headers_mut();
     let kind = HeaderValue::from_static("application/problem+json; charset=utf-8");
     headers.insert(header::CONTENT_TYPE, kind);
-    if retry {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+    if let Some(seconds) = retry {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

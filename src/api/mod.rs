@@ -101,6 +101,10 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::CreateApiKey => routing::on(method, keys::create),
         Operation::ListApiKeys => routing::on(method, keys::list),
         Operation::RevokeApiKey => routing::on(method, keys::revoke),
+        Operation::ShowUsage => routing::on(method, administration::usage),
+        Operation::Drain => routing::on(method, administration::drain),
+        Operation::UndoDrain => routing::on(method, administration::undo_drain),
+        Operation::ShowDrain => routing::on(method, administration::drain_state),
     }
 }
 

@@ -18,6 +18,7 @@ impl Control {
         caller: &Caller,
         request: &CreateSession,
     ) -> Result<Session, Refusal> {
+        self.takes_work()?;
         let options = SessionOptions::parse(request)?;
         check_environment("extraEnv", &request.extra_env)?;
         // No version may go away between its choice and its copy.

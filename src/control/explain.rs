@@ -85,6 +85,8 @@ fn explain(refusal: &Refusal) -> Problem {
         Refusal::Store(error) => store(error),
         Refusal::Configuration { .. } => Problem::new(Code::ConfigInvalid, text)
             .hint("ashd goes on with what it had; ash.toml(5) lists the settings"),
+        Refusal::Draining => Problem::new(Code::Draining, text)
+            .hint("try again later; what was taken before goes on"),
         Refusal::Leaving => Problem::new(Code::ShuttingDown, text),
         Refusal::Worker => Problem::new(Code::Internal, text),
     }

@@ -19,6 +19,7 @@ impl Control {
         id: SessionId,
         turn: Option<u64>,
     ) -> Result<Session, Refusal> {
+        self.takes_work()?;
         let parent = self.session_record(caller, id).await?;
         match parent.status {
             Status::Active | Status::Error | Status::Paused | Status::Stopped => {}

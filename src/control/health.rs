@@ -44,6 +44,7 @@ impl Control {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             coordinator_id: format!("{}-{}", hostname(), std::process::id()),
             remote_runners: 0,
+            draining: self.is_draining(),
             simulated: self.host.launcher.is_simulated(),
             roles: self.host.roles().to_owned(),
             isolation: isolation(self.host.isolation().await),

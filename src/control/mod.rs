@@ -7,6 +7,7 @@ pub(crate) mod changes;
 pub(crate) mod create;
 pub(crate) mod database;
 pub(crate) mod deploy;
+pub(crate) mod drain;
 pub(crate) mod end;
 pub(crate) mod exec;
 mod explain;
@@ -23,12 +24,13 @@ pub(crate) mod rest;
 pub(crate) mod send;
 pub(crate) mod stream;
 pub(crate) mod sweep;
+pub(crate) mod usage;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock as RwLockNow};
 use std::time::Duration;
 
-use tokio::sync::{RwLock, Semaphore, mpsc};
+use tokio::sync::{RwLock, Semaphore, mpsc, watch};
 
 use administration::ReloadRequest;
 pub(crate) use deploy::About;
@@ -89,6 +91,8 @@ pub(crate) struct Control {
     /// Read by who makes or copies a version, written by who removes unused ones.
     versions: Arc<RwLock<()>>,
     started_at: Timestamp,
+    /// Since when nothing new is taken.
+    drain: Arc<watch::Sender<Option<Timestamp>>>,
     /// What keeps sandboxes in here, once it has been measured.
     isolation: Arc<OnceLock<SessionIsolation>>,
 }
@@ -112,6 +116,7 @@ impl Control {
             care: Arc::new(Semaphore::new(CARE_AT_ONCE_MAX)),
             versions: Arc::default(),
             started_at: Timestamp::now(),
+            drain: Arc::new(watch::channel(None).0),
             isolation: Arc::default(),
         }
     }

@@ -91,6 +91,8 @@ pub(crate) enum Refusal {
     Store(#[source] StoreError),
     #[error("{reason}")]
     Configuration { reason: String },
+    #[error("no new sessions and messages are taken: this host is drained for its administrator")]
+    Draining,
     #[error("ashd stops")]
     Leaving,
     #[error("a worker of ashd failed")]

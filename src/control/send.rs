@@ -38,6 +38,15 @@ impl Control {
         let options = TurnOptions::parse(&request)?;
         let content = Content::parse(request.content)?;
         let partial = options.partial;
+        if self.is_draining() {
+            // What was taken before is still told.
+            let record = self.session_record(caller, id).await?;
+            let taken = self.taken_before(&record, idempotency).await?;
+            let accepted = taken.ok_or(Refusal::Draining)?;
+            let after = delivery.after.unwrap_or(0).max(accepted.after);
+            let reader = self.host.reader(&record, after).await?;
+            return Ok(stream(&accepted, reader, partial, after));
+        }
         let handle = if let Some(handle) = self.lively(caller, id) {
             handle
         } else {

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::agent::AgentVerb;
+use super::attach::Attach;
 use super::chat::Chat;
 use super::config::ConfigVerb;
+use super::credential::CredentialVerb;
 use super::database::DatabaseVerb;
 use super::deploy::Deploy;
+use super::drain::DrainVerb;
 use super::events::EventsVerb;
 use super::exit;
 use super::interrupt::Interrupt;
@@ -19,6 +22,7 @@ use super::output::Format;
 use super::queue::QueueVerb;
 use super::send::Send;
 use super::session::SessionVerb;
+use super::top::Top;
 
 /// Run Claude-powered agents on this machine or on a server
 ///
@@ -53,6 +57,10 @@ pub(crate) struct Global {
     #[arg(help = "Admin socket of the daemon [env: ASH_SOCKET] [default: /run/ash/admin.sock]", long, global = true, value_name = "PATH", conflicts_with_all = ["server", "api_key_file"])]
     pub(crate) socket: Option<PathBuf>,
 
+    /// Use the daemon of another machine, over ssh(1), which needs `ashctl` there
+    #[arg(short = 'H', long, global = true, value_name = "[USER@]HOST", value_parser = host, conflicts_with_all = ["server", "api_key_file"])]
+    pub(crate) host: Option<String>,
+
     #[arg(
         help = "Address of a server to use instead, http or https [env: ASH_SERVER_URL]",
         long,
@@ -79,6 +87,15 @@ pub(crate) struct Global {
     pub(crate) tenant: Option<String>,
 }
 
+/// Nothing that ssh(1) could take for an option or a shell for more than a name.
+fn host(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@._-:[]%".contains(c);
+    if text.is_empty() || text.starts_with('-') || !text.chars().all(plain) {
+        return Err("a host looks like `root@build.example.com`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Deploy(Deploy),
@@ -90,6 +107,7 @@ pub(crate) enum Verb {
     Session(SessionVerb),
     Send(Send),
     Chat(Chat),
+    Attach(Attach),
     Interrupt(Interrupt),
     /// List, remove, and hurry the messages that wait for their turn
     #[command(subcommand)]
@@ -102,14 +120,22 @@ pub(crate) enum Verb {
     Key(KeyVerb),
     /// Show whether the daemon runs and what it does
     Status,
+    Top(Top),
+    Drain(DrainVerb),
     Events(EventsVerb),
     Logs(Logs),
     /// Show the configuration and where it comes from, check it, and have it read again
     #[command(subcommand)]
     Config(ConfigVerb),
+    /// Store the key of the model API
+    #[command(subcommand)]
+    Credential(CredentialVerb),
     /// Show what this host can enforce, and what it lacks
     Doctor,
     Manual(Manual),
+    /// Connect the standard input and output with the admin socket, for `--host`
+    #[command(hide = true)]
+    ProxyStdio,
 }
 
 #[cfg(test)]

@@ -47,6 +47,12 @@ pub(crate) enum ConfigVerb {
 
 pub(crate) async fn run(context: &Context, verb: ConfigVerb) -> Result<(), Failure> {
     let Context { server, output, .. } = context;
+    if let (Some(host), ConfigVerb::Show { offline: true, .. } | ConfigVerb::Check { .. }) =
+        (&server.host, &verb)
+    {
+        return Err(Failure::usage("files are read on this machine only")
+            .hint(format!("`ssh {host} ashctl config check` reads those of the other")));
+    }
     match verb {
         ConfigVerb::Show { keys, changed, offline } => {
             let mut shown = if offline {

@@ -104,6 +104,7 @@ impl From<Code> for Exit {
             | Code::CliTooOld
             | Code::CutOff
             | Code::DiskFull
+            | Code::Draining
             | Code::Internal
             | Code::NotSupported
             | Code::QueueFull

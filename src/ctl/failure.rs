@@ -123,6 +123,9 @@ impl From<ClientError> for Failure {
                 Exit::Unreachable,
                 Some("is ashd started there, and does it listen on this address?"),
             ),
+            ClientError::NobodyListens { place } if place.starts_with("the admin socket of ") => {
+                (Exit::Unreachable, Some("start the daemon there with `systemctl start ashd`"))
+            }
             ClientError::NobodyListens { .. } => (
                 Exit::Unreachable,
                 Some(

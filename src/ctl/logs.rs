@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Format;
 use super::prefix::resolve;
+use super::server::{SSH, shell_line};
 use crate::id::SessionId;
 use crate::os::process::become_program;
 
@@ -22,8 +23,8 @@ const LINES_DEFAULT: u32 = 10;
 
 /// Show the journal of ashd, ash-sandboxd and ash-egress
 ///
-/// With a SESSION: what they and systemd say of it. Reads the journal of this machine, whatever
-/// server is named, and wants its permission: root, or the group `adm` or `systemd-journal`.
+/// With a SESSION: what they and systemd say of it. Reads the journal of this machine, or that of
+/// `--host`, whatever server is named, and wants its permission: root, or the group `adm` or `systemd-journal`.
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// Id of the session, or its first characters
@@ -45,7 +46,13 @@ pub(crate) async fn run(context: &Context, logs: Logs) -> Result<(), Failure> {
         Some(text) => Some(resolve(&context.server, text).await?),
         None => None,
     };
-    let error = become_program(JOURNALCTL, arguments(&logs, session, context.output.format));
+    let arguments = arguments(&logs, session, context.output.format);
+    if let Some(host) = &context.server.host {
+        let words: Vec<String> = [JOURNALCTL.to_owned()].into_iter().chain(arguments).collect();
+        let error = become_program(SSH, ["--", host, &shell_line(&words)]);
+        return Err(Failure::new(Exit::Failure, format!("{SSH} does not start: {error}")));
+    }
+    let error = become_program(JOURNALCTL, arguments);
     if Path::new("/run/systemd/system").exists() {
         return Err(Failure::new(Exit::Failure, format!("{JOURNALCTL} does not start: {error}")));
     }

@@ -9,14 +9,17 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 mod agent;
+mod attach;
 mod chat;
 mod cli;
 mod completion;
 mod config;
+mod credential;
 mod database;
 mod deploy;
 mod doctor;
 mod dotenv;
+mod drain;
 mod environment;
 mod events;
 mod exit;
@@ -28,12 +31,14 @@ mod manual;
 mod output;
 mod plain;
 mod prefix;
+mod proxy;
 mod queue;
 mod resume;
 mod send;
 mod server;
 mod session;
 mod status;
+mod top;
 mod turn;
 mod when;
 
@@ -62,8 +67,8 @@ impl Context {
             if global.full { Times::Absolute } else { Times::Relative { now: Timestamp::now() } };
         let messages = if global.quiet { Messages::Quiet } else { Messages::All };
         let output = Output::new(global.output, times, messages);
-        let Global { socket, server: url, api_key_file, tenant, .. } = global;
-        let wanted = Wanted { socket, url, api_key_file, tenant };
+        let Global { socket, host, server: url, api_key_file, tenant, .. } = global;
+        let wanted = Wanted { socket, host, url, api_key_file, tenant };
         let server = Server::find(&wanted, &environment)?;
         if let Some(warning) = server.warning {
             output::warn(warning);
@@ -125,6 +130,11 @@ async fn perform(context: &mut Context, verb: Option<Verb>) -> Result<(), Failur
         Some(Verb::Logs(logs)) => logs::run(context, logs).await,
         Some(Verb::Key(verb)) => key::run(context, verb).await,
         Some(Verb::Doctor) => doctor::run(context).await,
+        Some(Verb::Attach(attach)) => attach::run(context, attach).await,
+        Some(Verb::Top(top)) => top::run(context, top).await,
+        Some(Verb::Drain(drain)) => drain::run(context, drain).await,
+        Some(Verb::Credential(verb)) => credential::run(context, verb).await,
+        Some(Verb::ProxyStdio) => proxy::run(&context.server),
         Some(Verb::Manual(manual)) => manual::run(&manual),
     }
 }

@@ -99,6 +99,11 @@ impl Output {
         self.write(&[line.as_bytes(), b"\n"])
     }
 
+    /// Prints what a terminal obeys.
+    pub(crate) fn raw(&self, sequence: &str) -> Result<(), Failure> {
+        self.write(&[sequence.as_bytes()])
+    }
+
     /// Prints bytes of a stranger, which come in pieces: as they are into a file or a pipe,
     /// without control sequences on a terminal.
     pub(crate) fn piece(&mut self, piece: &str) -> Result<(), Failure> {

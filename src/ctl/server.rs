@@ -1,6 +1,7 @@
 //! The daemon as the commands see it: requests of the API, and failures told in its words.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -12,6 +13,7 @@ use super::environment::{ApiKey, Environment};
 use super::exit::Exit;
 use super::failure::Failure;
 use crate::web::client::{Answer, Body, Client, ClientError, Patience, empty, full};
+use crate::web::tunnel::{Statuses, Tunnel};
 use crate::wire::keys::TENANT;
 use crate::wire::problem::Problem;
 
@@ -34,6 +36,9 @@ const SYSTEM_SOCKET: &str = "/run/ash/admin.sock";
 /// Where a daemon of a user has it, below `XDG_RUNTIME_DIR`.
 const USER_SOCKET: &str = "ash/admin.sock";
 
+/// Reaches other machines; found in `PATH`.
+pub(crate) const SSH: &str = "ssh";
+
 /// What stays as it is in a segment of a path (RFC 3986, unreserved).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -41,6 +46,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
     pub(crate) socket: Option<PathBuf>,
+    /// Over ssh.
+    pub(crate) host: Option<String>,
     pub(crate) url: Option<String>,
     pub(crate) api_key_file: Option<PathBuf>,
     pub(crate) tenant: Option<String>,
@@ -50,6 +57,7 @@ pub(crate) struct Wanted {
 #[derive(Debug, PartialEq, Eq)]
 enum Way {
     Socket(PathBuf),
+    Host(String),
     Url(String),
 }
 
@@ -61,6 +69,10 @@ pub(crate) struct Server {
     tenant: Option<HeaderValue>,
     /// Whether it is this machine's own, reached over its admin socket.
     pub(crate) local: bool,
+    /// The admin socket, if it is of this machine.
+    pub(crate) socket: Option<PathBuf>,
+    /// The other machine, if it is reached over ssh.
+    pub(crate) host: Option<String>,
     /// What the person should know about the way.
     pub(crate) warning: Option<&'static str>,
 }
@@ -79,12 +91,16 @@ impl Server {
                         "the path of a socket has at most {SOCKET_PATH_BYTES_MAX} bytes"
                     )));
                 }
-                let tenant = wanted.tenant.as_ref().or(environment.tenant.as_ref());
-                let tenant = tenant
-                    .map(|name| HeaderValue::from_str(name))
-                    .transpose()
-                    .map_err(|_value| Failure::usage("a tenant's name is one word"))?;
-                Ok(Self { client: Client::unix(path), tenant, local: true, warning: None })
+                let tenant = tenant(wanted, environment)?;
+                let socket = Some(path.clone());
+                let client = Client::unix(path);
+                Ok(Self { client, tenant, local: true, socket, host: None, warning: None })
+            }
+            Way::Host(host) => {
+                let place = format!("the admin socket of {host}");
+                let client = Client::tunnel(over_ssh(&host, wanted.socket.as_deref()), place);
+                let (tenant, host) = (tenant(wanted, environment)?, Some(host));
+                Ok(Self { client, tenant, local: false, socket: None, host, warning: None })
             }
             Way::Url(url) => {
                 let key = match &wanted.api_key_file {
@@ -95,7 +111,9 @@ impl Server {
                     "the API key crosses the network in clear text; use an `https://` address",
                 );
                 let bearer = key.map(|key| bearer(&key)).transpose()?;
-                Ok(Self { client: Client::tcp(&url, bearer)?, tenant: None, local: false, warning })
+                let client = Client::tcp(&url, bearer)?;
+                let (tenant, socket, host) = (None, None, None);
+                Ok(Self { client, tenant, local: false, socket, host, warning })
             }
         }
     }
@@ -210,6 +228,9 @@ pub(crate) fn encode_path(path: &str) -> String {
 }
 
 fn find_way(wanted: &Wanted, environment: &Environment) -> Result<Way, Failure> {
+    if let Some(host) = &wanted.host {
+        return Ok(Way::Host(host.clone()));
+    }
     if let Some(path) = &wanted.socket {
         return Ok(Way::Socket(path.clone()));
     }
@@ -225,6 +246,32 @@ fn find_way(wanted: &Wanted, environment: &Environment) -> Result<Way, Failure> 
     }
 }
 
+/// Whom an admin socket acts for.
+fn tenant(wanted: &Wanted, environment: &Environment) -> Result<Option<HeaderValue>, Failure> {
+    let tenant = wanted.tenant.as_ref().or(environment.tenant.as_ref());
+    tenant
+        .map(|name| HeaderValue::from_str(name))
+        .transpose()
+        .map_err(|_value| Failure::usage("a tenant's name is one word"))
+}
+
+/// `ssh HOST ashctl proxy-stdio`; a socket that is named is one of the other machine.
+fn over_ssh(host: &str, socket: Option<&Path>) -> Tunnel {
+    let mut words = vec!["ashctl".to_owned(), "proxy-stdio".to_owned()];
+    if let Some(socket) = socket {
+        words.extend(["--socket".to_owned(), socket.display().to_string()]);
+    }
+    let arguments = ["-T", "--", host].map(OsString::from);
+    let statuses = Statuses { denied: Exit::Denied as i32, unreachable: Exit::Unreachable as i32 };
+    Tunnel::new(SSH, arguments.into_iter().chain([shell_line(&words).into()]).collect(), statuses)
+}
+
+/// The words as the shell of another machine reads them.
+pub(crate) fn shell_line(words: &[String]) -> String {
+    let quoted = words.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''")));
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
 /// The system's daemon if it has a socket, else the user's own, else the system's that is not
 /// there.
 fn default_socket(environment: &Environment) -> PathBuf {
@@ -237,7 +284,7 @@ fn default_socket(environment: &Environment) -> PathBuf {
     user.filter(|path| path.exists()).unwrap_or(system)
 }
 
-fn read_key(path: &std::path::Path) -> Result<ApiKey, Failure> {
+fn read_key(path: &Path) -> Result<ApiKey, Failure> {
     use std::io::Read as _;
     let failed = |why: String| {
         Failure::usage(format!("the API key cannot be read from `{}`: {why}", path.display()))
@@ -312,6 +359,12 @@ mod tests {
             socket
         };
         assert_eq!(default_socket(&environment), expected);
+    }
+
+    #[test]
+    fn words_reach_another_shell_as_they_are() {
+        let words = ["a b", "it's", "$(x)"].map(str::to_owned);
+        assert_eq!(shell_line(&words), r"'a b' 'it'\''s' '$(x)'");
     }
 
     #[test]

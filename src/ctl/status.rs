@@ -35,6 +35,10 @@ fn overview(health: &Health, place: &str) -> Table {
         .add_row(["sessions", &sessions(health)])
         .add_row(["isolation", &isolation(health)])
         .add_row(["claude", &claude(&health.cli)]);
+    if health.draining {
+        let how = "no new sessions and messages are taken (`ashctl drain --undo`)";
+        table.add_row(["drain", how]);
+    }
     table
 }
 

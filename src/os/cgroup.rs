@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -27,6 +28,17 @@ pub(crate) struct Occupancy {
     /// A process is in it or below it.
     pub(crate) populated: bool,
     pub(crate) frozen: bool,
+}
+
+/// The figures of a group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Usage {
+    /// Processor time since it was made.
+    pub(crate) cpu_microseconds: Option<u64>,
+    /// In memory now, swap not included.
+    pub(crate) memory_bytes: Option<u64>,
+    /// Processes and threads now.
+    pub(crate) tasks: Option<u64>,
 }
 
 impl Cgroup {
@@ -107,6 +119,19 @@ impl Cgroup {
     pub(crate) fn memory(&self) -> io::Result<u64> {
         let text = self.read("memory.current")?;
         text.trim().parse().map_err(|_never| io::ErrorKind::InvalidData.into())
+    }
+
+    /// What it has used and uses; each figure is absent where its controller is.
+    pub(crate) fn usage(&self) -> Usage {
+        let number = |file: &str| self.read(file).ok()?.trim().parse().ok();
+        Usage {
+            cpu_microseconds: self
+                .read("cpu.stat")
+                .ok()
+                .and_then(|text| member(&text, "usage_usec")),
+            memory_bytes: number("memory.current"),
+            tasks: number("pids.current"),
+        }
     }
 
     /// Returns when no process is left in it.

@@ -42,6 +42,18 @@ pub(crate) fn become_program(
     std::process::Command::new(program).args(arguments).exec()
 }
 
+/// A program of the operator's, such as ssh(1): with the environment, the folder and the standard
+/// error of its caller.
+pub(crate) fn tool(
+    program: &str,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "the environment is the caller's on purpose")]
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
 /// What a short program said and how it ended.
 #[derive(Debug)]
 pub(crate) struct Answer {

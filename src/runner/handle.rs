@@ -43,6 +43,8 @@ pub(crate) struct View {
     pub(crate) turn: Option<TurnId>,
     pub(crate) turn_since: Option<Timestamp>,
     pub(crate) queued: u32,
+    /// What waits, waits for its user's resume.
+    pub(crate) held: bool,
     pub(crate) spent: Spent,
     /// How warm its sandbox is.
     pub(crate) tier: Tier,

@@ -72,6 +72,7 @@ impl Driver {
             turn: self.running.as_ref().map(|turn| turn.id),
             turn_since: self.running.as_ref().and_then(|turn| turn.started_at),
             spent: self.spent,
+            held: self.is_held(),
             queued,
             tier: self.rest.tier,
             rests_since: rests.then_some(self.rest.since),

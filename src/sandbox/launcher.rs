@@ -24,6 +24,7 @@ use super::stream::BridgeStream;
 use super::{blocking, probe, scope};
 use crate::bridge::{SimulatedBridge, simulated};
 use crate::os::cgroup::Cgroup;
+use crate::os::cgroup::Usage;
 use crate::os::fs::Root;
 
 /// What a test takes away.
@@ -221,6 +222,16 @@ impl Launcher {
             warn!(%error, "the end of a sandbox was interrupted");
             EndReport::gone()
         })
+    }
+
+    /// What each living sandbox has used and uses, as far as the kernel counts it.
+    pub(crate) async fn usage(&self) -> Vec<(SandboxName, Usage)> {
+        let mut all = Vec::new();
+        for name in self.live().await {
+            let usage = self.inner.find(&name).await.and_then(|live| live.usage());
+            all.push((name, usage.unwrap_or_default()));
+        }
+        all
     }
 
     /// How many processes of the sandbox the kernel has killed for want of memory; `None` where

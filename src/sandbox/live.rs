@@ -17,7 +17,7 @@ use super::scope::InForce;
 use super::spec::SandboxName;
 use super::tail::Tail;
 use super::{BRIDGE_SOCKET, blocking};
-use crate::os::cgroup::Cgroup;
+use crate::os::cgroup::{Cgroup, Usage};
 use crate::os::process::{self, Process, ProcessId};
 use crate::os::socket::{self, SocketError};
 use crate::systemd::scope::Manager;
@@ -175,6 +175,11 @@ impl Live {
     }
 
     /// How many processes of it were killed for want of memory; `None` where nobody counts.
+    /// `None` without a control group of its own.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.cgroup.get().map(Cgroup::usage)
+    }
+
     pub(super) fn oom_kills(&self) -> Option<u64> {
         self.cgroup.get().and_then(Cgroup::oom_kills)
     }

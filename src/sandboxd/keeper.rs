@@ -134,6 +134,11 @@ impl Inner {
                 let living = self.launcher.live().await;
                 Answer::Live { sessions: living.iter().filter_map(SandboxName::session).collect() }
             }
+            Request::Usage => {
+                let all = self.launcher.usage().await.into_iter();
+                let of_sessions = |(name, usage): (SandboxName, _)| Some((name.session()?, usage));
+                Answer::Usage { sandboxes: all.filter_map(of_sessions).collect() }
+            }
             Request::Isolation { measured } => {
                 let isolation = if measured {
                     self.launcher.measured_isolation().await

@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::Digest;
 use crate::id::SessionId;
+use crate::os::cgroup::Usage;
 use crate::sandbox::{EndReport, Isolation};
 
-/// The version of everything here. 2: `Fork`. 3: `Jail`, `EndJail`.
-pub(super) const PROTOCOL: u32 = 3;
+/// The version of everything here. 2: `Fork`. 3: `Jail`, `EndJail`; 4: `Usage`.
+pub(super) const PROTOCOL: u32 = 4;
 
 /// Largest request in bytes: the environment of a sandbox (64 KiB), every byte an escape of six.
 pub(super) const REQUEST_BYTES_MAX: usize = 512 << 10;
@@ -93,6 +94,8 @@ pub(super) enum Request {
     },
     /// The sessions whose sandboxes live.
     Live,
+    /// What each living sandbox has used and uses.
+    Usage,
     /// What keeps sandboxes in on this host; if `measured`, only once that is known.
     Isolation {
         measured: bool,
@@ -138,6 +141,9 @@ pub(super) enum Answer {
     },
     Live {
         sessions: Vec<SessionId>,
+    },
+    Usage {
+        sandboxes: Vec<(SessionId, Usage)>,
     },
     Isolation {
         isolation: Box<Isolation>,

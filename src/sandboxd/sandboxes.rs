@@ -8,6 +8,7 @@ use super::keeper::{Answered, Keeper};
 use super::protocol::{Answer, Request, SandboxdError};
 use crate::agent::Digest;
 use crate::id::SessionId;
+use crate::os::cgroup::Usage;
 use crate::sandbox::{BridgeStream, EndReport, Isolation};
 
 /// Asks for everything that wants privilege. Cheap to clone.
@@ -166,6 +167,14 @@ impl Sandboxes {
 
     /// How many processes of the sandbox the kernel has killed for want of memory; `None` where
     /// nobody counts.
+    /// What each living sandbox has used and uses; nothing where the other side does not answer.
+    pub(crate) async fn usage(&self) -> Vec<(SessionId, Usage)> {
+        match self.ask(Request::Usage).await {
+            Ok((Answer::Usage { sandboxes }, _)) => sandboxes,
+            _ => Vec::new(),
+        }
+    }
+
     pub(crate) async fn oom_kills(&self, session: SessionId) -> Option<u64> {
         match self.ask(Request::OomKills { session }).await {
             Ok((Answer::OomKills { count }, _)) => count,

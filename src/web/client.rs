@@ -28,6 +28,8 @@ use sse_stream::{Sse, SseByteStream};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::tunnel::Tunnel;
+
 /// Longest wait for a TCP connection, in seconds: a packet lost twice is sent again after 1 and
 /// 3 seconds, so a living server answers well within it.
 const CONNECT_SECONDS_MAX: u64 = 10;
@@ -145,6 +147,7 @@ enum Connections {
     Unix(PathBuf, legacy::Client<UnixConnector, Body>),
     Plain(legacy::Client<HttpConnector, Body>),
     Tls(legacy::Client<HttpsConnector<HttpConnector>, Body>),
+    Tunnel(legacy::Client<Tunnel, Body>),
 }
 
 impl std::fmt::Debug for Client {
@@ -165,6 +168,13 @@ impl Client {
             bearer: None,
             waits: Waits::default(),
         }
+    }
+
+    /// The daemon of another host, behind a program that `place` names.
+    pub(crate) fn tunnel(tunnel: Tunnel, place: String) -> Self {
+        let client = legacy::Client::builder(TokioExecutor::new()).build(tunnel);
+        let (connections, waits) = (Connections::Tunnel(client), Waits::default());
+        Self { connections, place, bearer: None, waits }
     }
 
     /// A server at an `http` or `https` address, which may have a path that all requests go
@@ -214,7 +224,11 @@ impl Client {
         patience: Patience,
     ) -> Result<Answer, ClientError> {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-        if let Connections::Unix(path, _) = &self.connections {
+        if let Connections::Tunnel(_) = &self.connections {
+            let url = format!("http://localhost{target}");
+            *request.uri_mut() =
+                url.parse().map_err(|_uri| ClientError::Url { url, reason: "it is too long" })?;
+        } else if let Connections::Unix(path, _) = &self.connections {
             *request.uri_mut() = hyperlocal::Uri::new(path, target).into();
             // The authority is the path in hexadecimal, which is nobody's host.
             request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
@@ -233,6 +247,7 @@ impl Client {
             Connections::Unix(_, client) => client.request(request),
             Connections::Plain(client) => client.request(request),
             Connections::Tls(client) => client.request(request),
+            Connections::Tunnel(client) => client.request(request),
         };
         let wait = match patience {
             Patience::Answer => self.waits.answer,

@@ -16,6 +16,9 @@ pub(crate) struct Health {
     pub(crate) version: String,
     pub(crate) coordinator_id: String,
     pub(crate) remote_runners: u64,
+    /// No new sessions and messages are taken.
+    #[serde(default)]
+    pub(crate) draining: bool,
     /// Sandboxes are simulated: no isolation, no real CLI.
     pub(crate) simulated: bool,
     /// `split`: ashd, ash-sandboxd and ash-egress are programs of their own; else `one`.

@@ -46,6 +46,10 @@ pub(crate) enum Operation {
     CreateApiKey,
     ListApiKeys,
     RevokeApiKey,
+    ShowUsage,
+    Drain,
+    UndoDrain,
+    ShowDrain,
 }
 
 /// Where and how an operation is reached.
@@ -130,6 +134,10 @@ pub(crate) const OPERATIONS: &[Route] = &[
     about_keys(Operation::CreateApiKey, "POST", "/api/api-keys"),
     about_keys(Operation::ListApiKeys, "GET", "/api/api-keys"),
     about_keys(Operation::RevokeApiKey, "DELETE", "/api/api-keys/{id}"),
+    for_administrators(Operation::ShowUsage, "GET", "/api/usage"),
+    for_administrators(Operation::Drain, "POST", "/api/drain"),
+    for_administrators(Operation::UndoDrain, "DELETE", "/api/drain"),
+    for_administrators(Operation::ShowDrain, "GET", "/api/drain"),
 ];
 
 #[cfg(test)]

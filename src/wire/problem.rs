@@ -17,6 +17,7 @@ pub(crate) enum Code {
     ConfigInvalid,
     CutOff,
     DiskFull,
+    Draining,
     FileNotFound,
     FileTooLarge,
     Forbidden,
@@ -72,6 +73,7 @@ impl Code {
             Self::CliMissing
             | Self::CliTooOld
             | Self::CutOff
+            | Self::Draining
             | Self::SandboxFailed
             | Self::ShuttingDown
             | Self::StoreUnavailable
@@ -93,6 +95,7 @@ impl Code {
             Self::ConfigInvalid => "config_invalid",
             Self::CutOff => "cut_off",
             Self::DiskFull => "disk_full",
+            Self::Draining => "draining",
             Self::FileNotFound => "file_not_found",
             Self::FileTooLarge => "file_too_large",
             Self::Forbidden => "forbidden",
@@ -123,7 +126,7 @@ impl Code {
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 34] = [
+    pub(crate) const ALL: [Self; 35] = [
         Self::AgentInvalid,
         Self::AgentNotFound,
         Self::ArchiveInvalid,
@@ -134,6 +137,7 @@ impl Code {
         Self::ConfigInvalid,
         Self::CutOff,
         Self::DiskFull,
+        Self::Draining,
         Self::FileNotFound,
         Self::FileTooLarge,
         Self::Forbidden,

@@ -300,6 +300,63 @@ fn what_happens_is_told_in_its_order_and_of_one_session_alone() {
 }
 
 #[test]
+fn a_drain_refuses_what_is_new_and_lets_run_what_runs() {
+    let ashd = Ashd::start();
+    let session = ashd.session();
+    let child = send_and_see(&ashd, &session, "[[say:one\n]] [[delay:600000]] [[say:two]]");
+    let top = ashd.prints(&["top", "-d", "0.2", "-o", "jsonl"]);
+    assert!(top.contains("\"turnSince\""), "{top}");
+    let timeout = ashd.run(&["drain", "--timeout", "0"]);
+    assert_eq!(timeout.status, 1, "{timeout:?}");
+    for refused in [
+        &["session", "create", "qa-bot"][..],
+        &["send", &session, "hi"],
+        &["session", "fork", &session],
+    ] {
+        let said = ashd.run(refused);
+        assert!(said.status == 1 && said.stderr.contains("this host is drained"), "{said:?}");
+    }
+    assert!(ashd.prints(&["status"]).contains("\ndrain "));
+    let waiting = ashd.ashctl(&["drain"]).start();
+    ashd.prints(&["interrupt", &session]);
+    let drained = said(waiting);
+    let (status, text) = (drained.status, drained.stdout.as_str());
+    assert_eq!(
+        (status, text),
+        (0, "Drained: nothing new is taken, and no turn runs\n"),
+        "{drained:?}"
+    );
+    assert_eq!(said(child).status, 8, "somebody else interrupted it");
+    ashd.prints(&["drain", "--undo"]);
+    ashd.run(&["send", &session, "[[say:again]]"]).succeeds("again\n");
+    let told = ashd.prints(&["events", "-o", "jsonl"]);
+    assert_eq!(told.matches("drain.started").count(), 1);
+    assert_eq!(told.matches("drain.ended").count(), 1);
+}
+
+#[test]
+fn who_attaches_sees_what_others_say() {
+    let ashd = Ashd::start();
+    let session = ashd.session();
+    let mut follower = ashd.ashctl(&["attach", &session, "-o", "jsonl"]).start();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    // Whether the stream is open yet cannot be seen: messages are sent until one comes through.
+    let (sender, came) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let found = lines.any(|line| line.unwrap().contains("user_message"));
+        let _nobody_waits = sender.send(found);
+    });
+    let mut found = None;
+    while found.is_none() {
+        ashd.run(&["send", &session, "[[say:hi]]"]).succeeds("hi\n");
+        found = came.try_recv().ok();
+    }
+    assert_eq!(found, Some(true));
+    drop(follower.kill());
+    drop(follower.wait());
+}
+
+#[test]
 fn a_running_turn_is_interrupted() {
     let ashd = Ashd::start();
     let session = ashd.session();

@@ -28,8 +28,9 @@ mod render;
 
 use self::follow::Follow;
 use self::frame::TurnError;
+use self::render::Piece;
+pub(crate) use self::render::Renderer;
 pub(crate) use self::render::Wants;
-use self::render::{Piece, Renderer};
 
 /// The presses of ^C. *Invariant:* once it exists, ^C does not end the program any more, so
 /// whoever has it waits for nothing without it.
@@ -143,7 +144,7 @@ fn show(output: &mut Output, renderer: &mut Renderer, event: &Sse) -> Result<(),
     }
 }
 
-fn print(output: &mut Output, pieces: Vec<Piece>) -> Result<(), Failure> {
+pub(crate) fn print(output: &mut Output, pieces: Vec<Piece>) -> Result<(), Failure> {
     for piece in pieces {
         match piece {
             Piece::Answer(text) => output.piece(&text)?,
@@ -154,7 +155,7 @@ fn print(output: &mut Output, pieces: Vec<Piece>) -> Result<(), Failure> {
 }
 
 /// An event as one line of JSON.
-fn event_line(id: Option<&str>, event: &str, data: &str) -> String {
+pub(crate) fn event_line(id: Option<&str>, event: &str, data: &str) -> String {
     #[derive(Serialize)]
     struct Line<'a, D: Serialize> {
         id: Option<Id<'a>>,
