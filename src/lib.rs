@@ -13,6 +13,7 @@
 
 mod agent;
 mod api;
+mod archive;
 mod bridge;
 mod chain;
 mod clock;

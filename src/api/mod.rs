@@ -75,6 +75,8 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::ResumeSession => routing::on(method, sessions::resume),
         Operation::StopSession => routing::on(method, sessions::stop),
         Operation::ForkSession => routing::on(method, sessions::fork),
+        Operation::ArchiveSession => routing::on(method, sessions::archive),
+        Operation::RestoreSession => routing::on(method, sessions::restore),
         Operation::SendMessage => routing::on(method, turns::send),
         Operation::StreamSession => routing::on(method, stream::watch),
         Operation::InterruptSession => routing::on(method, turns::interrupt),

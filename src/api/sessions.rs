@@ -119,3 +119,29 @@ pub(super) async fn fork(
     let session = forked.await.map_err(|_panicked| crate::control::Refusal::Worker)??;
     Ok((StatusCode::CREATED, axum::Json(SessionEnvelope { session })).into_response())
 }
+
+pub(super) async fn archive(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, Refused> {
+    let (id, keep) = (session_id(&id)?, Query::parse(&uri)?.flag("keep")?.unwrap_or(false));
+    // As with a creation: a client that leaves must not leave it half done.
+    let control = app.control.clone();
+    let archived = tokio::spawn(async move { control.archive(&caller, id, keep).await });
+    let session = archived.await.map_err(|_panicked| crate::control::Refusal::Worker)??;
+    Ok(axum::Json(SessionEnvelope { session }).into_response())
+}
+
+pub(super) async fn restore(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    let id = session_id(&id)?;
+    let control = app.control.clone();
+    let restored = tokio::spawn(async move { control.restore(&caller, id).await });
+    let session = restored.await.map_err(|_panicked| crate::control::Refusal::Worker)??;
+    Ok(axum::Json(SessionEnvelope { session }).into_response())
+}

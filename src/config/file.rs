@@ -28,6 +28,7 @@ pub(super) struct Fragment {
     pub(super) agents: Agents,
     pub(super) sessions: Sessions,
     pub(super) tiers: Tiers,
+    pub(super) archive: Archive,
     pub(super) drain: Drain,
 }
 
@@ -110,6 +111,14 @@ pub(super) struct Agents {
 pub(super) struct Sessions {
     pub(super) keep_ended_hours: Option<u32>,
     pub(super) turn_timeout_seconds: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Archive {
+    pub(super) url: Option<String>,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) after_hours: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -41,7 +41,7 @@ const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
 const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
 const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
-pub(crate) const KEYS: [Key; 44] = [
+pub(crate) const KEYS: [Key; 47] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -220,6 +220,26 @@ pub(crate) const KEYS: [Key; 44] = [
         None,
         "0",
         "Seconds after which a turn is interrupted; 0: never. A message may say its own.",
+    ),
+    key(
+        "archive.url",
+        None,
+        "",
+        "Where sessions are archived: a folder, `s3://`, `gs://` or `az://`; empty for `archive` below the data folder.",
+    )
+    .restart(ASHD),
+    key(
+        "archive.key_file",
+        None,
+        "",
+        "File with the key that seals archives: 32 bytes in base64. Without: `archive-key` in the data folder, made at the first start.",
+    )
+    .restart(ASHD),
+    key(
+        "archive.after_hours",
+        None,
+        "0",
+        "Hours without activity after which a hibernated session is archived; 0: never.",
     ),
     key(
         "tiers.freeze_after_seconds",

@@ -75,6 +75,11 @@ pub(crate) struct Settings {
     pub(crate) pressure_percent: Option<u32>,
     /// How long a request may wait for room.
     pub(crate) wait: Duration,
+    /// Where sessions are archived; `None` for the data folder.
+    pub(crate) archive_url: Option<String>,
+    pub(crate) archive_key_file: Option<PathBuf>,
+    /// After how long without activity.
+    pub(crate) archive_after: Option<Duration>,
     pub(crate) drain: Duration,
     /// systemd's folder of credentials.
     pub(crate) credentials: Option<PathBuf>,
@@ -177,6 +182,8 @@ impl Settings {
         }
         let wait: u32 =
             file.sandbox.wait_seconds.unwrap_or_else(|| number_of("sandbox.wait_seconds"));
+        let archive_hours: u32 =
+            file.archive.after_hours.unwrap_or_else(|| number_of("archive.after_hours"));
         let drain = file.drain.seconds.unwrap_or_else(|| number_of("drain.seconds"));
         Ok(Self {
             shown: Configuration::default(),
@@ -217,6 +224,10 @@ impl Settings {
             tiers,
             pressure_percent: (pressure > 0).then_some(pressure),
             wait: Duration::from_secs(u64::from(wait)),
+            archive_url: file.archive.url.filter(|url| !url.is_empty()),
+            archive_key_file: file.archive.key_file.filter(|path| !path.as_os_str().is_empty()),
+            archive_after: (archive_hours > 0)
+                .then(|| Duration::from_secs(u64::from(archive_hours) * 60 * 60)),
             drain: Duration::from_secs(u64::from(drain)),
             credentials: path("CREDENTIALS_DIRECTORY"),
             socket_names: environment.text("LISTEN_FDNAMES").map(str::to_owned),

@@ -2,7 +2,9 @@
 
 use super::Refusal;
 use crate::agent::{AgentError, Fault};
+use crate::archive::ArchiveError;
 use crate::chain::chain;
+use crate::runner::ArchivingError;
 use crate::runner::handle::{QueueError, SendError, StartError};
 use crate::sandbox::CliError;
 use crate::sandboxd::SandboxdError;
@@ -60,6 +62,9 @@ fn explain(refusal: &Refusal) -> Problem {
             Problem::new(Code::BadRequest, error.what.as_str()).field("credentialId")
         }
         Refusal::Option { error } => Problem::new(Code::BadRequest, text).field(&error.field),
+        Refusal::NotArchived { .. } => Problem::new(Code::SessionState, text)
+            .hint("only what is archived is restored; fork it, or end it first"),
+        Refusal::Archiving(error) => archive(error),
         Refusal::Workspace(error) => workspace(error),
         Refusal::Start(error) => start(error),
         Refusal::Send(error) => send(error),
@@ -105,6 +110,29 @@ fn agent(error: &AgentError) -> Problem {
     }
 }
 
+fn archive(error: &ArchivingError) -> Problem {
+    let hint = match error {
+        ArchivingError::Files(error) => return workspace(error),
+        ArchivingError::Store(error) => return store(error),
+        ArchivingError::Archive(ArchiveError::Content(source))
+            if source.kind() == std::io::ErrorKind::StorageFull =>
+        {
+            return disk_full();
+        }
+        ArchivingError::Archive(error) => match error {
+            ArchiveError::OtherKey { .. } => {
+                "put the key of the host that made it into `archive.key_file`, and restart ashd"
+            }
+            ArchiveError::Newer { .. } => "install that version of Ash",
+            ArchiveError::NotFound | ArchiveError::Damaged { .. } => {
+                "an older copy of the objects may be whole: nothing was changed, here or there"
+            }
+            _ => "look at `archive.url` and whether it can be reached; nothing was changed",
+        },
+    };
+    Problem::new(Code::ArchiveFailed, chain(error)).hint(hint)
+}
+
 fn workspace(error: &SandboxdError) -> Problem {
     match error {
         SandboxdError::DiskFull { .. } => disk_full(),
@@ -124,6 +152,7 @@ fn start(error: &StartError) -> Problem {
             .hint("wait; a session that has its sandbox is always served"),
         StartError::MemoryShort => Problem::new(Code::TooManySessions, error.to_string())
             .hint("wait, end sessions, or give the host more memory"),
+        StartError::Archive(error) => archive(error),
         StartError::Store(error) => store(error),
         StartError::Ending => Problem::new(Code::ShuttingDown, error.to_string()),
         StartError::Launch(_) | StartError::Link(_) => {

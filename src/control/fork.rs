@@ -80,7 +80,7 @@ impl Control {
         turn: Option<u64>,
     ) -> Result<(), Refusal> {
         let _one_of_few = self.copies.acquire().await.map_err(|_closed| Refusal::Worker)?;
-        let _still = match self.host.handle(parent).await?.still().await {
+        let _still = match self.host.handle(parent).await?.still(false).await {
             Ok(still) => still,
             Err(RestError::Busy) => return Err(Refusal::SessionBusy { done: "forked" }),
             Err(RestError::Status { .. }) => return Err(Refusal::SessionGone),

@@ -5,7 +5,7 @@ use crate::id::{AgentName, SessionId};
 use crate::session::Status;
 use crate::session::options::SessionOptions;
 use crate::store::{SessionFilter, SessionRecord};
-use crate::wire::sessions::{Session, SessionList};
+use crate::wire::sessions::{Session, SessionArchive, SessionList, Tier};
 
 /// Sessions in one answer when the request names no limit: all that the original would send,
 /// up to a bound.
@@ -73,7 +73,16 @@ impl Control {
             queued_turns: view.queued,
             busy: view.busy,
             isolation: self.isolation.get().cloned(),
-            tier: (record.status != Status::Ended).then_some(view.tier),
+            tier: (record.status != Status::Ended).then_some(if record.is_away() {
+                Tier::Archived
+            } else {
+                view.tier
+            }),
+            archive: record.archive.map(|note| SessionArchive {
+                made_at: note.made_at,
+                bytes: note.bytes,
+                away: record.is_away(),
+            }),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod administration;
 pub(crate) mod agents;
+pub(crate) mod archive;
 pub(crate) mod changes;
 pub(crate) mod create;
 pub(crate) mod database;
@@ -63,6 +64,8 @@ pub(crate) struct ControlSettings {
     pub(crate) agent_roots: Vec<PathBuf>,
     /// How long the files of an ended session are kept.
     pub(crate) keep_ended: Duration,
+    /// After how much rest a hibernated session is archived; `None` for never.
+    pub(crate) archive_after: Option<Duration>,
     /// What ashd runs with, as administrators see it.
     pub(crate) configuration: Configuration,
     /// Hosts that agents may name.

@@ -3,6 +3,7 @@
 use crate::agent::AgentError;
 use crate::bridge::host::FileError;
 use crate::id::IdError;
+use crate::runner::ArchivingError;
 use crate::runner::handle::{QueueError, SendError, StartError};
 use crate::sandboxd::SandboxdError;
 use crate::session::Status;
@@ -52,6 +53,10 @@ pub(crate) enum Refusal {
         #[source]
         error: OptionError,
     },
+    #[error("the session is {}, and its files are here", status.as_str())]
+    NotArchived { status: Status },
+    #[error("the session was not archived or restored")]
+    Archiving(#[source] ArchivingError),
     #[error("the session could not be created")]
     Workspace(#[source] SandboxdError),
     #[error("the session could not be started")]

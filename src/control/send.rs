@@ -63,7 +63,9 @@ impl Control {
         };
         // Who finds no room hears of it before the message is taken.
         let seat = match handle.view().tier {
-            Tier::Hibernated => Some(self.host.seat().await.map_err(Refusal::Start)?),
+            Tier::Hibernated | Tier::Archived => {
+                Some(self.host.seat().await.map_err(Refusal::Start)?)
+            }
             Tier::Hot | Tier::Frozen | Tier::Reclaimed => None,
         };
         let turn = NewTurn { id: TurnId::new(), content, options, idempotency, seat };

@@ -29,9 +29,7 @@ impl Control {
     }
 
     async fn sweep_once(&self) -> Result<(), Refusal> {
-        let keep = i64::try_from(self.settings().keep_ended.as_millis()).unwrap_or(i64::MAX);
-        let before = Timestamp::from_millis(Timestamp::now().as_millis().saturating_sub(keep));
-        for record in self.host.store.ended_sessions_with_workspace(before).await? {
+        for record in self.host.store.ended_sessions_with_workspace(self.kept_since()).await? {
             if self.remove_folders(record.id).await {
                 self.host.store.mark_workspace_removed(record.id).await?;
             }
@@ -40,6 +38,12 @@ impl Control {
         let before = Timestamp::from_millis(Timestamp::now().as_millis().saturating_sub(keep));
         self.host.store.forget_keys(before).await?;
         self.remove_unused_versions().await;
-        Ok(())
+        self.sweep_archives().await
+    }
+
+    /// What ended before has no files any more.
+    pub(super) fn kept_since(&self) -> Timestamp {
+        let keep = i64::try_from(self.settings().keep_ended.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millis(Timestamp::now().as_millis().saturating_sub(keep))
     }
 }

@@ -100,7 +100,8 @@ impl From<Code> for Exit {
             | Code::TurnNotFound => Self::NotFound,
             Code::ConfigInvalid => Self::Configuration,
             Code::Forbidden | Code::Unauthorized => Self::Denied,
-            Code::CliMissing
+            Code::ArchiveFailed
+            | Code::CliMissing
             | Code::CliTooOld
             | Code::CutOff
             | Code::DiskFull

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
+use crate::archive::ArchiveKey;
 use crate::config::{ModelSettings, Settings};
 use crate::egress::ModelKey;
 
@@ -19,6 +20,8 @@ const SECRET_BYTES_MAX: u64 = 64 << 10;
 const MODEL_CREDENTIAL: &str = "anthropic-api-key";
 const API_KEY_CREDENTIAL: &str = "ash-api-key";
 const INITIAL_KEY_FILE: &str = "initial-api-key";
+const ARCHIVE_KEY_CREDENTIAL: &str = "ash-archive-key";
+const ARCHIVE_KEY_FILE: &str = "archive-key";
 
 /// The model key: a credential or a file, then the environment; none is possible, and then the
 /// model answers 401 with what to set.
@@ -55,6 +58,20 @@ pub(super) fn api_key(settings: &Settings) -> Result<Zeroizing<String>, Failure>
     }
 }
 
+/// The key of archives: a credential or a file, or one made at the first start.
+pub(super) fn archive_key(settings: &Settings) -> Result<ArchiveKey, Failure> {
+    let passed = settings
+        .credentials
+        .as_ref()
+        .map(|folder| folder.join(ARCHIVE_KEY_CREDENTIAL))
+        .filter(|path| path.exists());
+    let text = match settings.archive_key_file.clone().or(passed) {
+        Some(path) => read(&path)?,
+        None => made_once(&settings.data.join(ARCHIVE_KEY_FILE), || ArchiveKey::random().expose())?,
+    };
+    Ok(ArchiveKey::parse(&text)?)
+}
+
 fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let failed = |source| Failure::File { path: path.to_owned(), source };
     let mut text = Zeroizing::new(String::new());
@@ -69,14 +86,24 @@ fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
 
 /// `ash_` and 24 random bytes, in a file that only its owner reads. Never printed.
 fn initial_key(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    made_once(path, || {
+        let mut random = Zeroizing::new([0_u8; 24]);
+        getrandom::fill(random.as_mut()).expect("Linux has had getrandom(2) since 3.17");
+        Zeroizing::new(format!("ash_{}", URL_SAFE_NO_PAD.encode(random.as_slice())))
+    })
+}
+
+/// In a file that only its owner reads. Never printed.
+fn made_once(
+    path: &Path,
+    make: impl Fn() -> Zeroizing<String>,
+) -> Result<Zeroizing<String>, Failure> {
     let failed = |source| Failure::File { path: path.to_owned(), source };
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(mut file) => {
-            let mut random = Zeroizing::new([0_u8; 24]);
-            getrandom::fill(random.as_mut()).expect("Linux has had getrandom(2) since 3.17");
-            let key = Zeroizing::new(format!("ash_{}", URL_SAFE_NO_PAD.encode(random.as_slice())));
+            let key = make();
             file.write_all(key.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-            tracing::info!(path = %path.display(), "made an API key");
+            tracing::info!(path = %path.display(), "made a key");
             Ok(key)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(path),

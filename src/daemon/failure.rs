@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use super::logging;
 use crate::agent::AgentError;
+use crate::archive::{ArchiveError, KeyError as ArchiveKeyError};
 use crate::chain::chain;
 use crate::config::ConfigError;
 use crate::egress::{EgressError, KeyError};
@@ -56,6 +57,10 @@ pub(super) enum Failure {
     Untrusted { path: PathBuf, reason: String },
     #[error("the model key is not usable")]
     ModelKey(#[from] KeyError),
+    #[error("the key of archives is not usable")]
+    ArchiveKey(#[from] ArchiveKeyError),
+    #[error("could not open the archive")]
+    Archive(#[from] ArchiveError),
     #[error("could not prepare the way to the model")]
     Egress(#[from] EgressError),
     #[error("the walls {} are not hard on this host: {}", walls.join(", "), notes.join(" "))]

@@ -8,6 +8,7 @@ use super::data::{self, DataLock};
 use super::failure::Failure;
 use super::{listen, reload};
 use crate::agent::Library;
+use crate::archive::Archive;
 use crate::config::Settings;
 use crate::control::administration::{RELOADS_MAX, ReloadRequest};
 use crate::control::{Control, Keys};
@@ -19,6 +20,8 @@ use crate::store::Store;
 
 /// The socket through which sandboxes reach the model, in a folder that they all see.
 pub(super) const EGRESS_FOLDER: &str = "egress";
+/// Where sessions are archived if nothing else is said.
+const ARCHIVE_FOLDER: &str = "archive";
 const EGRESS_SOCKET: &str = "api.sock";
 /// Every sandbox's uid may connect; a placeholder says which session it is.
 const EGRESS_MODE: u32 = 0o666;
@@ -50,6 +53,13 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
         .await
         .map_err(|_panicked| Failure::Runtime(std::io::Error::other("a worker died")))??;
 
+    let key = credentials::archive_key(settings)?;
+    let url = settings.archive_url.clone();
+    let url = url.unwrap_or_else(|| settings.data.join(ARCHIVE_FOLDER).display().to_string());
+    let archive = tokio::task::spawn_blocking(move || Archive::open(&url, key))
+        .await
+        .map_err(|_panicked| Failure::Runtime(std::io::Error::other("a worker died")))??;
+
     let sandboxes = match &settings.sandboxd {
         Some(socket) => Sandboxes::There(Client::new(socket)),
         None => Sandboxes::Here(keeper(settings).await?),
@@ -72,7 +82,7 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
         sandboxes,
         gate,
         CliFinder::new(settings.claude.clone()),
-        HostSettings { limits: settings.limits.clone(), uids },
+        HostSettings { limits: settings.limits.clone(), uids, archive },
         reload::host_policy(settings),
     );
     let (reloads, asked) = mpsc::channel(RELOADS_MAX);

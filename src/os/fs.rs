@@ -18,7 +18,8 @@ use nix::fcntl::{
     AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat, renameat,
 };
 use nix::sys::stat::{
-    FileStat, Mode, SFlag, UtimensatFlags, fchmod, fstat, fstatat, futimens, mkdirat, utimensat,
+    FchmodatFlags, FileStat, Mode, SFlag, UtimensatFlags, fchmod, fchmodat, fstat, fstatat,
+    futimens, mkdirat, utimensat,
 };
 use nix::sys::time::TimeSpec;
 use nix::unistd::{
@@ -61,6 +62,9 @@ pub(crate) struct Status {
     mode: u32,
     accessed: TimeSpec,
     modified: TimeSpec,
+    /// When the kernel saw its last change of any kind.
+    changed: TimeSpec,
+    pub(crate) bytes: u64,
     /// How many names it has.
     pub(crate) names: u64,
     /// Its device and its number there.
@@ -77,9 +81,52 @@ impl Status {
             mode: stat.st_mode,
             accessed: TimeSpec::new(stat.st_atime, stat.st_atime_nsec),
             modified: TimeSpec::new(stat.st_mtime, stat.st_mtime_nsec),
+            changed: TimeSpec::new(stat.st_ctime, stat.st_ctime_nsec),
+            bytes: u64::try_from(stat.st_size).unwrap_or(0),
             names: stat.st_nlink,
             identity: (stat.st_dev, stat.st_ino),
         }
+    }
+
+    /// That of a file that is to be made, with a moment in seconds and nanoseconds.
+    pub(crate) fn made(mode: u32, (seconds, nanoseconds): (i64, i64)) -> Self {
+        let time = TimeSpec::new(seconds, nanoseconds);
+        Self {
+            mode,
+            accessed: time,
+            modified: time,
+            changed: time,
+            bytes: 0,
+            names: 1,
+            identity: (0, 0),
+        }
+    }
+
+    pub(crate) fn mode(&self) -> u32 {
+        self.mode & 0o7777
+    }
+
+    /// Seconds and nanoseconds.
+    pub(crate) fn modified_at(&self) -> (i64, i64) {
+        (self.modified.tv_sec(), self.modified.tv_nsec())
+    }
+
+    /// Another one after every change, also of the content.
+    pub(crate) fn fingerprint(&self) -> [u8; 56] {
+        let mut bytes = [0; 56];
+        let words = [
+            u64::from(self.mode),
+            self.bytes,
+            self.identity.0,
+            self.identity.1,
+            self.names,
+            self.changed.tv_sec().cast_unsigned(),
+            self.changed.tv_nsec().cast_unsigned(),
+        ];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
     }
 
     /// Gives an open file the mode, as far as `kept`, and the times.
@@ -185,6 +232,12 @@ impl Root {
         Status::of(self)
     }
 
+    /// Of what has the name in the directory itself; links are not followed.
+    pub(crate) fn status_of(&self, name: &Path) -> io::Result<Status> {
+        refuse_outside(name)?;
+        Ok(Status::new(&fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?))
+    }
+
     /// The content of a link in the directory itself.
     pub(crate) fn read_link(&self, name: &Path) -> io::Result<(OsString, Status)> {
         refuse_outside(name)?;
@@ -209,6 +262,16 @@ impl Root {
     pub(crate) fn make_link(&self, name: &Path, content: &OsStr) -> io::Result<()> {
         refuse_outside(name)?;
         Ok(symlinkat(content, &self.directory, name)?)
+    }
+
+    /// Makes a pipe in the directory itself.
+    pub(crate) fn create_fifo_as(&self, name: &Path, status: &Status) -> io::Result<()> {
+        refuse_outside(name)?;
+        let mode = Mode::from_bits_truncate(status.mode & 0o777);
+        mkfifoat(&self.directory, name, mode)?;
+        // The mode again: `umask` may have taken bits away. It was made just now, and is no link.
+        fchmodat(&self.directory, name, mode, FchmodatFlags::FollowSymlink)?;
+        self.settle_unopened(name, None, status)
     }
 
     /// Makes a pipe in the directory itself, like `model` in another.

@@ -1,9 +1,11 @@
 //! Linux, as far as the standard library leaves it out. Nothing here knows Ash.
 
 pub(crate) mod cgroup;
+pub(crate) mod chunks;
 pub(crate) mod copy;
 pub(crate) mod fd;
 pub(crate) mod fs;
+pub(crate) mod pack;
 pub(crate) mod peer;
 pub(crate) mod process;
 pub(crate) mod socket;

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::handle::{Command, StartError, View};
+use super::handle::{Command, StartError, View, next_command};
 use super::host::{Host, HostPolicy};
 use super::jail::{self, Jail};
 use super::limit::TurnLimit;
@@ -74,6 +74,8 @@ pub(super) struct Driver {
     pub(super) running: Option<Turn>,
     pub(super) queue: VecDeque<Turn>,
     pub(super) commands: mpsc::Receiver<Command>,
+    /// One that came while the session was kept still.
+    pub(super) early: Option<Command>,
     pub(super) view: watch::Sender<View>,
     /// The last message that the living bridge gave to its CLI.
     pub(super) bridge_last_input: u64,
@@ -112,7 +114,7 @@ impl Driver {
             tokio::select! {
                 // Leaving keeps the sandbox: the next ashd takes it over.
                 () = closing.cancelled() => return self.end_jail().await,
-                command = self.commands.recv() => match command {
+                command = next_command(&mut self.early, &mut self.commands) => match command {
                     Some(Command::End { answer }) => return self.end(answer).await,
                     // Asked before it was known that the session has ended.
                     Some(command) if self.refuses(&command) => drop(command),
@@ -163,7 +165,8 @@ impl Driver {
             Command::Pause { answer } => drop(answer.send(self.pause().await)),
             Command::Resume { answer } => drop(answer.send(self.resume().await)),
             Command::Stop { answer } => drop(answer.send(self.stop().await)),
-            Command::Still { answer } => self.be_still(answer).await,
+            Command::Still { cold, answer } => self.be_still(cold, answer).await,
+            Command::BringBack { answer } => drop(answer.send(self.have_files().await)),
             Command::Cool { tier, answer } => {
                 self.cool_to(tier).await;
                 let _nobody_waits = answer.send(());

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use super::archiving::ArchivingError;
 use super::feed::Feed;
 use super::seats::Seat;
 use super::spent::Spent;
@@ -16,7 +18,7 @@ use crate::session::Status;
 use crate::session::content::Content;
 use crate::session::options::TurnOptions;
 use crate::session::tier::Tier;
-use crate::store::{Idempotency, StoreError};
+use crate::store::{ArchiveNote, Idempotency, StoreError};
 
 /// Commands that wait for a driver. A driver is busy for milliseconds, or while a sandbox
 /// starts; more callers than this wait in line.
@@ -99,7 +101,13 @@ pub(super) enum Command {
     },
     /// Run nothing while somebody copies the session's files.
     Still {
+        /// Also no sandbox, and whatever is outside may stay there.
+        cold: bool,
         answer: oneshot::Sender<Result<Stillness, RestError>>,
+    },
+    /// Have the files here.
+    BringBack {
+        answer: oneshot::Sender<Result<(), StartError>>,
     },
     /// Be as cold as that, if nothing runs.
     Cool {
@@ -111,16 +119,40 @@ pub(super) enum Command {
     },
 }
 
+/// The one that came early, or the next. Cancel-safe.
+pub(super) async fn next_command(
+    early: &mut Option<Command>,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Option<Command> {
+    match early.take() {
+        Some(command) => Some(command),
+        None => commands.recv().await,
+    }
+}
+
 /// While it is kept, nothing of the session runs.
 #[derive(Debug)]
 pub(crate) struct Stillness {
     /// Its end is what the driver waits for.
-    _kept: oneshot::Sender<()>,
+    kept: oneshot::Sender<ArchiveNote>,
+    /// Somebody wants something of the session meanwhile.
+    wanted: CancellationToken,
 }
 
 impl Stillness {
-    pub(super) fn new(kept: oneshot::Sender<()>) -> Self {
-        Self { _kept: kept }
+    pub(super) fn new(kept: oneshot::Sender<ArchiveNote>, wanted: CancellationToken) -> Self {
+        Self { kept, wanted }
+    }
+
+    /// Returns when somebody wants something of the session: he waits.
+    pub(crate) async fn wanted(&self) {
+        self.wanted.cancelled().await;
+    }
+
+    /// Ends it, and tells the driver where the files are now.
+    pub(crate) fn archived(self, note: ArchiveNote) {
+        // A driver that has left is followed by one that reads it.
+        let _told = self.kept.send(note);
     }
 }
 
@@ -190,6 +222,8 @@ pub(crate) enum StartError {
         "{max} sessions without a sandbox are asked for files or commands, and that is the most"
     )]
     NoJail { max: usize },
+    #[error("the archived session could not be brought back")]
+    Archive(#[source] ArchivingError),
     #[error("the session could not be stored")]
     Store(#[source] StoreError),
     #[error("the session is ending")]
@@ -292,9 +326,14 @@ impl Handle {
         self.rest(|answer| Command::Stop { answer }).await
     }
 
-    /// Answers when nothing of the session runs, and keeps it so.
-    pub(crate) async fn still(&self) -> Result<Stillness, RestError> {
-        self.ask(|answer| Command::Still { answer })
+    /// Has the session's files here.
+    pub(crate) async fn bring_back(&self) -> Result<(), StartError> {
+        self.ask(|answer| Command::BringBack { answer }).await.unwrap_or(Err(StartError::Ending))
+    }
+
+    /// Answers when nothing of the session runs, and keeps it so; if `cold`, without a sandbox.
+    pub(crate) async fn still(&self, cold: bool) -> Result<Stillness, RestError> {
+        self.ask(|answer| Command::Still { cold, answer })
             .await
             .unwrap_or(Err(RestError::Start(StartError::Ending)))
     }

@@ -18,6 +18,7 @@ use super::pressure::Pressure;
 use super::rest::Rest;
 use super::seats::Seats;
 use super::spent::Spent;
+use crate::archive::Archive;
 use crate::clock::Timestamp;
 use crate::egress::{Gate, HostRules, Terms};
 use crate::id::SessionId;
@@ -68,6 +69,8 @@ pub(crate) struct HostSettings {
     pub(crate) limits: Limits,
     /// The uids of sandboxes; none if ashd cannot change identity.
     pub(crate) uids: Option<Range<u32>>,
+    /// Where sessions leave the host to.
+    pub(crate) archive: Archive,
 }
 
 /// Why it cannot be told what lives.
@@ -89,6 +92,7 @@ pub(crate) struct Shared {
     pub(crate) launcher: Sandboxes,
     pub(crate) egress: Gate,
     pub(crate) cli: CliFinder,
+    pub(crate) archive: Archive,
     pub(crate) settings: HostSettings,
     pub(crate) lifecycle: Lifecycle,
     policy: watch::Sender<HostPolicy>,
@@ -126,6 +130,7 @@ impl Host {
             launcher,
             egress,
             cli,
+            archive: settings.archive.clone(),
             seats: Seats::new(policy.sandboxes_max, policy.wait_max),
             pressure: Pressure::new(policy.pressure_percent_max),
             launches: Semaphore::new(launches_max()),
@@ -200,6 +205,7 @@ impl Host {
             running: None,
             queue: std::collections::VecDeque::new(),
             commands: received,
+            early: None,
             view,
             bridge_last_input: 0,
             rest: Rest::new(),

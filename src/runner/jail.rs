@@ -112,6 +112,7 @@ impl Driver {
     }
 
     async fn start_jail(&mut self, place: OwnedSemaphorePermit) -> Result<Jail, StartError> {
+        self.have_files().await?;
         let session = self.record.id;
         let host = self.host.clone();
         let _one_of_few = host.launches.acquire().await.map_err(|_closed| StartError::Ending)?;

@@ -120,6 +120,7 @@ impl Driver {
     }
 
     async fn launch(&mut self) -> Result<(), StartError> {
+        self.have_files().await?;
         self.host.admit(&self.record).await;
         let environment = model_environment(&self.record);
         let launched = self.host.launcher.launch(self.record.id, self.record.uid, environment);

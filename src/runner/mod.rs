@@ -1,6 +1,7 @@
 //! One host's live sessions: a task per session drives its sandbox; everybody else holds a
 //! [`handle::Handle`], asks through a bounded channel and reads the session's [`feed`].
 
+mod archiving;
 mod audit;
 mod driver;
 pub(crate) mod feed;
@@ -18,4 +19,5 @@ pub(crate) mod seats;
 mod spent;
 mod transcript;
 
+pub(crate) use archiving::ArchivingError;
 pub(crate) use host::{Host, HostPolicy, HostSettings, RecoverError};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::driver::{Driver, next_event};
 use super::handle::{RestError, StartError, Stillness, View};
@@ -142,7 +143,8 @@ impl Driver {
                 }
                 self.reclaim().await;
             }
-            Tier::Hibernated => self.hibernate().await,
+            // Who archives it has asked for its stillness.
+            Tier::Hibernated | Tier::Archived => self.hibernate().await,
         }
         if self.rest.tier != before {
             let cooled = self.happening("session.cooled");
@@ -311,7 +313,11 @@ impl Driver {
     }
 
     /// Runs nothing until whoever asked is done. Messages wait meanwhile.
-    pub(super) async fn be_still(&mut self, answer: oneshot::Sender<Result<Stillness, RestError>>) {
+    pub(super) async fn be_still(
+        &mut self,
+        cold: bool,
+        answer: oneshot::Sender<Result<Stillness, RestError>>,
+    ) {
         if self.running.is_some()
             || !self.turns.is_idle()
             || !(self.queue.is_empty() || self.is_held())
@@ -325,16 +331,35 @@ impl Driver {
             return;
         }
         self.end_jail().await;
+        if cold {
+            self.hibernate().await;
+        } else if let Err(error) = self.have_files().await {
+            drop(answer.send(Err(RestError::Start(error))));
+            return;
+        }
         let was_hot = self.live.is_some() && self.rest.tier == Tier::Hot;
         if was_hot {
             self.cool_to(Tier::Frozen).await;
             self.stopped_by_now().await;
         }
-        let (kept, dropped) = oneshot::channel();
-        if answer.send(Ok(Stillness::new(kept))).is_ok() {
-            tokio::select! {
-                _dropped = dropped => {}
-                () = self.host.closing.cancelled() => {}
+        let (kept, mut dropped) = oneshot::channel();
+        let wanted = CancellationToken::new();
+        let closing = self.host.closing.clone();
+        if answer.send(Ok(Stillness::new(kept, wanted.clone()))).is_ok() {
+            loop {
+                tokio::select! {
+                    told = &mut dropped => {
+                        if let Ok(note) = told {
+                            self.archived(note).await;
+                        }
+                        break;
+                    }
+                    () = closing.cancelled() => break,
+                    Some(command) = self.commands.recv(), if self.early.is_none() => {
+                        self.early = Some(command);
+                        wanted.cancel();
+                    }
+                }
             }
         }
         if was_hot && let Err(error) = self.thaw().await {

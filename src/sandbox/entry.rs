@@ -23,11 +23,11 @@ use nix::unistd::{
     Gid, Uid, execve, geteuid, getresgid, getresuid, setgroups, setresgid, setresuid, setsid,
 };
 
-use super::copy;
 #[cfg(feature = "testing")]
 use super::layers::Layer;
 use super::mounts::{self, Numbers, SYNTHETIC_FILES, SystemDirectory};
 use super::order::{Entry, Handle, LaunchOrder, ORDER_BYTES_MAX, Refusal};
+use super::{copy, moving};
 use super::{seccomp, stage};
 use crate::os::{fd, sys};
 
@@ -67,7 +67,8 @@ pub fn main() -> ExitCode {
         // ashd went away before it had decided.
         return ExitCode::FAILURE;
     }
-    if let Some(answer) = copy::obeyed(&bytes, &mut handles) {
+    let copied = copy::obeyed(&bytes, &mut handles);
+    if let Some(answer) = copied.or_else(|| moving::obeyed(&bytes, &mut handles)) {
         drop(socket.write_all(&answer));
         return ExitCode::SUCCESS;
     }

@@ -15,6 +15,7 @@ use super::error::{LaunchError, LauncherError};
 use super::freezing::FreezeError;
 use super::isolation::Isolation;
 use super::live::Live;
+use super::moving::{self, Folders, Moved};
 use super::placement::{Placement, Programs, Wanted};
 use super::record::Records;
 use super::report::EndReport;
@@ -184,6 +185,16 @@ impl Launcher {
         workspace: Root,
     ) -> Result<(), CopyError> {
         copy::copy(&self.inner.programs, uid, version, workspace).await
+    }
+
+    /// Fills empty folders from `channel`, as the user they belong to, and tells it how that ended.
+    pub(crate) async fn unpack(
+        &self,
+        uid: Option<u32>,
+        folders: Folders,
+        channel: std::os::unix::net::UnixStream,
+    ) -> Moved {
+        moving::unpack_as(&self.inner.programs, uid, folders, channel).await
     }
 
     /// Starts a sandbox, and answers when its bridge has greeted. Goes on to its end if the

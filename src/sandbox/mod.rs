@@ -19,6 +19,7 @@ mod launcher;
 mod layers;
 mod live;
 mod mounts;
+mod moving;
 mod order;
 mod placement;
 mod probe;
@@ -44,6 +45,7 @@ pub(crate) use isolation::{Isolation, Level, WALLS};
 pub(crate) use launcher::{Launcher, LauncherSettings};
 #[cfg(feature = "testing")]
 pub use layers::Layer;
+pub(crate) use moving::{Folders, Moved, pack_into};
 pub(crate) use placement::Wanted as PlacementChoice;
 pub(crate) use report::{EndCause, EndReport};
 pub(crate) use spec::{Limits, SandboxName, SandboxSpec};

@@ -23,6 +23,7 @@ use crate::agent::Digest;
 use crate::id::SessionId;
 use crate::os::copy::{CopyTerms, copy_tree};
 use crate::os::fs::Root;
+use crate::sandbox::Folders as Files;
 
 const AGENTS: &str = "agents";
 const WORKSPACE: &str = "workspace";
@@ -156,6 +157,30 @@ impl Folders {
             copy_tree(&from, &to, terms)?;
         }
         Ok(())
+    }
+
+    /// Opens the folders of a session. By descriptor, as in a copy. Blocking.
+    pub(super) fn open_files(&self, session: SessionId) -> io::Result<Files> {
+        let sessions = Root::open_without_links(&self.sessions)?;
+        let top = sessions.open_directory(session.to_string().as_ref())?;
+        let open = |name: &str| top.open_directory(name.as_ref());
+        Ok(Files { workspace: open(WORKSPACE)?, home: open(HOME)? })
+    }
+
+    /// Makes the folders of a session, both empty. Blocking.
+    pub(super) fn make_empty(&self, session: SessionId, uid: Option<u32>) -> io::Result<Files> {
+        let sessions = Root::open_without_links(&self.sessions)?;
+        let top = sessions.create_directory(session.to_string().as_ref(), MODE_TOP)?;
+        if let Some(uid) = uid {
+            let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+            owners.insert(uid, session);
+        }
+        let own = |name: &str| -> io::Result<Root> {
+            let made = top.create_directory(name.as_ref(), MODE_PRIVATE)?;
+            fchown(&made, uid.map(Uid::from_raw), uid.map(Gid::from_raw))?;
+            Ok(made)
+        };
+        Ok(Files { home: own(HOME)?, workspace: own(WORKSPACE)? })
     }
 
     /// Makes the runtime folder of a session: a reboot empties it. Blocking.

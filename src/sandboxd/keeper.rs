@@ -18,6 +18,9 @@ use crate::sandbox::{
 /// Locks that are kept of sessions nobody asks about any more, before they are cleared away.
 const IDLE_LOCKS_MAX: usize = 1024;
 
+/// Nobody else does anything about the session.
+pub(super) type Alone = tokio::sync::OwnedMutexGuard<()>;
+
 /// What a keeper is told once, by the configuration and never by a request.
 #[derive(Debug)]
 pub(crate) struct KeeperSettings {
@@ -83,6 +86,14 @@ impl Inner {
             Request::Fork { session, uid, parent, transcript } => {
                 let _alone = self.turn(session).await;
                 self.fork(session, uid, parent, transcript).await?
+            }
+            Request::Pack { session, unless } => {
+                let alone = self.turn(session).await;
+                return Ok((Answer::Connected, Some(self.pack(session, unless, alone).await?)));
+            }
+            Request::Unpack { session, uid } => {
+                let alone = self.turn(session).await;
+                return Ok((Answer::Connected, Some(self.unpack(session, uid, alone).await?)));
             }
             Request::Launch { session, uid, environment } => {
                 let _alone = self.turn(session).await;
@@ -156,7 +167,7 @@ impl Inner {
     }
 
     /// Waits until nobody else does anything about the session.
-    pub(super) async fn turn(&self, session: SessionId) -> tokio::sync::OwnedMutexGuard<()> {
+    pub(super) async fn turn(&self, session: SessionId) -> Alone {
         let lock = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
             if turns.len() > IDLE_LOCKS_MAX {

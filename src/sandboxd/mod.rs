@@ -14,6 +14,7 @@ mod client;
 mod folders;
 mod jails;
 mod keeper;
+mod moving;
 mod protocol;
 mod sandboxes;
 mod server;
@@ -23,6 +24,7 @@ mod tests;
 
 pub(crate) use client::Client;
 pub(crate) use keeper::{Keeper, KeeperSettings};
+pub(crate) use moving::Unpacking;
 pub(crate) use protocol::SandboxdError;
 pub(crate) use sandboxes::Sandboxes;
 pub(crate) use server::serve;

@@ -14,8 +14,9 @@ use crate::id::SessionId;
 use crate::os::cgroup::Usage;
 use crate::sandbox::{EndReport, Isolation};
 
-/// The version of everything here. 2: `Fork`. 3: `Jail`, `EndJail`; 4: `Usage`.
-pub(super) const PROTOCOL: u32 = 4;
+/// The version of everything here. 2: `Fork`. 3: `Jail`, `EndJail`. 4: `Usage`. 5: `Pack`,
+/// `Unpack`.
+pub(super) const PROTOCOL: u32 = 5;
 
 /// Largest request in bytes: the environment of a sandbox (64 KiB), every byte an escape of six.
 pub(super) const REQUEST_BYTES_MAX: usize = 512 << 10;
@@ -49,6 +50,17 @@ pub(super) enum Request {
         parent: SessionId,
         /// With the CLI's transcript, under the name that it has in the copy.
         transcript: bool,
+    },
+    /// Answer with a connection on which the files of a session come, in which nothing runs; none if
+    /// they still have the stamp.
+    Pack {
+        session: SessionId,
+        unless: Option<String>,
+    },
+    /// Make the folders of a session, and answer with a connection that takes their files.
+    Unpack {
+        session: SessionId,
+        uid: Option<u32>,
     },
     /// Start the session's sandbox, and answer with a connection to its bridge.
     Launch {
@@ -111,7 +123,14 @@ impl Request {
     /// is simply asked for again.
     pub(super) fn can_be_repeated(&self) -> bool {
         // A jail that was started in vain is replaced by the next.
-        !matches!(self, Self::Prepare { .. } | Self::Fork { .. } | Self::Launch { .. })
+        !matches!(
+            self,
+            Self::Prepare { .. }
+                | Self::Fork { .. }
+                | Self::Pack { .. }
+                | Self::Unpack { .. }
+                | Self::Launch { .. }
+        )
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::client::Client;
 use super::keeper::{Answered, Keeper};
+use super::moving::{Packing, Unpacking};
 use super::protocol::{Answer, Request, SandboxdError};
 use crate::agent::Digest;
 use crate::id::SessionId;
@@ -81,6 +82,30 @@ impl Sandboxes {
         transcript: bool,
     ) -> Result<(), SandboxdError> {
         self.done(Request::Fork { session, uid, parent, transcript }).await
+    }
+
+    /// Packs the files of a session in which nothing runs, unless they still have the stamp.
+    pub(crate) async fn pack(
+        &self,
+        session: SessionId,
+        unless: Option<String>,
+    ) -> Result<Packing, SandboxdError> {
+        match self.ask(Request::Pack { session, unless }).await? {
+            (Answer::Connected, Some(stream)) => Ok(Packing(stream)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Makes the folders of a session, to be filled. Nothing of them is left if that fails.
+    pub(crate) async fn unpack(
+        &self,
+        session: SessionId,
+        uid: Option<u32>,
+    ) -> Result<Unpacking, SandboxdError> {
+        match self.ask(Request::Unpack { session, uid }).await? {
+            (Answer::Connected, Some(stream)) => Ok(Unpacking(stream)),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// Starts a sandbox, and answers when its bridge has greeted. Goes on to its end if the

@@ -18,7 +18,9 @@ use super::*;
 use crate::agent::{AgentLimits, Digest, Library};
 use crate::id::SessionId;
 use crate::os::socket;
-use crate::sandbox::{CliFinder, EndCause, Launcher, LauncherSettings, Limits, PlacementChoice};
+use crate::sandbox::{
+    CliFinder, EndCause, Launcher, LauncherSettings, Limits, Moved, PlacementChoice,
+};
 
 const BLOCK: Range<u32> = 70_000..70_010;
 
@@ -290,5 +292,74 @@ async fn a_fork_copies_one_session_to_another_and_nothing_else() {
         symlink("/etc", at(parent, "workspace")).unwrap();
         sandboxes.fork(orphan, None, parent, false).await.unwrap_err();
         assert!(!bench.session(orphan).exists());
+    }
+}
+
+/// Packs the files of a session; `None` if they still have the stamp.
+async fn packed(
+    sandboxes: &Sandboxes,
+    id: SessionId,
+    unless: Option<String>,
+) -> Option<(Vec<u8>, String)> {
+    let packing = sandboxes.pack(id, unless).await.unwrap();
+    tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        match packing.read_into(&mut bytes).unwrap() {
+            Moved::Unchanged => None,
+            Moved::Packed { stamp, .. } => Some((bytes, stamp)),
+            other => panic!("{other:?}"),
+        }
+    })
+    .await
+    .unwrap()
+}
+
+async fn unpacked(sandboxes: &Sandboxes, id: SessionId, uid: Option<u32>, bytes: &[u8]) -> Moved {
+    let unpacking = sandboxes.unpack(id, uid).await.unwrap();
+    let bytes = bytes.to_owned();
+    let sent = tokio::task::spawn_blocking(move || unpacking.write_from(&mut &bytes[..]));
+    sent.await.unwrap().unwrap_or_else(Moved::failed)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_leave_a_session_and_come_to_another() {
+    let bench = Bench::new(None).await;
+    for sandboxes in [bench.here(), bench.there(geteuid().as_raw())] {
+        let (one, other) = (SessionId::new(), SessionId::new());
+        sandboxes.prepare(one, None, bench.digest).await.unwrap();
+        let at = |id: SessionId, path: &str| bench.session(id).join(path);
+        fs::write(at(one, "home/talk"), vec![7; 3 << 20]).unwrap();
+        symlink("/etc/passwd", at(one, "workspace/out")).unwrap();
+        let (bytes, stamp) = packed(&sandboxes, one, None).await.unwrap();
+        assert_eq!(packed(&sandboxes, one, Some(stamp.clone())).await, None);
+        fs::write(at(one, "home/talk"), vec![8; 3 << 20]).unwrap();
+        assert!(packed(&sandboxes, one, Some(stamp)).await.is_some());
+
+        let moved = unpacked(&sandboxes, other, None, &bytes).await;
+        assert!(matches!(moved, Moved::Unpacked { .. }), "{moved:?}");
+        assert_eq!(fs::read(at(other, "home/talk")).unwrap(), vec![7; 3 << 20]);
+        assert_eq!(fs::read_link(at(other, "workspace/out")).unwrap(), Path::new("/etc/passwd"));
+        let mode =
+            |path: &str| fs::metadata(at(other, path)).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(["", "workspace", "home"].map(mode), [0o711, 0o700, 0o700]);
+        // What is there is not written over.
+        let again = sandboxes.unpack(other, None).await.map(drop).unwrap_err();
+        assert!(matches!(again, SandboxdError::Refused { .. }), "{again:?}");
+        // What is no stream of ours, or only half of one, leaves nothing.
+        for wrong in [&bytes[..bytes.len() / 2], b"something else entirely, and more than nothing"]
+        {
+            let id = SessionId::new();
+            let moved = unpacked(&sandboxes, id, None, wrong).await;
+            assert!(matches!(moved, Moved::Failed { .. }), "{moved:?}");
+            // Its turn comes when what was half made is gone.
+            sandboxes.end(id).await;
+            assert!(!bench.session(id).exists());
+        }
+        // Who goes away in the middle leaves nothing either.
+        let id = SessionId::new();
+        drop(sandboxes.unpack(id, None).await.unwrap());
+        sandboxes.end(id).await;
+        assert!(!bench.session(id).exists());
+        assert!(sandboxes.pack(SessionId::new(), None).await.is_err());
     }
 }

@@ -8,6 +8,7 @@
 //! *Invariant:* no SQL and no type of SQLite leaves this module.
 
 mod agents;
+mod archives;
 mod audit;
 mod backup;
 mod check;
@@ -17,6 +18,7 @@ mod error;
 mod fork;
 mod keys;
 mod log;
+mod portable;
 mod readers;
 mod record;
 mod row;
@@ -43,6 +45,7 @@ pub(crate) use error::{Series, StoreError};
 pub(crate) use keys::ApiKeyRecord;
 #[cfg(feature = "testing")]
 pub use measure::main as measure_main;
+pub(crate) use portable::Row;
 pub(crate) use record::*;
 #[cfg(feature = "testing")]
 pub(crate) use writer::Statistics;

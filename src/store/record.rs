@@ -72,6 +72,50 @@ pub(crate) struct SessionRecord {
     /// The highest number of the living sandbox's bridge that is stored.
     pub(crate) bridge_stored: u64,
     pub(crate) sandbox_generation: u64,
+    /// Its last snapshot, if it has one.
+    pub(crate) archive: Option<ArchiveNote>,
+}
+
+impl SessionRecord {
+    /// Its files are outside of this host, or on their way back.
+    pub(crate) fn is_away(&self) -> bool {
+        self.archive.is_some_and(|note| note.place != FilesPlace::Here)
+    }
+}
+
+/// A snapshot outside of this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ArchiveNote {
+    pub(crate) made_at: Timestamp,
+    /// Of its objects together.
+    pub(crate) bytes: u64,
+    pub(crate) place: FilesPlace,
+}
+
+/// Where the files of a session with a snapshot are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FilesPlace {
+    Here,
+    /// In the snapshot only.
+    Away,
+    /// In the snapshot, and half of them here.
+    Returning,
+}
+
+impl FilesPlace {
+    const ALL: [Self; 3] = [Self::Here, Self::Away, Self::Returning];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Here => "here",
+            Self::Away => "away",
+            Self::Returning => "returning",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|place| place.as_str() == text)
+    }
 }
 
 #[derive(Debug, Clone)]

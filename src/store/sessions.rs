@@ -7,17 +7,22 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::record::{NewSession, SessionChange, SessionFilter, SessionRecord};
+use super::record::{
+    ArchiveNote, FilesPlace, NewSession, SessionChange, SessionFilter, SessionRecord,
+};
 use super::writer::Terms;
 use super::{Store, StoreError, row};
 use crate::clock::Timestamp;
 use crate::id::{AgentName, SessionId};
 use crate::session::Status;
 
-const SESSION: &str = "SELECT s.key, s.id, s.tenant, s.agent_name, s.agent_version, s.digest,
+pub(super) const SESSION: &str =
+    "SELECT s.key, s.id, s.tenant, s.agent_name, s.agent_version, s.digest,
     s.status, s.options, s.environment, s.model, s.uid, s.placeholder, s.parent, s.created_at,
-    s.last_active_at, p.bridge_stored, p.sandbox_generation, s.allowed_hosts
-    FROM sessions s JOIN progress p ON p.session_key = s.key";
+    s.last_active_at, p.bridge_stored, p.sandbox_generation, s.allowed_hosts,
+    a.made_at, a.bytes, a.place
+    FROM sessions s JOIN progress p ON p.session_key = s.key
+    LEFT JOIN archives a ON a.session_key = s.key";
 
 /// Every status but the last one, listed so that the index is used.
 pub(super) const LIVE: &str = "status IN ('starting', 'active', 'paused', 'stopped', 'error')";
@@ -233,12 +238,13 @@ fn create(
         last_active_at: at,
         bridge_stored: 0,
         sandbox_generation: 0,
+        archive: None,
     })
 }
 
 /// The lowest uid of the block that owns no workspace. `search` is where the last search ended:
 /// an unbroken row of held uids lies below, so most searches are one step long.
-fn take_uid(
+pub(super) fn take_uid(
     connection: &Connection,
     block: &Range<u32>,
     search: &AtomicU32,
@@ -337,7 +343,7 @@ pub(super) fn set_status(
     Ok(())
 }
 
-fn session(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
+pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
     Ok(SessionRecord {
         key: row.get(0)?,
         id: row::parsed(row, 1)?,
@@ -357,5 +363,13 @@ fn session(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
         bridge_stored: row.get(15)?,
         sandbox_generation: row.get(16)?,
         allowed_hosts: row::texts(row, 17)?,
+        archive: match row.get::<_, Option<i64>>(18)? {
+            None => None,
+            Some(millis) => Some(ArchiveNote {
+                made_at: Timestamp::from_millis(millis),
+                bytes: row.get(19)?,
+                place: row::word(row, 20, FilesPlace::parse)?,
+            }),
+        },
     })
 }

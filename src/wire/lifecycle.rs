@@ -27,7 +27,7 @@ pub(crate) struct HostEvent {
 }
 
 /// Every kind of event, with what it tells beside session, agent and turn.
-pub(crate) const NAMES: [(&str, &str); 19] = [
+pub(crate) const NAMES: [(&str, &str); 21] = [
     ("ashd.started", "ashd serves; `version`"),
     ("ashd.stopping", "ashd was told to stop; sandboxes live on"),
     ("config.reloaded", "another configuration is in force; `changed`, `restart`"),
@@ -43,6 +43,8 @@ pub(crate) const NAMES: [(&str, &str); 19] = [
     ("session.woken", "it has processes that run; `from`, the tier before"),
     ("session.cooled", "it became colder; `tier`"),
     ("session.failed", "its Claude Code or its sandbox is gone; `reason`"),
+    ("session.archived", "it has a snapshot outside of the host; `bytes`, `away`"),
+    ("session.restored", "its files came back from there"),
     ("session.ended", "it has ended"),
     ("turn.queued", "a message waits for its turn"),
     ("turn.started", "a turn runs"),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Code {
     AgentInvalid,
     AgentNotFound,
+    ArchiveFailed,
     ArchiveInvalid,
     BadRequest,
     BodyTooLarge,
@@ -70,7 +71,8 @@ impl Code {
             Self::QueueFull | Self::TooManyCommands => 429,
             Self::Internal | Self::Unknown => 500,
             Self::NotSupported => 501,
-            Self::CliMissing
+            Self::ArchiveFailed
+            | Self::CliMissing
             | Self::CliTooOld
             | Self::CutOff
             | Self::Draining
@@ -87,6 +89,7 @@ impl Code {
         match self {
             Self::AgentInvalid => "agent_invalid",
             Self::AgentNotFound => "agent_not_found",
+            Self::ArchiveFailed => "archive_failed",
             Self::ArchiveInvalid => "archive_invalid",
             Self::BadRequest => "bad_request",
             Self::BodyTooLarge => "body_too_large",
@@ -129,6 +132,7 @@ impl Code {
     pub(crate) const ALL: [Self; 35] = [
         Self::AgentInvalid,
         Self::AgentNotFound,
+        Self::ArchiveFailed,
         Self::ArchiveInvalid,
         Self::BadRequest,
         Self::BodyTooLarge,

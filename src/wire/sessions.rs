@@ -57,6 +57,8 @@ pub(crate) enum Tier {
     /// It has no processes; files and conversation are kept.
     #[default]
     Hibernated,
+    /// Its files are outside of this host.
+    Archived,
 }
 
 impl Tier {
@@ -66,6 +68,7 @@ impl Tier {
             Self::Frozen => "frozen",
             Self::Reclaimed => "reclaimed",
             Self::Hibernated => "hibernated",
+            Self::Archived => "archived",
         }
     }
 }
@@ -100,9 +103,23 @@ pub(crate) struct Session {
     /// How warm its sandbox is; none once it has ended.
     #[serde(default)]
     pub(crate) tier: Option<Tier>,
+    /// Its last snapshot outside of the host, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) archive: Option<SessionArchive>,
     /// What keeps it in.
     #[serde(default)]
     pub(crate) isolation: Option<SessionIsolation>,
+}
+
+/// A snapshot outside of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SessionArchive {
+    pub(crate) made_at: Timestamp,
+    /// Bytes of its objects.
+    pub(crate) bytes: u64,
+    /// The files are only there.
+    pub(crate) away: bool,
 }
 
 /// The verdict of `/health` on the walls around a session, in short.

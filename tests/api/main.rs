@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by failing")]
 
 mod agents;
+mod archive;
 mod daemon;
 mod exec;
 mod history;

@@ -153,7 +153,7 @@ fn seen(world: &World, session: &str) -> Vec<String> {
 }
 
 #[test]
-fn everything_of_a_session_is_the_same_after_a_stop_a_crash_and_another_day() {
+fn everything_of_a_session_is_the_same_after_a_stop_a_crash_another_day_and_another_host() {
     let Some(mut world) = World::start() else { return };
     world.deploy_files("tester", &[("mcp.sh", MCP_SERVER, true)]);
     let session = world.session_of(&json!({
@@ -174,7 +174,7 @@ fn everything_of_a_session_is_the_same_after_a_stop_a_crash_and_another_day() {
     let files = tree(&workspace);
     assert!(files.len() > 6, "{files:#?}");
     type Ending = fn(&mut World, &str);
-    let endings: [(&str, Ending); 3] = [
+    let endings: [(&str, Ending); 5] = [
         ("a stop", |world, session| drop(verb(world, session, "stop"))),
         ("a crash of the sandbox", |world, _| {
             world.bridge().kill();
@@ -188,6 +188,31 @@ fn everything_of_a_session_is_the_same_after_a_stop_a_crash_and_another_day() {
                 // What a reboot leaves.
                 std::fs::remove_dir_all(folder.join("run")).unwrap();
             });
+        }),
+        ("an archive", |world, session| {
+            let archived = verb(world, session, "archive");
+            assert_eq!(archived["tier"], "archived");
+            let files = world.folder.path().join(format!("data/sessions/{session}"));
+            assert!(!files.exists(), "its files are outside only");
+            verb(world, session, "restore");
+        }),
+        ("another host", |world, session| {
+            verb(world, session, "archive");
+            // All that comes along is the archive and its key.
+            world.crash(|folder| {
+                std::fs::remove_dir_all(folder.join("run")).unwrap();
+                for entry in std::fs::read_dir(folder.join("data")).unwrap() {
+                    let path = entry.unwrap().path();
+                    match path.file_name().unwrap().to_str().unwrap() {
+                        "archive" | "archive-key" => {}
+                        _ if path.is_dir() => std::fs::remove_dir_all(path).unwrap(),
+                        _ => std::fs::remove_file(path).unwrap(),
+                    }
+                }
+            });
+            let unknown = world.get(&format!("/api/sessions/{session}"));
+            assert_eq!(unknown.status, 404);
+            verb(world, session, "restore");
         }),
     ];
     for (ending, end) in endings {

@@ -7,7 +7,9 @@ use super::Context;
 use super::failure::Failure;
 use super::output::Format;
 use super::prefix::resolve;
-use crate::id::AgentName;
+use super::server::{request, whole};
+use crate::id::{AgentName, SessionId};
+use crate::web::client::{Patience, empty};
 use crate::wire::sessions::{Session, SessionStatus};
 
 mod audit;
@@ -71,6 +73,19 @@ pub(crate) enum SessionVerb {
         #[arg(long, value_name = "NUMBER")]
         turn: Option<u32>,
     },
+    /// Move the files of a session out of this host; a message or `restore` brings them back
+    Archive {
+        /// Id of the session, or its first characters
+        session: String,
+        /// Make a snapshot only, and leave the files where they are
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Bring an archived session back, also one that another host archived
+    Restore {
+        /// Id of the session, or its first characters if this host knows it
+        session: String,
+    },
     /// End a session for good; its messages and files stay readable
     End {
         /// Id of the session, or its first characters
@@ -116,6 +131,13 @@ pub(crate) async fn run(context: &mut Context, verb: SessionVerb) -> Result<(), 
         SessionVerb::Resume { session } => rest(context, &session, "resume", "Resumed").await,
         SessionVerb::Stop { session } => rest(context, &session, "stop", "Stopped").await,
         SessionVerb::Fork { session, turn } => fork(context, &session, turn).await,
+        SessionVerb::Archive { session, keep } => {
+            let verb = if keep { "archive?keep=true" } else { "archive" };
+            move_files(context, &session, verb, "Archived").await
+        }
+        SessionVerb::Restore { session } => {
+            move_files(context, &session, "restore", "Restored").await
+        }
         SessionVerb::End { session } => {
             let session = resolve(&context.server, &session).await?;
             let answer =
@@ -137,6 +159,28 @@ async fn rest(context: &Context, session: &str, verb: &str, done: &str) -> Resul
     let session = resolve(&context.server, session).await?;
     let target = format!("/api/sessions/{session}/{verb}");
     let answer = context.server.call(Method::POST, &target).await?;
+    let output = &context.output;
+    match output.format {
+        Format::Table => output.line(&format!("{done} session {session}")),
+        Format::Id => output.line(&session.to_string()),
+        Format::Json | Format::Jsonl => output.one(&answer, "session", id, |_| Ok(())),
+    }
+}
+
+/// As [`rest`], with more patience, and a whole id may be one that the server does not know yet.
+async fn move_files(
+    context: &Context,
+    session: &str,
+    verb: &str,
+    done: &str,
+) -> Result<(), Failure> {
+    let session = match session.parse() {
+        Ok::<SessionId, _>(id) => id,
+        Err(_prefix) => resolve(&context.server, session).await?,
+    };
+    let target = format!("/api/sessions/{session}/{verb}");
+    let request = request(Method::POST, &target, empty());
+    let answer = whole(context.server.open(request, Patience::Work).await?).await?;
     let output = &context.output;
     match output.format {
         Format::Table => output.line(&format!("{done} session {session}")),

@@ -1,13 +1,14 @@
 //! How sessions are shown.
 
 use comfy_table::Table;
+use indicatif::HumanBytes;
 
 use super::id;
 use crate::ctl::agent::list_or_dash;
 use crate::ctl::failure::Failure;
 use crate::ctl::output::{Format, Output, Times, cell, columns, optional};
 use crate::ctl::server::understand;
-use crate::wire::sessions::{Session, SessionList, Tier};
+use crate::wire::sessions::{Session, SessionArchive, SessionList, Tier};
 
 /// Prints the answer to a request for sessions, the first `offset` of which were skipped.
 pub(super) fn list(output: &Output, answer: &[u8], offset: u32) -> Result<(), Failure> {
@@ -58,6 +59,12 @@ fn status(session: &Session) -> String {
     }
 }
 
+fn archived(archive: Option<&SessionArchive>, times: Times) -> String {
+    let Some(archive) = archive else { return "-".to_owned() };
+    let place = if archive.away { "files outside" } else { "a snapshot, files here" };
+    format!("{}, {}, {place}", times.show(archive.made_at), HumanBytes(archive.bytes))
+}
+
 fn details(session: &Session, times: Times) -> Table {
     let config = &session.config;
     let names =
@@ -83,6 +90,7 @@ fn details(session: &Session, times: Times) -> Table {
         .add_row(["betas", &names(&config.betas)])
         .add_row(["subagents", &names(&subagents)])
         .add_row(["initial agent", &optional(config.initial_agent.as_deref())])
+        .add_row(["archived", &archived(session.archive.as_ref(), times)])
         .add_row(["sandbox", &cell(&session.sandbox_id)]);
     table
 }

@@ -78,3 +78,33 @@ async fn a_turn_that_has_not_ended_is_no_end_of_a_copy() {
     assert!(matches!(refused, StoreError::NoSuchTurn { ordinal: 3 }), "{refused:?}");
     assert_eq!(store.counters(to).await.unwrap(), Counters::default());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn others_commit_while_a_huge_session_is_copied() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let (from, to) = (parent(store).await, child(store).await);
+    let other = store.create_session(new_session()).await.unwrap().key;
+    let data = Bytes::from(vec![b'x'; 4 << 10]);
+    for start in (5..10_005_u64).step_by(500) {
+        let frames = (start..start + 500).map(|n| NewFrame { data: data.clone(), ..frame(n) });
+        store.append(step(from, frames)).await.unwrap();
+    }
+    let copying = tokio::spawn({
+        let store = store.clone();
+        async move { store.copy_conversation(from, to, None).await }
+    });
+    let mut appended = 0;
+    while !copying.is_finished() {
+        appended += 1;
+        store.append(step(other, [frame(appended)])).await.unwrap();
+    }
+    copying.await.unwrap().unwrap();
+    assert!(appended > 10, "{appended} commits while 40 MB were copied");
+    let last = store.counters(from).await.unwrap();
+    assert_eq!(store.counters(to).await.unwrap(), Counters { turn: 2, ..last });
+    assert_eq!(
+        store.frames(to, page(9_000, 9)).await.unwrap(),
+        store.frames(from, page(9_000, 9)).await.unwrap()
+    );
+}

@@ -2,6 +2,7 @@
 
 mod agents;
 mod append;
+mod archives;
 mod audit;
 mod batches;
 mod care;

@@ -14,6 +14,7 @@ const VERSION_3: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sto
 const VERSION_4: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v4.db");
 const VERSION_5: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v5.db");
 const VERSION_6: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v6.db");
+const VERSION_7: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v7.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const VERSION_4_SESSION: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
@@ -94,6 +95,14 @@ async fn assert_filled_transcript(store: &Store) {
     let second = store.transcript_part(key, 1).await.unwrap().unwrap();
     assert_eq!((second.part, second.bytes, &second.data[..]), (2, 100, &b"two"[..]));
     assert_eq!(store.transcript_part(key, 2).await.unwrap(), None);
+}
+
+/// What the seventh version of the schema can hold beside it.
+async fn fill_archive(store: &Store) {
+    let id = VERSION_1_SESSION.parse().unwrap();
+    let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
+    let note = ArchiveNote { made_at: at(9), bytes: 77, place: FilesPlace::Away };
+    store.note_archive(key, "{}".to_owned(), note).await.unwrap();
 }
 
 #[tokio::test]
@@ -211,6 +220,7 @@ async fn record_this_version() {
     fill_hosts(&fixture.store).await;
     fixture.store.create_key(a_key()).await.unwrap();
     fill_audit(&fixture.store).await;
+    fill_archive(&fixture.store).await;
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }
