@@ -64,6 +64,8 @@ pub(super) async fn upload(
     if request.files.is_empty() || request.files.len() > FILES_MAX {
         return Err(bad("files", format!("`files` has from 1 to {FILES_MAX} files")));
     }
+    // Of a session that is not there no file fails, but the whole request.
+    app.control.session(&caller, id).await?;
     let folder = request.target_path.as_deref().unwrap_or(".").trim_matches('/');
     let mut files = Vec::new();
     for file in request.files {

@@ -129,7 +129,7 @@ impl Code {
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 35] = [
+    pub(crate) const ALL: [Self; 36] = [
         Self::AgentInvalid,
         Self::AgentNotFound,
         Self::ArchiveFailed,

@@ -171,7 +171,12 @@ fn a_tenant_sees_runs_and_deletes_nothing_of_another() {
             .replace("{id}", session)
             .replace("{turn}", "67e55044-10b1-426f-9247-bb680e5fe0c8")
             .replace("{*path}", "CLAUDE.md");
-        let body = if path.ends_with("/messages") { r#"{"content":"x"}"# } else { "{}" };
+        let body = match path.rsplit('/').next() {
+            Some("messages") => r#"{"content":"x"}"#,
+            Some("files") => r#"{"files":[{"path":"x","content":""}]}"#,
+            Some("exec") => r#"{"command":"true"}"#,
+            _ => "{}",
+        };
         let answer = ask(&theirs, &method, &path, body);
         assert_eq!(
             (answer.status, &answer.body["code"]),

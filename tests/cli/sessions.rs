@@ -89,6 +89,7 @@ fn a_session_is_shown() {
          betas             -\n\
          subagents         -\n\
          initial agent     -\n\
+         archived          -\n\
          sandbox           {ONE}\n",
     ));
     let whole = format!("{{\"session\":{}}}\n", session(ONE));

@@ -137,7 +137,8 @@ fn no_race_of_the_agent_leads_out_of_the_workspace() {
         for path in [file("d/f"), file("s")] {
             let read = world.get(&path);
             if read.status == 200 {
-                assert_eq!(read.body, "inside\n", "{path}");
+                // Empty between its making and its writing.
+                assert!(read.body == "inside\n" || read.body == "", "{path}: {}", read.body);
                 seen[0] += 1;
             } else {
                 seen[1] += 1;

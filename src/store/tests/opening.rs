@@ -97,14 +97,6 @@ async fn assert_filled_transcript(store: &Store) {
     assert_eq!(store.transcript_part(key, 2).await.unwrap(), None);
 }
 
-/// What the seventh version of the schema can hold beside it.
-async fn fill_archive(store: &Store) {
-    let id = VERSION_1_SESSION.parse().unwrap();
-    let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
-    let note = ArchiveNote { made_at: at(9), bytes: 77, place: FilesPlace::Away };
-    store.note_archive(key, "{}".to_owned(), note).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_database_of_version_3_loads_for_ever() {
     let directory = tempfile::tempdir().unwrap();
@@ -205,6 +197,28 @@ async fn a_database_of_version_6_loads_for_ever() {
     fill_audit(&store).await;
     let entries = store.audit(key, 0, 10).await.unwrap();
     assert_eq!(entries, [AuditRecord { sequence: 1, at: at(9), entry: "{}".to_owned() }]);
+}
+
+/// What the seventh version of the schema can hold beside it.
+async fn fill_archive(store: &Store) {
+    let id = VERSION_1_SESSION.parse().unwrap();
+    let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
+    let note = ArchiveNote { made_at: at(9), bytes: 77, place: FilesPlace::Away };
+    store.note_archive(key, "{}".to_owned(), note).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_7_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_7, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    assert_filled_hosts(&store).await;
+    let id = VERSION_1_SESSION.parse().unwrap();
+    let session = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap();
+    let note = session.archive.unwrap();
+    assert_eq!((note.made_at, note.bytes, note.place), (at(9), 77, FilesPlace::Away));
+    assert_eq!(store.archive_manifest(session.key).await.unwrap().as_deref(), Some("{}"));
 }
 
 #[tokio::test]
