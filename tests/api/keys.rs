@@ -175,6 +175,7 @@ fn a_tenant_sees_runs_and_deletes_nothing_of_another() {
             Some("messages") => r#"{"content":"x"}"#,
             Some("files") => r#"{"files":[{"path":"x","content":""}]}"#,
             Some("exec") => r#"{"command":"true"}"#,
+            Some("workspace") => r#"{"bundle":"eA=="}"#,
             _ => "{}",
         };
         let answer = ask(&theirs, &method, &path, body);
