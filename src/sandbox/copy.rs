@@ -5,23 +5,17 @@
 //! up every privilege and copies from the one into the other. Without, there is nothing to give
 //! up, and this process copies.
 
-use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::process::Stdio;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::time::timeout;
 
-use super::entry;
-use super::order::{REFUSAL_BYTES_MAX, Refusal};
 use super::placement::Programs;
-use super::{blocking, start};
+use super::{blocking, entry, errand};
 use crate::agent::{Fault, copy_workspace};
 use crate::chain::chain;
 use crate::os::fs::Root;
-use crate::os::{fd, process};
 
 /// Longest copy: the largest agent that the configuration allows, to a slow disk.
 const COPY_DEADLINE: Duration = Duration::from_mins(5);
@@ -67,8 +61,9 @@ pub(super) async fn copy(
     let outcome = match uid {
         None => blocking(move || here(&version, &workspace)).await,
         Some(uid) => {
-            let descriptors = [version.into(), workspace.into()];
-            match timeout(COPY_DEADLINE, by_another(programs, uid, descriptors)).await {
+            let order = CopyOrder { copy_as: uid };
+            let errand = errand::run(programs, &order, [version.into(), workspace.into()]);
+            match timeout(COPY_DEADLINE, errand).await {
                 Ok(outcome) => outcome.map_err(CopyError::failed)?,
                 Err(_elapsed) => {
                     let seconds = COPY_DEADLINE.as_secs();
@@ -93,36 +88,6 @@ fn here(version: &Root, workspace: &Root) -> Outcome {
             if full { Outcome::DiskFull { reason } } else { Outcome::Failed { reason } }
         }
     }
-}
-
-async fn by_another(
-    programs: &Programs,
-    uid: u32,
-    descriptors: [OwnedFd; 2],
-) -> io::Result<Outcome> {
-    let (mut orders, theirs) = start::pair()?;
-    let mut command = process::command(&programs.launch, &programs.launch_arguments);
-    command.stdin(Stdio::from(theirs)).kill_on_drop(true);
-    let mut child = command.spawn()?;
-    drop(command);
-    let order = serde_json::to_vec(&CopyOrder { copy_as: uid }).expect("it has a JSON form");
-    let raw = [descriptors[0].as_raw_fd(), descriptors[1].as_raw_fd()];
-    let sent =
-        orders.async_io(Interest::WRITABLE, || fd::send_with(orders.as_fd(), &order, &raw)).await?;
-    drop(descriptors);
-    orders.write_all(&order[sent..]).await?;
-    orders.shutdown().await?;
-    let mut answer = Vec::new();
-    orders.take(REFUSAL_BYTES_MAX).read_to_end(&mut answer).await?;
-    let status = child.wait().await?;
-    if let Ok(outcome) = serde_json::from_slice(&answer) {
-        return Ok(outcome);
-    }
-    let reason = match serde_json::from_slice::<Refusal>(&answer) {
-        Ok(refusal) => refusal.to_string(),
-        Err(_silent) => format!("ash-launch ended with {status} and said nothing"),
-    };
-    Ok(Outcome::Failed { reason })
 }
 
 /// In `ash-launch`: obeys an order to copy, and answers what to say. `None` if `bytes` are not

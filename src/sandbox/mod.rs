@@ -11,6 +11,7 @@ mod cli;
 mod copy;
 mod entry;
 mod environment;
+mod errand;
 mod error;
 mod freezing;
 mod isolation;

@@ -5,19 +5,16 @@
 //! sandboxes have users of their own, `ash-launch` gives up every privilege and unpacks as that user.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::Stdio;
 
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 
 use super::placement::Programs;
-use super::{blocking, entry, start};
+use super::{blocking, entry, errand};
 use crate::os::chunks::{ChunkReader, ChunkWriter};
 use crate::os::fs::Root;
 use crate::os::pack::{Named, pack, stamp, unpack};
-use crate::os::{fd, process};
 
 /// Largest line that tells how it ended.
 const OUTCOME_BYTES_MAX: u64 = 16 << 10;
@@ -143,8 +140,9 @@ pub(super) async fn unpack_as(
         None => blocking(move || unpack_from(&folders, &channel)).await,
         Some(uid) => {
             let told = channel.try_clone();
-            let by_another = by_another(programs, uid, folders, channel).await;
-            by_another.unwrap_or_else(|error| {
+            let order = UnpackOrder { unpack_as: uid };
+            let descriptors = [folders.workspace.into(), folders.home.into(), channel.into()];
+            errand::run(programs, &order, descriptors).await.unwrap_or_else(|error| {
                 let outcome = Moved::failed(&error);
                 if let Ok(mut channel) = told {
                     drop(channel.write_all(&outcome.line()));
@@ -152,34 +150,6 @@ pub(super) async fn unpack_as(
                 outcome
             })
         }
-    }
-}
-
-async fn by_another(
-    programs: &Programs,
-    uid: u32,
-    folders: Folders,
-    channel: UnixStream,
-) -> io::Result<Moved> {
-    let (mut orders, theirs) = start::pair()?;
-    let mut command = process::command(&programs.launch, &programs.launch_arguments);
-    command.stdin(Stdio::from(theirs)).kill_on_drop(true);
-    let mut child = command.spawn()?;
-    drop(command);
-    let order = serde_json::to_vec(&UnpackOrder { unpack_as: uid }).expect("it has a JSON form");
-    let descriptors: [OwnedFd; 3] = [folders.workspace.into(), folders.home.into(), channel.into()];
-    let raw = descriptors.each_ref().map(AsRawFd::as_raw_fd);
-    let sent =
-        orders.async_io(Interest::WRITABLE, || fd::send_with(orders.as_fd(), &order, &raw)).await?;
-    drop(descriptors);
-    orders.write_all(&order[sent..]).await?;
-    orders.shutdown().await?;
-    let mut answer = Vec::new();
-    orders.take(OUTCOME_BYTES_MAX).read_to_end(&mut answer).await?;
-    let status = child.wait().await?;
-    match Moved::read(&answer[..]) {
-        Ok(outcome) => Ok(outcome),
-        Err(_silent) => Err(io::Error::other(format!("ash-launch ended with {status}"))),
     }
 }
 
