@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::log::recount;
 use super::writer::Terms;
 use super::{Store, StoreError};
 
@@ -165,15 +166,5 @@ fn conclude(connection: &Connection, from: i64, to: i64, turns: &[u64]) -> Resul
             )?
             .execute(params![from, to, turn])?;
     }
-    connection
-        .prepare_cached(
-            "UPDATE progress SET
-                frame = coalesce((SELECT max(sequence) FROM frames WHERE session_key = ?1), 0),
-                message = coalesce((SELECT max(sequence) FROM messages WHERE session_key = ?1), 0),
-                timeline = coalesce((SELECT max(sequence) FROM timeline WHERE session_key = ?1), 0),
-                turn = coalesce((SELECT max(ordinal) FROM turns WHERE session_key = ?1), 0)
-             WHERE session_key = ?1",
-        )?
-        .execute([to])?;
-    Ok(())
+    recount(connection, to)
 }

@@ -205,6 +205,21 @@ fn perform(connection: &Connection, append: &Append) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Sets the counters to what is stored: rows came that no frame brought.
+pub(super) fn recount(connection: &Connection, key: i64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE progress SET
+                frame = coalesce((SELECT max(sequence) FROM frames WHERE session_key = ?1), 0),
+                message = coalesce((SELECT max(sequence) FROM messages WHERE session_key = ?1), 0),
+                timeline = coalesce((SELECT max(sequence) FROM timeline WHERE session_key = ?1), 0),
+                turn = coalesce((SELECT max(ordinal) FROM turns WHERE session_key = ?1), 0)
+             WHERE session_key = ?1",
+        )?
+        .execute([key])?;
+    Ok(())
+}
+
 /// The counters after the frame, or which of its numbers leaves a gap or is taken.
 fn advance(last: Counters, frame: &NewFrame) -> Result<Counters, StoreError> {
     let width = u64::from(frame.width);

@@ -11,6 +11,7 @@ use rusqlite::{Connection, Row as Columns, params};
 use serde::{Deserialize, Serialize};
 
 use super::connection::open_reader;
+use super::log::recount;
 use super::writer::Terms;
 use super::{Store, StoreError};
 
@@ -142,20 +143,8 @@ impl Store {
 
     /// Notes where the log of a session that was made of rows has come to.
     pub(crate) async fn count_rows(&self, key: i64) -> Result<(), StoreError> {
-        self.write(Terms { durable: true, bytes: 0 }, move |connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE progress SET
-                        frame = coalesce((SELECT max(sequence) FROM frames WHERE session_key = ?1), 0),
-                        message = coalesce((SELECT max(sequence) FROM messages WHERE session_key = ?1), 0),
-                        timeline = coalesce((SELECT max(sequence) FROM timeline WHERE session_key = ?1), 0),
-                        turn = coalesce((SELECT max(ordinal) FROM turns WHERE session_key = ?1), 0)
-                     WHERE session_key = ?1",
-                )?
-                .execute([key])?;
-            Ok(())
-        })
-        .await
+        self.write(Terms { durable: true, bytes: 0 }, move |connection| recount(connection, key))
+            .await
     }
 }
 
