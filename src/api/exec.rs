@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::App;
 use super::answer::Refused;
 use super::params::{collect, json, session_id};
-use super::stream::HEARTBEAT;
+use super::stream::{HEARTBEAT, sse};
 use crate::control::Caller;
 use crate::control::exec::{ANSWER_OUTPUT_BYTES_MAX, STREAM_OUTPUT_BYTES_MAX, Said, Started};
 use crate::wire::exec::{ExecCommand, ExecEnd, ExecOutput, ExecResult, ExecStart, event};
@@ -94,12 +94,7 @@ fn stream(started: Started) -> Response {
             }
         }
     });
-    let mut response = Body::from_stream(body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
+    sse(body)
 }
 
 fn end(ended: &crate::control::exec::CommandEnd) -> ExecEnd {

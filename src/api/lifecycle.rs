@@ -1,7 +1,6 @@
 //! What happens on the host, as server-sent events.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -12,14 +11,11 @@ use futures_util::Stream;
 use super::App;
 use super::answer::Refused;
 use super::params::{Query, last_event_id, session_id};
-use super::stream::sse;
+use super::stream::{HEARTBEAT, sse};
 use crate::control::Control;
 use crate::id::SessionId;
 use crate::lifecycle::{LifecycleReader, Told};
 use crate::wire::turns::{Resync, ResyncReason, event};
-
-/// Silence after which a comment is sent, as in the stream of a session.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Most events that may be asked for with `last`: all that are kept.
 const LAST_MAX: u64 = 4096;
