@@ -267,8 +267,8 @@ pub(crate) fn tenant_name(name: String) -> Result<String, Refusal> {
     }
 }
 
-/// In the original's form.
-fn new_key() -> Zeroizing<String> {
+/// A key that nobody has yet, in the original's form.
+pub(crate) fn new_key() -> Zeroizing<String> {
     let mut random = Zeroizing::new([0_u8; KEY_BYTES]);
     getrandom::fill(random.as_mut()).expect("Linux has had getrandom(2) since 3.17");
     Zeroizing::new(format!("ash_{}", URL_SAFE_NO_PAD.encode(random.as_slice())))

@@ -5,13 +5,12 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use crate::archive::ArchiveKey;
 use crate::config::{ModelSettings, Settings};
+use crate::control::keys::new_key;
 use crate::egress::ModelKey;
 
 /// Largest secret in a file.
@@ -54,7 +53,7 @@ pub(super) fn api_key(settings: &Settings) -> Result<Zeroizing<String>, Failure>
         .filter(|path| path.exists());
     match settings.api_key_file.clone().or(passed) {
         Some(path) => read(&path),
-        None => initial_key(&settings.data.join(INITIAL_KEY_FILE)),
+        None => made_once(&settings.data.join(INITIAL_KEY_FILE), new_key),
     }
 }
 
@@ -82,15 +81,6 @@ fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
         return Err(failed(io::Error::new(io::ErrorKind::InvalidData, "the file is empty")));
     }
     Ok(trimmed)
-}
-
-/// `ash_` and 24 random bytes, in a file that only its owner reads. Never printed.
-fn initial_key(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    made_once(path, || {
-        let mut random = Zeroizing::new([0_u8; 24]);
-        getrandom::fill(random.as_mut()).expect("Linux has had getrandom(2) since 3.17");
-        Zeroizing::new(format!("ash_{}", URL_SAFE_NO_PAD.encode(random.as_slice())))
-    })
 }
 
 /// In a file that only its owner reads. Never printed.
@@ -121,9 +111,9 @@ mod tests {
     fn the_first_key_is_made_once_and_is_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(INITIAL_KEY_FILE);
-        let first = initial_key(&path).unwrap();
+        let first = made_once(&path, new_key).unwrap();
         assert!(first.starts_with("ash_") && first.len() == 36);
-        assert_eq!(initial_key(&path).unwrap(), first);
+        assert_eq!(made_once(&path, new_key).unwrap(), first);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
