@@ -15,6 +15,10 @@ use super::when::largest_unit;
 use crate::clock::Timestamp;
 use crate::wire::drain::Drain;
 
+/// How often the daemon is asked while it tells of nothing: an end between its answer and the first
+/// event is missed.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
+
 /// Sessions that are named while they are waited for.
 const NAMED_MAX: usize = 10;
 
@@ -74,10 +78,9 @@ async fn wait(server: &Server, output: &Output, first: &[u8]) -> Result<Vec<u8>,
             output.note(&waits);
             told = waits;
         }
-        // An end between the answer and the first event would be missed: asked for once more.
         tokio::select! {
             event = events.next() => drop(event?),
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = tokio::time::sleep(ASKED_AGAIN) => {}
         }
         answer = server.get("/api/drain").await?.to_vec();
         let now: Drain = understand(&answer)?;
