@@ -9,7 +9,7 @@ use crate::runner::handle::{QueueError, SendError, StartError};
 use crate::sandbox::CliError;
 use crate::sandboxd::SandboxdError;
 use crate::session::Status;
-use crate::store::StoreError;
+use crate::store::{ProblemKind, StoreError};
 use crate::wire::problem::{Code, Problem};
 
 impl Refusal {
@@ -185,6 +185,12 @@ fn queue(error: &QueueError) -> Problem {
 fn store(error: &StoreError) -> Problem {
     match error {
         StoreError::DiskFull => disk_full(),
+        StoreError::Moved { .. } => {
+            Problem::new(Code::StoreUnavailable, chain(error)).hint(ProblemKind::Moved.hint())
+        }
+        StoreError::Corrupt { .. } | StoreError::NotDatabase => {
+            Problem::new(Code::StoreUnavailable, chain(error)).hint(ProblemKind::Damaged.hint())
+        }
         error if error.may_pass() => Problem::new(Code::StoreUnavailable, chain(error))
             .hint("nothing was changed; try again when the disk of the server works"),
         error => Problem::new(Code::Internal, chain(error)),

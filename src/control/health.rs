@@ -6,7 +6,7 @@ use super::Control;
 use crate::clock::Timestamp;
 use crate::sandbox;
 use crate::session::Status;
-use crate::wire::health::{Cli, Health, Isolation, Level, Pool};
+use crate::wire::health::{Cli, Health, Isolation, Level, Pool, StoreTrouble};
 use crate::wire::sessions::SessionIsolation;
 
 impl Control {
@@ -29,8 +29,14 @@ impl Control {
         };
         let millis = Timestamp::now().as_millis().saturating_sub(self.started_at.as_millis());
         let uptime = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+        let store_problem = self.host.store.problem().await.map(|problem| StoreTrouble {
+            code: problem.kind.as_str().to_owned(),
+            error: problem.text,
+            hint: problem.kind.hint().to_owned(),
+        });
         Health {
-            status: "ok".to_owned(),
+            status: if store_problem.is_some() { "degraded" } else { "ok" }.to_owned(),
+            store_problem,
             active_sessions: of(Status::Active) + of(Status::Starting),
             active_sandboxes: sandboxes,
             uptime: uptime.as_secs_f64(),

@@ -18,6 +18,9 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
         Format::Table => {
             let health: Health = understand(&answer)?;
             output.table(overview(&health, server.place()))?;
+            if let Some(problem) = &health.store_problem {
+                warn(&format!("{}; {}", cell(&problem.error), cell(&problem.hint)));
+            }
             if let Some(problem) = &health.cli.problem {
                 warn(&format!("no session can start: {problem}"));
             }
@@ -35,6 +38,9 @@ fn overview(health: &Health, place: &str) -> Table {
         .add_row(["sessions", &sessions(health)])
         .add_row(["isolation", &isolation(health)])
         .add_row(["claude", &claude(&health.cli)]);
+    if let Some(problem) = &health.store_problem {
+        table.add_row(["database", &format!("degraded ({})", cell(&problem.code))]);
+    }
     if health.draining {
         let how = "no new sessions and messages are taken (`ashctl drain --undo`)";
         table.add_row(["drain", how]);

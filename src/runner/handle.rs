@@ -30,6 +30,8 @@ pub(crate) struct Handle {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) feed: Arc<Feed>,
     pub(super) view: watch::Receiver<View>,
+    /// Why the driver cannot store anything, while it tries: it answers nobody then.
+    pub(super) stalled: watch::Receiver<Option<StoreError>>,
     pub(super) tenant: Arc<str>,
     /// That of its log in the store.
     pub(super) key: i64,
@@ -267,6 +269,16 @@ pub(crate) enum QueueError {
     Ending,
 }
 
+async fn until_stalled(stalled: &mut watch::Receiver<Option<StoreError>>) -> StoreError {
+    if let Ok(error) = stalled.wait_for(Option::is_some).await
+        && let Some(error) = error.clone()
+    {
+        return error;
+    }
+    // The driver has left, and nobody waits for it.
+    std::future::pending().await
+}
+
 impl Handle {
     pub(crate) fn view(&self) -> View {
         *self.view.borrow()
@@ -285,7 +297,8 @@ impl Handle {
     }
 
     pub(crate) async fn send(&self, turn: Box<NewTurn>) -> Result<Accepted, SendError> {
-        self.ask(|answer| Command::Send { turn, answer }).await.unwrap_or(Err(SendError::Ending))
+        let asked = self.ask_unless_stalled(|answer| Command::Send { turn, answer }).await;
+        asked.map_err(SendError::Store)?.unwrap_or(Err(SendError::Ending))
     }
 
     pub(crate) async fn interrupt(&self) -> Option<TurnId> {
@@ -311,7 +324,10 @@ impl Handle {
         &self,
         place: Option<OwnedSemaphorePermit>,
     ) -> Option<Result<Option<Reached>, StartError>> {
-        self.ask(|answer| Command::Reach { place, answer }).await
+        match self.ask_unless_stalled(|answer| Command::Reach { place, answer }).await {
+            Ok(answered) => answered,
+            Err(error) => Some(Err(StartError::Store(error))),
+        }
     }
 
     pub(crate) async fn pause(&self) -> Result<Status, RestError> {
@@ -353,6 +369,19 @@ impl Handle {
     /// Ends the session; returns when nothing of it runs any more.
     pub(crate) async fn end(&self) {
         self.ask(|answer| Command::End { answer }).await;
+    }
+
+    /// The same, or why the driver answers nobody. It finds then that nobody waits any more.
+    async fn ask_unless_stalled<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<Option<T>, StoreError> {
+        let mut stalled = self.stalled.clone();
+        tokio::select! {
+            biased;
+            answer = self.ask(command) => Ok(answer),
+            error = until_stalled(&mut stalled) => Err(error),
+        }
     }
 
     /// `None` if the driver has left.

@@ -186,17 +186,19 @@ impl Host {
         let (view, seen) = watch::channel(view);
         let writer = FeedWriter::new(counters.frame);
         let (feed, tenant) = (writer.feed(), record.tenant.as_str().into());
-        let handle = Handle { commands, feed, view: seen, tenant, key: record.key };
+        let log = Log::new(
+            self.store.clone(),
+            record.key,
+            counters,
+            writer,
+            self.lifecycle.clone(),
+            self.closing.clone(),
+        );
+        let (key, stalled) = (record.key, log.stalled());
+        let handle = Handle { commands, feed, view: seen, stalled, tenant, key };
         let driver = Driver {
             options: serde_json::from_str::<SessionOptions>(&record.options).unwrap_or_default(),
-            log: Log::new(
-                self.store.clone(),
-                record.key,
-                counters,
-                writer,
-                self.lifecycle.clone(),
-                self.closing.clone(),
-            ),
+            log,
             host: self.clone(),
             policy: self.policy.subscribe(),
             record: record.clone(),

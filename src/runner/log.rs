@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::FeedWriter;
@@ -61,6 +62,8 @@ pub(crate) struct Log {
     lifecycle: Lifecycle,
     /// What is told when the frames are shown that are stored with it.
     untold: Vec<Happening>,
+    /// Why what is to be stored waits, while it does.
+    stalled: watch::Sender<Option<StoreError>>,
     /// ashd is leaving: a commit that fails is given up.
     closing: CancellationToken,
     /// Something that was to be stored was given up, and ashd is not leaving.
@@ -76,8 +79,13 @@ impl Log {
         lifecycle: Lifecycle,
         closing: CancellationToken,
     ) -> Self {
-        let untold = Vec::new();
-        Self { store, key, counters, feed, lifecycle, untold, closing, gave_up: false }
+        let (untold, stalled) = (Vec::new(), watch::Sender::new(None));
+        Self { store, key, counters, feed, lifecycle, untold, stalled, closing, gave_up: false }
+    }
+
+    /// Says why the log stands still, while it does: a full disk, and the like.
+    pub(crate) fn stalled(&self) -> watch::Receiver<Option<StoreError>> {
+        self.stalled.subscribe()
     }
 
     /// The last sequence number given.
@@ -134,15 +142,31 @@ impl Log {
     pub(crate) async fn commit(&mut self, batch: Batch) -> bool {
         let before = self.counters;
         let (frames, append) = self.step(batch);
+        let stored = self.store_at_last(append).await;
+        if self.stalled.borrow().is_some() {
+            self.stalled.send_replace(None);
+        }
+        if stored {
+            self.show(frames);
+        } else {
+            self.counters = before;
+            self.untold.clear();
+        }
+        stored
+    }
+
+    async fn store_at_last(&mut self, append: Append) -> bool {
         loop {
             match self.store.append(append.clone()).await {
-                Ok(()) => break,
+                Ok(()) => return true,
                 Err(error) if error.may_pass() => {
-                    tracing::error!(
+                    // The store has said it once for all.
+                    tracing::debug!(
                         session_key = self.key,
                         error = chain(&error),
                         "could not store events, trying again"
                     );
+                    self.stalled.send_replace(Some(error));
                 }
                 Err(error) => {
                     tracing::error!(
@@ -150,23 +174,15 @@ impl Log {
                         error = chain(&error),
                         "could not store events, giving them up"
                     );
-                    self.counters = before;
-                    self.untold.clear();
                     self.gave_up = !matches!(error, StoreError::Closed);
                     return false;
                 }
             }
             tokio::select! {
                 () = tokio::time::sleep(RETRY) => {}
-                () = self.closing.cancelled() => {
-                    self.counters = before;
-                    self.untold.clear();
-                    return false;
-                }
+                () = self.closing.cancelled() => return false,
             }
         }
-        self.show(frames);
-        true
     }
 
     /// What was given up is still in the bridge: the driver must start over from what is stored.

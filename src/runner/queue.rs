@@ -23,6 +23,10 @@ impl Driver {
         new: NewTurn,
         answer: oneshot::Sender<Result<Accepted, SendError>>,
     ) {
+        // The answer was given up: its sender has been told that nothing was taken.
+        if answer.is_closed() {
+            return;
+        }
         match self.take_in(new).await {
             Ok((accepted, begins)) => {
                 drop(answer.send(Ok(accepted)));

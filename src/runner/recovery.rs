@@ -4,12 +4,13 @@
 use super::driver::{Driver, Turn, TurnRequest};
 use super::log::Batch;
 use super::rest::Rest;
+use crate::chain::chain;
 use crate::session::Status;
 use crate::session::content::Content;
 use crate::session::frame::{FrameKind, Head};
 use crate::session::tier::Tier;
 use crate::session::turn::{Outcome, Turns};
-use crate::store::{Page, TurnRecord, TurnState};
+use crate::store::{Page, StoreError, TurnRecord, TurnState};
 
 /// Wait before a session starts over: what is wrong is not to fill the log of ashd.
 const START_OVER_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -20,11 +21,11 @@ const PAGE_BYTES_MAX: usize = 8 << 20;
 
 impl Driver {
     pub(super) async fn recover(&mut self) {
-        let pending = match self.host.store.pending_turns(self.record.key).await {
-            Ok(pending) => pending,
-            Err(error) => {
-                tracing::error!(session = %self.record.id, %error, "could not read the unfinished turns");
-                Vec::new()
+        let pending = loop {
+            match self.host.store.pending_turns(self.record.key).await {
+                Ok(pending) => break pending,
+                Err(error) if self.reads_again(&error).await => {}
+                Err(_told) => break Vec::new(),
             }
         };
         let (running, queued): (Vec<_>, Vec<_>) =
@@ -83,7 +84,7 @@ impl Driver {
                         }
                     }
                     Err(error) => {
-                        tracing::warn!(%session, error = crate::chain::chain(&error), "could not take over a sandbox, ending it");
+                        tracing::warn!(%session, error = chain(&error), "could not take over a sandbox, ending it");
                         self.host.launcher.end(session).await;
                         self.seat = None;
                     }
@@ -94,6 +95,18 @@ impl Driver {
                 tracing::warn!(%session, %error, "could not reach a living sandbox, ending it");
                 self.host.launcher.end(session).await;
             }
+        }
+    }
+
+    /// Waits until a read that failed is worth another try; `false` if it never is.
+    async fn reads_again(&self, error: &StoreError) -> bool {
+        if !error.may_pass() {
+            tracing::error!(session = %self.record.id, error = chain(error), "could not read an unfinished turn");
+            return false;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(START_OVER_PAUSE) => true,
+            () = self.host.closing.cancelled() => false,
         }
     }
 
@@ -123,11 +136,15 @@ impl Driver {
         let mut after = 0;
         loop {
             let page = Page { after, limit: PAGE_FRAMES_MAX, bytes_max: PAGE_BYTES_MAX };
-            let page = self.host.store.turn_frames(self.record.key, ordinal, page).await;
-            let page = page.unwrap_or_else(|error| {
-                tracing::error!(session = %self.record.id, %error, "could not read an unfinished turn");
-                Vec::new()
-            });
+            let page = loop {
+                match self.host.store.turn_frames(self.record.key, ordinal, page).await {
+                    Ok(page) => break page,
+                    Err(error) if self.reads_again(&error).await => {}
+                    Err(_) if self.host.closing.is_cancelled() => return,
+                    // Nobody will ever know how far it came.
+                    Err(error) => return self.fail(&chain(&error)).await,
+                }
+            };
             let Some(last) = page.last().map(|row| row.sequence) else { return };
             for row in page.iter().filter(|row| row.kind == FrameKind::Cli as u8) {
                 if let Some(outcome) = self.turns.line(&Head::read(&row.data)) {

@@ -27,6 +27,10 @@ pub(crate) enum StoreError {
     Corrupt { source: Cause },
     #[error("the disk is full")]
     DiskFull,
+    #[error("the database cannot be written")]
+    ReadOnly { source: Cause },
+    #[error("`{}` was removed or replaced while it was in use", path.display())]
+    Moved { path: PathBuf },
     #[error("another process keeps the database locked")]
     Locked,
     #[error("the store is closed")]
@@ -52,7 +56,15 @@ pub(crate) enum StoreError {
 impl StoreError {
     /// The same write may succeed later, when the administrator has made room.
     pub(crate) fn may_pass(&self) -> bool {
-        matches!(self, Self::DiskFull | Self::Locked | Self::Engine { .. } | Self::Open { .. })
+        matches!(
+            self,
+            Self::DiskFull
+                | Self::ReadOnly { .. }
+                | Self::Locked
+                | Self::Moved { .. }
+                | Self::Engine { .. }
+                | Self::Open { .. }
+        )
     }
 
     pub(super) fn opening(path: &Path, source: impl Error + Send + Sync + 'static) -> Self {
@@ -95,6 +107,7 @@ impl From<rusqlite::Error> for StoreError {
             ErrorCode::DiskFull => Self::DiskFull,
             // The index of the log in shared memory could not grow.
             _ if extended == ffi::SQLITE_IOERR_SHMSIZE => Self::DiskFull,
+            ErrorCode::ReadOnly => Self::ReadOnly { source: Arc::new(error) },
             ErrorCode::NotADatabase => Self::NotDatabase,
             ErrorCode::DatabaseCorrupt => Self::Corrupt { source: Arc::new(error) },
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Locked,

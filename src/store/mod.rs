@@ -24,6 +24,7 @@ mod record;
 mod row;
 mod sessions;
 mod transcripts;
+mod trouble;
 mod turns;
 mod writer;
 
@@ -51,6 +52,8 @@ pub(crate) use record::*;
 pub(crate) use writer::Statistics;
 
 use readers::Readers;
+pub(crate) use trouble::ProblemKind;
+use trouble::{Files, Trouble};
 use writer::{Terms, Writer};
 
 /// The database, shared by whoever has a clone.
@@ -63,6 +66,7 @@ pub(crate) struct Store {
     writer: Writer,
     readers: Readers,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    trouble: Arc<Trouble>,
     /// No uid below is free, or a search from here may miss it: where to look first.
     uid_search: Arc<AtomicU32>,
 }
@@ -75,8 +79,10 @@ impl Store {
         let mut connection = connection::open_writer(path)?;
         let checkpoints = checkpoint::attend(&mut connection, path)?;
         let readers = Readers::open(path)?;
-        let (writer, writes) =
-            Writer::start(connection).map_err(|error| StoreError::opening(path, error))?;
+        let files = Files::opened(path).map_err(|error| StoreError::opening(path, error))?;
+        let trouble = Arc::new(Trouble::new(path));
+        let (writer, writes) = Writer::start(connection, files, Arc::clone(&trouble))
+            .map_err(|error| StoreError::opening(path, error))?;
         if let Err(error) = backup::remove_drafts(path) {
             tracing::warn!(%error, "could not remove what is left of a backup");
         }
@@ -84,6 +90,7 @@ impl Store {
             path: path.into(),
             writer,
             readers,
+            trouble,
             threads: Arc::new(Mutex::new(vec![writes, checkpoints])),
             uid_search: Arc::new(AtomicU32::new(0)),
         })
@@ -121,6 +128,10 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.readers.read(work).await
+        let outcome = self.readers.read(work).await;
+        if let Err(error) = &outcome {
+            self.trouble.after_failure(error);
+        }
+        outcome
     }
 }

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
+use super::trouble::{Files, Trouble};
 
 /// Most writes in one commit: beyond this the first of them would wait for no gain.
 const BATCH_WRITES_MAX: usize = 512;
@@ -66,10 +67,15 @@ enum Message {
 impl Writer {
     /// Starts the thread; it ends on `close` or when the last `Writer` is gone, and drops the
     /// connection then.
-    pub(super) fn start(connection: Connection) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
+    pub(super) fn start(
+        connection: Connection,
+        files: Files,
+        trouble: Arc<Trouble>,
+    ) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
         let (queue, waiting) = mpsc::channel(QUEUE_WRITES_MAX);
         let counts = Arc::new(Counts::default());
-        let desk = Desk { connection, synchronous: None, counts: Arc::clone(&counts) };
+        let (synchronous, counted) = (None, Arc::clone(&counts));
+        let desk = Desk { connection, files, trouble, synchronous, counts: counted };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || desk.serve(waiting))?;
@@ -112,6 +118,8 @@ trait Write: Send {
     fn perform(&mut self, connection: &Connection) -> bool;
     /// Replaces the outcome.
     fn fail(&mut self, error: StoreError);
+    /// Why it is not stored.
+    fn error(&self) -> Option<&StoreError>;
     fn answer(self: Box<Self>);
 }
 
@@ -140,6 +148,10 @@ where
         self.outcome = Err(error);
     }
 
+    fn error(&self) -> Option<&StoreError> {
+        self.outcome.as_ref().err()
+    }
+
     fn answer(self: Box<Self>) {
         // The caller may have gone.
         drop(self.answer.send(self.outcome));
@@ -149,6 +161,8 @@ where
 /// The thread's own.
 struct Desk {
     connection: Connection,
+    files: Files,
+    trouble: Arc<Trouble>,
     /// What `PRAGMA synchronous` was set to last.
     synchronous: Option<Synchronous>,
     counts: Arc<Counts>,
@@ -180,13 +194,16 @@ impl Desk {
     }
 
     fn commit(&mut self, mut batch: Vec<Box<dyn Write>>) {
-        // A lone write needs no savepoint.
-        if batch.len() == 1 || self.commit_together(&mut batch).is_err() {
-            for write in &mut batch {
-                if let Err(error) = self.commit_alone(write.as_mut()) {
-                    write.fail(error.into());
-                }
-            }
+        match self.begin(batch.iter().any(|write| write.terms().durable)) {
+            // What keeps one out keeps all out, and a lock is waited for once.
+            Err(error) => batch.iter_mut().for_each(|write| write.fail(error.clone())),
+            Ok(()) => self.commit_begun(&mut batch),
+        }
+        if batch.iter().any(|write| write.error().is_none()) {
+            self.trouble.after_commit();
+        }
+        for error in batch.iter().filter_map(|write| write.error()) {
+            self.trouble.after_failure(error);
         }
         let answered = u64::try_from(batch.len()).expect("a batch is small");
         self.counts.writes.fetch_add(answered, Ordering::Relaxed);
@@ -195,9 +212,22 @@ impl Desk {
         }
     }
 
+    fn commit_begun(&mut self, batch: &mut [Box<dyn Write>]) {
+        // A lone write needs no savepoint.
+        if let [write] = batch {
+            self.commit_one(write.as_mut());
+        } else if self.commit_together(batch).is_err() {
+            for write in batch {
+                match self.begin(write.terms().durable) {
+                    Ok(()) => self.commit_one(write.as_mut()),
+                    Err(error) => write.fail(error),
+                }
+            }
+        }
+    }
+
     /// On an error nothing of the batch is stored, and each write is to be tried alone.
     fn commit_together(&mut self, batch: &mut [Box<dyn Write>]) -> rusqlite::Result<()> {
-        self.begin(batch.iter().any(|write| write.terms().durable))?;
         for write in &mut *batch {
             let done = perform_in_savepoint(&self.connection, write.as_mut());
             if let Err(error) = done {
@@ -208,17 +238,16 @@ impl Desk {
         self.end()
     }
 
-    fn commit_alone(&mut self, write: &mut dyn Write) -> rusqlite::Result<()> {
-        self.begin(write.terms().durable)?;
-        if write.perform(&self.connection) {
-            self.end()
-        } else {
+    fn commit_one(&mut self, write: &mut dyn Write) {
+        if !write.perform(&self.connection) {
             self.roll_back();
-            Ok(())
+        } else if let Err(error) = self.end() {
+            write.fail(error.into());
         }
     }
 
-    fn begin(&mut self, durable: bool) -> rusqlite::Result<()> {
+    fn begin(&mut self, durable: bool) -> Result<(), StoreError> {
+        self.files.check()?;
         let wanted = if durable { Synchronous::Full } else { Synchronous::Normal };
         if self.synchronous != Some(wanted) {
             // It acts while it is prepared, so it cannot be a cached statement, and only between
@@ -229,7 +258,7 @@ impl Desk {
             })?;
             self.synchronous = Some(wanted);
         }
-        execute(&self.connection, "BEGIN IMMEDIATE")
+        Ok(execute(&self.connection, "BEGIN IMMEDIATE")?)
     }
 
     fn end(&mut self) -> rusqlite::Result<()> {

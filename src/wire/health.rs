@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Health {
-    /// Always `ok`: a daemon that is not does not answer.
+    /// `ok`, or `degraded` while the database cannot be used as it should.
     pub(crate) status: String,
     pub(crate) active_sessions: u64,
     pub(crate) active_sandboxes: u64,
@@ -26,6 +26,9 @@ pub(crate) struct Health {
     pub(crate) roles: String,
     pub(crate) isolation: Isolation,
     pub(crate) cli: Cli,
+    /// What is wrong with the database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) store_problem: Option<StoreTrouble>,
 }
 
 /// An older ashd was always one process.
@@ -47,6 +50,16 @@ pub(crate) struct Pool {
     pub(crate) resume_warm_hits: u64,
     pub(crate) resume_cold_hits: u64,
     pub(crate) pre_warm_hits: u64,
+}
+
+/// Why the database cannot be used as it should.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoreTrouble {
+    /// `disk_full`, `read_only`, `locked`, `moved`, `failing` or `damaged`.
+    pub(crate) code: String,
+    pub(crate) error: String,
+    /// What to do about it.
+    pub(crate) hint: String,
 }
 
 /// How far a protection goes on this host.

@@ -6,6 +6,7 @@
 mod agents;
 mod archive;
 mod daemon;
+mod disk;
 mod exec;
 mod history;
 mod keys;

@@ -81,6 +81,18 @@ impl Server {
         answer(request.header("authorization", format!("Bearer {KEY}")).call().unwrap())
     }
 
+    /// Over the admin socket: the body of what is answered.
+    pub(crate) fn administer(&self, path: &str) -> Value {
+        let socket = self.folder.path().join("run/admin.sock");
+        let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: ash\r\nconnection: close\r\n\r\n");
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        let (_head, body) = said.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap_or_else(|_| panic!("{said}"))
+    }
+
     pub(crate) fn delete(&self, path: &str) -> Answer {
         let request = self.agent.delete(format!("{}{path}", self.url));
         answer(request.header("authorization", format!("Bearer {KEY}")).call().unwrap())

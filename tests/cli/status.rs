@@ -93,9 +93,26 @@ fn the_doctor_tells_every_wall() {
          cpu        enforced\n\
          seccomp    enforced\n\
          disk       degraded\n\
-         claude     2.1.330 (/usr/bin/claude)\n",
+         claude     2.1.330 (/usr/bin/claude)\n\
+         database   ok\n",
         "- the disk is watched, not limited\n",
     );
+}
+
+#[test]
+fn a_database_that_cannot_be_used_is_told_by_status_and_doctor() {
+    let server = health(|health| {
+        health["status"] = json!("degraded");
+        health["storeProblem"] =
+            json!({ "code": "disk_full", "error": "the disk is full", "hint": "free space" });
+    });
+    let status = ashctl(&server, ["status"]);
+    assert!(status.stdout.contains("database   degraded (disk_full)\n"), "{}", status.stdout);
+    assert!(status.stderr.contains("the disk is full; free space"), "{}", status.stderr);
+    let doctor = ashctl(&server, ["doctor"]);
+    assert!(doctor.stdout.contains("database   disk_full\n"), "{}", doctor.stdout);
+    assert_eq!(doctor.status, 1);
+    assert!(doctor.stderr.contains("the disk is full"), "{}", doctor.stderr);
 }
 
 #[test]

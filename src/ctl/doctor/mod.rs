@@ -37,6 +37,9 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
         Format::Id => output.line(&cell(&health.coordinator_id))?,
         Format::Json | Format::Jsonl => output.json(&String::from_utf8_lossy(&answer))?,
     }
+    if let Some(problem) = health.store_problem {
+        return Err(Failure::new(Exit::Failure, problem.error).hint(problem.hint));
+    }
     match health.cli.problem {
         Some(problem) => {
             Err(Failure::new(Exit::Failure, format!("no session can start: {problem}")))
@@ -59,6 +62,8 @@ fn report(health: &Health) -> Table {
         table.add_row([wall, state]);
     }
     table.add_row(["claude", &claude(&health.cli)]);
+    let database = health.store_problem.as_ref().map_or("ok", |problem| &problem.code);
+    table.add_row(["database", &cell(database)]);
     table
 }
 

@@ -147,3 +147,26 @@ async fn a_write_whose_caller_went_away_is_done() {
     store.append(step(key, [frame(2)])).await.unwrap();
     assert_eq!(sequences(&store.frames(key, page(0, 10)).await.unwrap()), [1, 2]);
 }
+
+#[tokio::test]
+async fn a_lock_is_waited_for_once_and_not_by_each_write_of_a_batch() {
+    const WAIT: std::time::Duration = std::time::Duration::from_millis(500);
+    let fixture = Fixture::new();
+    let (store, key) = (&fixture.store, fixture.session().await.key);
+    let shorter = |connection: &Connection| Ok(connection.busy_timeout(WAIT)?);
+    store.write(Terms::default(), shorter).await.unwrap();
+    let connection = Connection::open(fixture.path()).unwrap();
+    // A closure, since it lives across waits of this one thread.
+    let other = move |statement: &str| connection.execute_batch(statement).unwrap();
+    other("BEGIN IMMEDIATE");
+    let began = std::time::Instant::now();
+    let writes = (0..20).map(|_| append(store, step(key, [frame(1)])));
+    for outcome in futures_util::future::join_all(writes).await {
+        assert!(matches!(outcome, Err(StoreError::Locked)), "{outcome:?}");
+    }
+    // The first alone, then all that came meanwhile.
+    assert!(began.elapsed() < WAIT * 10, "{:?}", began.elapsed());
+    assert_eq!(store.problem().await.unwrap().kind, ProblemKind::Locked);
+    other("ROLLBACK");
+    store.append(step(key, [frame(1)])).await.unwrap();
+}
