@@ -5,6 +5,7 @@ mod administration;
 mod agents;
 mod answer;
 mod auth;
+mod budgets;
 mod changes;
 mod database;
 mod exec;
@@ -77,6 +78,7 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::ForkSession => routing::on(method, sessions::fork),
         Operation::ArchiveSession => routing::on(method, sessions::archive),
         Operation::RestoreSession => routing::on(method, sessions::restore),
+        Operation::ChangeBudget => routing::on(method, budgets::of_session),
         Operation::SendMessage => routing::on(method, turns::send),
         Operation::StreamSession => routing::on(method, stream::watch),
         Operation::InterruptSession => routing::on(method, turns::interrupt),
@@ -103,6 +105,8 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::CreateApiKey => routing::on(method, keys::create),
         Operation::ListApiKeys => routing::on(method, keys::list),
         Operation::RevokeApiKey => routing::on(method, keys::revoke),
+        Operation::ShowBudget => routing::on(method, budgets::show),
+        Operation::ChangeTenantBudget => routing::on(method, budgets::of_tenant),
         Operation::ShowUsage => routing::on(method, administration::usage),
         Operation::Drain => routing::on(method, administration::drain),
         Operation::UndoDrain => routing::on(method, administration::undo_drain),

@@ -1,5 +1,6 @@
 //! The configuration as it is written: TOML, every member optional, unknown ones refused.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -29,6 +30,7 @@ pub(super) struct Fragment {
     pub(super) sessions: Sessions,
     pub(super) tiers: Tiers,
     pub(super) archive: Archive,
+    pub(super) budget: Budget,
     pub(super) drain: Drain,
 }
 
@@ -57,6 +59,7 @@ pub(super) struct Claude {
 pub(super) struct Model {
     pub(super) base_url: Option<String>,
     pub(super) key_file: Option<PathBuf>,
+    pub(super) prices: BTreeMap<String, [f64; 2]>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -128,6 +131,13 @@ pub(super) struct Tiers {
     pub(super) reclaim_after_seconds: Option<u32>,
     pub(super) hibernate_after_seconds: Option<u32>,
     pub(super) pressure_percent: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Budget {
+    pub(super) session_tokens: Option<u64>,
+    pub(super) session_dollars: Option<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -41,7 +41,7 @@ const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
 const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
 const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
-pub(crate) const KEYS: [Key; 47] = [
+pub(crate) const KEYS: [Key; 50] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -109,6 +109,13 @@ pub(crate) const KEYS: [Key; 47] = [
         Some("ANTHROPIC_AUTH_TOKEN"),
         "",
         "A bearer token instead of a key; only in the environment.",
+    )
+    .restart(EGRESS),
+    key(
+        "model.prices",
+        None,
+        "{}",
+        "Dollars for a million tokens, `[read, written]`, by the beginning of a model's name; before the built-in ones.",
     )
     .restart(EGRESS),
     key(
@@ -264,6 +271,18 @@ pub(crate) const KEYS: [Key; 47] = [
         None,
         "10",
         "Percent of time lost to a want of memory from which sessions that rest give theirs back and new sandboxes wait; 0 for never.",
+    ),
+    key(
+        "budget.session_tokens",
+        None,
+        "0",
+        "Tokens that a session may use in all if its creation does not say it; 0 for no limit.",
+    ),
+    key(
+        "budget.session_dollars",
+        None,
+        "0",
+        "US dollars that a session may use in all if its creation does not say it; 0 for no limit.",
     ),
     key("drain.seconds", None, "10", "Seconds that open requests get when ashd stops.")
     .restart(ASHD),

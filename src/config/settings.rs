@@ -1,5 +1,6 @@
 //! The settings as they are meant: validated values, defaults filled in.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use super::environment::Environment;
 use super::file::{Fragment, Placement};
 use super::{ConfigError, KEYS};
 use crate::agent::AgentLimits;
-use crate::egress::HostRules;
+use crate::egress::{Budget, HostRules, PRICE_MAX, Price, Prices};
 use crate::sandbox::{Limits, PlacementChoice, WALLS};
 use crate::session::tier::TierPolicy;
 use crate::wire::config::Configuration;
@@ -25,6 +26,10 @@ const TASKS_MIN: u64 = 32;
 const OPEN_FILES_MIN: u64 = 1024;
 /// Smallest file that a sandbox may at least write: the CLI itself writes its transcript.
 const FILE_MIB_MIN: u64 = 64;
+/// Largest budgets: more is a slip, and still counted without loss.
+const BUDGET_TOKENS_MAX: u64 = 1_000_000_000_000;
+const BUDGET_DOLLARS_MAX: f64 = 1_000_000.0;
+
 /// What the kernel takes as a weight.
 const WEIGHTS: RangeInclusive<u64> = 1..=10_000;
 
@@ -59,6 +64,10 @@ pub(crate) struct Settings {
     pub(crate) libexec: Option<PathBuf>,
     /// Hosts that agents may name.
     pub(crate) hosts: HostRules,
+    /// What tokens cost.
+    pub(crate) prices: Prices,
+    /// What a session may use of the model if nobody says otherwise.
+    pub(crate) budget: Budget,
     /// Where ash-egress listens to ashd, if it is a program of its own.
     pub(crate) egress: Option<PathBuf>,
     /// Where ash-sandboxd listens, if it is a program of its own.
@@ -208,6 +217,8 @@ impl Settings {
             limits,
             uids,
             libexec: file.sandbox.libexec_dir,
+            prices: prices(file.model.prices)?,
+            budget: budget(&file.budget)?,
             hosts: HostRules::parse(&file.egress.allow)
                 .map_err(|error| wrong("egress.allow", format!("is wrong: {error}")))?,
             egress: path("ASH_EGRESS_SOCKET")
@@ -235,6 +246,37 @@ impl Settings {
             runtime,
         })
     }
+}
+
+/// Each name is the beginning of a model's.
+fn prices(written: BTreeMap<String, [f64; 2]>) -> Result<Prices, ConfigError> {
+    let possible = |dollars: &f64| dollars.is_finite() && (0.0..=PRICE_MAX).contains(dollars);
+    for (name, pair) in &written {
+        if name.is_empty() || !pair.iter().all(possible) {
+            let text =
+                format!("has for `{name}` something else than dollars from 0 to {PRICE_MAX}");
+            return Err(wrong("model.prices", text));
+        }
+    }
+    let price = |(name, [input, output]): (String, [f64; 2])| (name, Price { input, output });
+    Ok(Prices::new(written.into_iter().map(price)))
+}
+
+/// 0 is no limit.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in the range")]
+fn budget(file: &super::file::Budget) -> Result<Budget, ConfigError> {
+    let tokens = file.session_tokens.unwrap_or_else(|| number_of("budget.session_tokens"));
+    let dollars = file.session_dollars.unwrap_or_else(|| number_of("budget.session_dollars"));
+    if tokens > BUDGET_TOKENS_MAX {
+        let text = format!("is {tokens}, and {BUDGET_TOKENS_MAX} is the most");
+        return Err(wrong("budget.session_tokens", text));
+    }
+    if !dollars.is_finite() || !(0.0..=BUDGET_DOLLARS_MAX).contains(&dollars) {
+        let text = format!("is {dollars}, and should be from 0 to {BUDGET_DOLLARS_MAX}");
+        return Err(wrong("budget.session_dollars", text));
+    }
+    let money = (dollars * 1e9).round() as u64;
+    Ok(Budget { tokens: (tokens > 0).then_some(tokens), money: (money > 0).then_some(money) })
 }
 
 /// Each name must be a wall: a slip must not open another one.
@@ -421,6 +463,25 @@ mod tests {
             error("log = \"info,ash=loud\"", &[]).starts_with("`log` is `info,ash=loud`, which")
         );
         assert!(error("", &[("ASH_DATABASE_URL", "postgres://db/ash")]).contains("PostgreSQL"));
+    }
+
+    #[test]
+    fn a_budget_and_prices_are_numbers_that_make_sense() {
+        let budget = |file: &str| settings(file, &[]).map(|settings| settings.budget);
+        assert_eq!(budget("").unwrap(), Budget::default());
+        let both = budget("[budget]\nsession_tokens = 5\nsession_dollars = 0.5").unwrap();
+        assert_eq!(both, Budget { tokens: Some(5), money: Some(500_000_000) });
+        for (file, said) in [
+            ("[budget]\nsession_dollars = -1.0", "budget.session_dollars"),
+            ("[budget]\nsession_dollars = inf", "budget.session_dollars"),
+            ("[budget]\nsession_tokens = 2000000000000", "budget.session_tokens"),
+            ("[model.prices]\nx = [1.0, 20000.0]", "model.prices"),
+            ("[model.prices]\nx = [nan, 1.0]", "model.prices"),
+        ] {
+            let error = settings(file, &[]).unwrap_err().to_string();
+            assert!(error.contains(said), "{file}: {error}");
+        }
+        assert!(settings("[model.prices]\n\"claude-opus-5\" = [1.5, 7]", &[]).is_ok());
     }
 
     #[test]

@@ -234,6 +234,8 @@ impl Import {
             model,
             parent,
             created_at,
+            budget,
+            used,
             ..
         } = row
         else {
@@ -257,6 +259,8 @@ impl Import {
             placeholder: Placeholder::random().expose().to_owned(),
             parent: parent.and_then(|parent| parent.parse().ok()),
             created_at: Timestamp::from_millis(created_at),
+            budget,
+            used,
         })
     }
 }

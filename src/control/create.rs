@@ -9,7 +9,7 @@ use crate::egress::Placeholder;
 use crate::id::{AgentName, SessionId};
 use crate::session::Status;
 use crate::session::options::{SessionOptions, check_environment};
-use crate::store::{AgentRecord, NewSession, SessionRecord, StoreError};
+use crate::store::{AgentRecord, NewSession, SessionRecord, StoreError, UsedRecord};
 use crate::wire::sessions::{CreateSession, Session};
 
 impl Control {
@@ -20,6 +20,7 @@ impl Control {
     ) -> Result<Session, Refusal> {
         self.takes_work()?;
         let options = SessionOptions::parse(request)?;
+        self.first_budget(request.budget.as_ref())?;
         check_environment("extraEnv", &request.extra_env)?;
         // No version may go away between its choice and its copy.
         let _kept = self.versions.read().await;
@@ -70,6 +71,8 @@ impl Control {
             uid_block: self.host.settings.uids.clone(),
             placeholder: Placeholder::random().expose().to_owned(),
             parent: None,
+            budget: self.first_budget(request.budget.as_ref())?,
+            used: UsedRecord::default(),
             created_at: Timestamp::now(),
         };
         match self.host.store.create_session(new).await {

@@ -8,7 +8,7 @@ use crate::id::SessionId;
 use crate::runner::handle::RestError;
 use crate::session::Status;
 use crate::session::options::OptionError;
-use crate::store::{NewSession, SessionChange, SessionRecord, StoreError};
+use crate::store::{NewSession, SessionChange, SessionRecord, StoreError, UsedRecord};
 use crate::wire::sessions::Session;
 
 impl Control {
@@ -64,6 +64,8 @@ impl Control {
             uid_block: self.host.settings.uids.clone(),
             placeholder: Placeholder::random().expose().to_owned(),
             parent: Some(parent.id),
+            budget: parent.budget,
+            used: UsedRecord::default(),
             created_at: Timestamp::now(),
         };
         match self.host.store.create_session(new).await {

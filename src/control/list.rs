@@ -56,6 +56,7 @@ impl Control {
     pub(super) fn show(&self, record: &SessionRecord) -> Session {
         let view = self.host.known(record.id).map(|handle| handle.view()).unwrap_or_default();
         let options: SessionOptions = serde_json::from_str(&record.options).unwrap_or_default();
+        let (budget, usage) = super::budget::show(record.budget, record.used);
         Session {
             id: record.id,
             agent_name: record.agent_name.clone(),
@@ -70,6 +71,8 @@ impl Control {
             model: record.model.clone(),
             config: options.config(&record.environment),
             allowed_hosts: record.allowed_hosts.clone(),
+            budget,
+            usage,
             queued_turns: view.queued,
             busy: view.busy,
             isolation: self.isolation.get().cloned(),

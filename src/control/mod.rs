@@ -4,6 +4,7 @@
 pub(crate) mod administration;
 pub(crate) mod agents;
 pub(crate) mod archive;
+pub(crate) mod budget;
 pub(crate) mod changes;
 pub(crate) mod create;
 pub(crate) mod database;
@@ -43,7 +44,7 @@ use crate::clock::Timestamp;
 use crate::egress::HostRules;
 use crate::lifecycle::Happening;
 use crate::runner::Host;
-use crate::store::SessionRecord;
+use crate::store::{BudgetRecord, SessionRecord};
 use crate::wire::config::Configuration;
 use crate::wire::sessions::SessionIsolation;
 
@@ -70,6 +71,8 @@ pub(crate) struct ControlSettings {
     pub(crate) configuration: Configuration,
     /// Hosts that agents may name.
     pub(crate) hosts: HostRules,
+    /// What a session may use of the model if its creation does not say it.
+    pub(crate) budget: BudgetRecord,
 }
 
 /// Who asks.

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::agent::AgentVerb;
 use super::attach::Attach;
+use super::budget::BudgetVerb;
 use super::chat::Chat;
 use super::config::ConfigVerb;
 use super::credential::CredentialVerb;
@@ -115,6 +116,7 @@ pub(crate) enum Verb {
     /// Back up the database, and check it
     #[command(subcommand)]
     Db(DatabaseVerb),
+    Budget(BudgetVerb),
     /// Create, list, and revoke the API keys that clients show
     #[command(subcommand)]
     Key(KeyVerb),

@@ -10,6 +10,7 @@ use clap::Parser as _;
 
 mod agent;
 mod attach;
+mod budget;
 mod chat;
 mod cli;
 mod completion;
@@ -128,6 +129,7 @@ async fn perform(context: &mut Context, verb: Option<Verb>) -> Result<(), Failur
         Some(Verb::Db(verb)) => database::run(context, verb).await,
         Some(Verb::Events(events)) => events::run(context, events).await,
         Some(Verb::Logs(logs)) => logs::run(context, logs).await,
+        Some(Verb::Budget(verb)) => budget::run(context, verb).await,
         Some(Verb::Key(verb)) => key::run(context, verb).await,
         Some(Verb::Doctor) => doctor::run(context).await,
         Some(Verb::Attach(attach)) => attach::run(context, attach).await,

@@ -146,6 +146,18 @@ impl Server {
         self.open(request, Patience::Answer).await
     }
 
+    /// The same as a change.
+    pub(crate) async fn patch(
+        &self,
+        target: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer, Failure> {
+        let body = serde_json::to_vec(body).expect("the types of the wire have a JSON form");
+        let mut request = request(Method::PATCH, target, full(body));
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.open(request, Patience::Answer).await
+    }
+
     /// Makes any request; an answer that is not a success is a failure.
     pub(crate) async fn open(
         &self,

@@ -14,6 +14,7 @@ use crate::control::{Control, ControlSettings};
 use crate::egress::HostRules;
 use crate::lifecycle::Happening;
 use crate::runner::HostPolicy;
+use crate::store::BudgetRecord;
 use crate::systemd::notify;
 use crate::wire::config::{Change, Configuration, Reloaded};
 
@@ -37,6 +38,7 @@ pub(super) fn control_settings(settings: &Settings, shown: Configuration) -> Con
         archive_after: settings.archive_after,
         configuration: shown,
         hosts: settings.hosts.clone(),
+        budget: BudgetRecord { tokens: settings.budget.tokens, money: settings.budget.money },
     }
 }
 

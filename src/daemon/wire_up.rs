@@ -96,8 +96,9 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
 pub(super) fn egress(settings: &Settings) -> Result<Egress, Failure> {
     let upstream = settings.model.base_url.parse().map_err(|_invalid| EgressError::Shape)?;
     let key = credentials::model_key(settings)?;
-    let (hosts, limits) = (settings.hosts.clone(), EgressLimits::default());
-    Ok(Egress::new(EgressSettings { upstream, key, hosts, limits })?)
+    let (hosts, prices) = (settings.hosts.clone(), settings.prices.clone());
+    let limits = EgressLimits::default();
+    Ok(Egress::new(EgressSettings { upstream, key, hosts, prices, limits })?)
 }
 
 /// The socket that sandboxes see.

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::id::SessionId;
 
+use super::account::{Account, Budget, Used};
 use super::hosts::HostRules;
 use super::meter::Meter;
 use super::secret::{Placeholder, PlaceholderDigest};
@@ -22,6 +23,11 @@ pub(crate) struct Terms {
     pub(crate) uid: Option<u32>,
     /// Beside the model it reaches these, as far as this host allows them.
     pub(crate) hosts: HostRules,
+    /// Whose session it is.
+    pub(crate) tenant: String,
+    pub(crate) budget: Budget,
+    /// At least so much has been used of it.
+    pub(crate) used: Used,
 }
 
 /// A session that was recognized.
@@ -56,6 +62,8 @@ struct Admission {
 pub(super) struct Admissions {
     by_session: HashMap<SessionId, Admission>,
     by_digest: HashMap<PlaceholderDigest, SessionId>,
+    /// What the sessions of each tenant use together.
+    tenants: HashMap<String, Arc<Account>>,
 }
 
 impl Admissions {
@@ -63,7 +71,7 @@ impl Admissions {
         &mut self,
         session: SessionId,
         digest: PlaceholderDigest,
-        Terms { uid, hosts }: Terms,
+        Terms { uid, hosts, tenant, budget, used }: Terms,
     ) {
         let hosts = Arc::new(hosts);
         let pass = match self.by_session.remove(&session) {
@@ -73,14 +81,24 @@ impl Admissions {
             }
             None => Pass {
                 session,
-                meter: Arc::default(),
+                meter: Arc::new(Meter::new(Arc::clone(self.tenant(tenant)))),
                 hosts,
                 tunnels: Arc::new(Semaphore::new(TUNNELS_MAX)),
                 revoked: CancellationToken::new(),
             },
         };
+        pass.meter.allow(budget, &used);
         self.by_digest.insert(digest, session);
         self.by_session.insert(session, Admission { digest, uid, pass });
+    }
+
+    fn tenant(&mut self, name: String) -> &Arc<Account> {
+        self.tenants.entry(name).or_default()
+    }
+
+    /// What all sessions of a tenant may use together, and have used at least.
+    pub(super) fn allow_tenant(&mut self, name: String, budget: Budget, used: &Used) {
+        self.tenant(name).allow(budget, used);
     }
 
     pub(super) fn revoke(&mut self, session: SessionId) -> Option<Arc<Meter>> {
@@ -99,7 +117,6 @@ impl Admissions {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn meter(&self, session: SessionId) -> Option<Arc<Meter>> {
         self.by_session.get(&session).map(|admission| Arc::clone(&admission.pass.meter))
     }

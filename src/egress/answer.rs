@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::web::body::BodyError;
 
+use super::meter::Spent;
 use super::tunnel::Refused;
 
 /// Tells the clients of the model API whether another try could help. Without it the CLI tries a
@@ -23,6 +24,13 @@ pub(super) const RETRY_HEADER: HeaderName = HeaderName::from_static("x-should-re
 pub(super) enum Failure {
     #[error("the host is starting and does not know its sessions yet; try again")]
     TooEarly,
+    #[error("budget_reached: {}", spent_text(*.0))]
+    Budget(Spent),
+    #[error(
+        "the model API compressed its answer although it was asked not to, so that it cannot be \
+         counted, and this session has a budget"
+    )]
+    Compressed,
     #[error("this credential is not that of a running session of this host")]
     Stranger,
     #[error(
@@ -59,6 +67,20 @@ pub(super) enum Failure {
     NotAResponse,
 }
 
+/// What a user of the session reads; the CLI shows it.
+fn spent_text(spent: Spent) -> &'static str {
+    match spent {
+        Spent::Session => {
+            "the budget of this session is used up; raise it with `ashctl session budget`, and the \
+             session goes on"
+        }
+        Spent::Tenant => {
+            "the budget of this tenant is used up; an administrator raises it with `ashctl budget`, \
+             and its sessions go on"
+        }
+    }
+}
+
 /// An error as the Messages API writes it.
 #[derive(Serialize)]
 struct ErrorBody {
@@ -86,6 +108,8 @@ impl Failure {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Stranger | Self::NoKey => StatusCode::UNAUTHORIZED,
+            Self::Budget(_) => StatusCode::PAYMENT_REQUIRED,
+            Self::Compressed => StatusCode::NOT_IMPLEMENTED,
             Self::OtherHost | Self::WrongMethod { .. } => StatusCode::FORBIDDEN,
             Self::UnknownPath => StatusCode::NOT_FOUND,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -103,6 +127,8 @@ impl Failure {
     fn kind(&self) -> &'static str {
         match self {
             Self::Stranger | Self::NoKey => "authentication_error",
+            Self::Budget(_) => "billing_error",
+            Self::Compressed => "api_error",
             Self::OtherHost | Self::WrongMethod { .. } => "permission_error",
             Self::UnknownPath => "not_found_error",
             Self::TooLarge { .. } => "request_too_large",
@@ -126,7 +152,8 @@ impl Failure {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let again = self.status().is_server_error() || matches!(self, Self::Unfinished);
+        let passing = self.status().is_server_error() && !matches!(self, Self::Compressed);
+        let again = passing || matches!(self, Self::Unfinished);
         let again = HeaderValue::from_static(if again { "true" } else { "false" });
         headers.insert(RETRY_HEADER, again);
         response

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::account::Used;
 use super::ledger::Ledger;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
@@ -73,6 +74,9 @@ pub(crate) struct Decision {
     /// Bytes out of the sandbox, and into it.
     pub(crate) sent: u64,
     pub(crate) received: u64,
+    /// Of a request: what the session has used of the model with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) used: Option<Used>,
     /// Of [`Subject::Lost`].
     #[serde(default)]
     pub(crate) count: u64,
@@ -92,6 +96,7 @@ impl Decision {
             status: None,
             sent: 0,
             received: 0,
+            used: None,
             count: 0,
         }
     }

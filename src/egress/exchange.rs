@@ -17,9 +17,10 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::id::SessionId;
 use crate::web::body::{BodyError, Guarded};
 
+use super::admissions::Pass;
 use super::audit::{Decision, Subject, Verdict};
 use super::ledger::Ledger;
-use super::meter::Meter;
+use super::meter::{Meter, Metering};
 
 /// Longest part of a path in the log: a sandbox chooses it.
 const LOGGED_PATH_CHARACTERS_MAX: usize = 200;
@@ -41,6 +42,7 @@ enum Outcome {
 #[derive(Debug)]
 pub(super) struct Exchange {
     session: Option<SessionId>,
+    meter: Option<Arc<Meter>>,
     ledger: Arc<Ledger>,
     /// It went upstream.
     relayed: bool,
@@ -57,6 +59,7 @@ impl Exchange {
     pub(super) fn begin(method: &Method, path: &str, ledger: &Arc<Ledger>) -> Self {
         Self {
             session: None,
+            meter: None,
             ledger: Arc::clone(ledger),
             relayed: false,
             method: method.clone(),
@@ -69,8 +72,9 @@ impl Exchange {
         }
     }
 
-    pub(super) fn identified(&mut self, session: SessionId) {
-        self.session = Some(session);
+    pub(super) fn identified(&mut self, pass: &Pass) {
+        self.session = Some(pass.session);
+        self.meter = Some(Arc::clone(&pass.meter));
     }
 
     pub(super) fn relayed(&mut self) {
@@ -114,6 +118,7 @@ impl Drop for Exchange {
             status: self.status.map(|status| status.as_u16()),
             sent: self.request_bytes.load(Ordering::Relaxed),
             received: self.response_bytes,
+            used: self.meter.as_ref().map(|meter| meter.used()),
             ..Decision::new(session, Subject::Model, self.verdict())
         });
     }
@@ -177,6 +182,8 @@ enum Source {
         body: Guarded<Incoming>,
         meter: Arc<Meter>,
         revoked: Pin<Box<WaitForCancellationFutureOwned>>,
+        /// Of a message: dropped before the exchange, whose line has the sum.
+        metering: Option<Box<Metering>>,
     },
 }
 
@@ -196,10 +203,13 @@ impl Answer {
         body: Guarded<Incoming>,
         meter: Arc<Meter>,
         revoked: CancellationToken,
+        metering: Option<Metering>,
         exchange: Exchange,
     ) -> Self {
         let revoked = Box::pin(revoked.cancelled_owned());
-        Self { source: Source::Upstream { body, meter, revoked }, exchange: Some(exchange) }
+        let metering = metering.map(Box::new);
+        let source = Source::Upstream { body, meter, revoked, metering };
+        Self { source, exchange: Some(exchange) }
     }
 }
 
@@ -210,14 +220,18 @@ impl Source {
     ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
         match self {
             Self::Own(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
-            Self::Upstream { body, meter, revoked } => {
+            Self::Upstream { body, meter, revoked, metering } => {
                 if revoked.as_mut().poll(context).is_ready() {
                     return Poll::Ready(Some(Err(AnswerError::Revoked)));
                 }
-                Pin::new(body)
-                    .poll_frame(context)
+                let polled = Pin::new(&mut *body).poll_frame(context);
+                let at_end = body.is_end_stream();
+                polled
                     .map_ok(|frame| {
                         meter.count_response_bytes(length(&frame));
+                        if let (Some(metering), Some(bytes)) = (metering, frame.data_ref()) {
+                            metering.read(bytes, at_end);
+                        }
                         frame
                     })
                     .map_err(|source| AnswerError::Upstream { source })

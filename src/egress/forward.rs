@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -22,6 +22,7 @@ use super::answer::{Failure, RETRY_HEADER};
 #[cfg(feature = "testing")]
 use super::dial::Guard;
 use super::exchange::{Answer, Exchange};
+use super::meter::Metering;
 use super::secret::{API_KEY_HEADER, Placeholder};
 use super::{headers, target};
 
@@ -51,9 +52,10 @@ impl Shared {
         } else {
             Err(Failure::TooEarly)
         };
+        let is_message = target::is_message(request.method(), request.uri());
         let relayed = match known {
             Ok(pass) => {
-                exchange.identified(pass.session);
+                exchange.identified(&pass);
                 pass.meter.count_request();
                 self.relay(request, &pass, &exchange).await.map(|response| (response, pass))
             }
@@ -63,7 +65,14 @@ impl Shared {
             Ok((response, pass)) => {
                 exchange.relayed();
                 exchange.answered(response.status());
-                response.map(|body| Answer::relayed(body, pass.meter, pass.revoked, exchange))
+                let metering = (is_message && response.status().is_success()).then(|| {
+                    let kind = response.headers().get(CONTENT_TYPE);
+                    let streamed =
+                        kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+                    Metering::new(streamed, Arc::clone(&self.prices), Arc::clone(&pass.meter))
+                });
+                let Pass { meter, revoked, .. } = pass;
+                response.map(|body| Answer::relayed(body, meter, revoked, metering, exchange))
             }
             Err(failure) => {
                 report(&failure);
@@ -110,6 +119,10 @@ impl Shared {
         exchange: &Exchange,
     ) -> Result<Response<Guarded<Incoming>>, Failure> {
         target::judge(request.method(), request.uri())?;
+        let is_message = target::is_message(request.method(), request.uri());
+        if is_message && let Some(spent) = pass.meter.refuses() {
+            return Err(Failure::Budget(spent));
+        }
         let key = self.key.as_ref().ok_or(Failure::NoKey)?;
         let limits = &self.limits;
         let bytes_max = limits.request_bytes_max;
@@ -140,6 +153,10 @@ impl Shared {
             return Err(Failure::NotAResponse);
         }
         headers::for_sandbox(&mut head.headers, key);
+        let plain = head.headers.get(CONTENT_ENCODING).is_none_or(|value| value == "identity");
+        if is_message && !plain && pass.meter.is_limited() {
+            return Err(Failure::Compressed);
+        }
         if matches!(head.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             // The key is the host's: another try of the sandbox changes nothing, and the CLI
             // would try for half a minute before anybody hears of it.

@@ -7,10 +7,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Egress;
+use super::account::{Budget, Used};
 use super::admissions::Terms;
 use super::control::Client;
 use super::ledger::Report;
-use super::meter::MeterReading;
+use super::meter::{MeterReading, Spent};
 use super::secret::Placeholder;
 use crate::id::SessionId;
 
@@ -95,6 +96,29 @@ impl Gate {
                 let (report, stored) = client.report().await?;
                 Some((report, Receipt::There(stored)))
             }
+        }
+    }
+
+    /// What the sessions of `tenant` may use together, and have used at least.
+    pub(crate) async fn allow_tenant(&self, tenant: &str, budget: Budget, used: Used) {
+        match &self.0 {
+            Place::Here(egress) => egress.allow_tenant(tenant, budget, &used),
+            Place::There(client) => client.allow_tenant(tenant, budget, used).await,
+        }
+    }
+
+    /// An egress that is restarted is told that `tenant` has used so much.
+    pub(crate) fn remember_used(&self, tenant: &str, used: &Used) {
+        if let Place::There(client) = &self.0 {
+            client.remember_tenant(tenant, used);
+        }
+    }
+
+    /// Because of whose budget requests of `session` were refused since the last question.
+    pub(crate) async fn take_refusal(&self, session: SessionId) -> Option<Spent> {
+        match &self.0 {
+            Place::Here(egress) => egress.take_refusal(session),
+            Place::There(client) => client.take_refusal(session).await,
         }
     }
 

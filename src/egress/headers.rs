@@ -1,10 +1,10 @@
 //! What crosses the proxy in the headers, and what stays behind.
 
 use http::header::{
-    ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST,
-    SET_COOKIE, STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+    ACCEPT_ENCODING, ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED,
+    HOST, SET_COOKIE, STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::secret::{API_KEY_HEADER, ModelKey};
 
@@ -39,6 +39,8 @@ pub(super) fn for_upstream(headers: &mut HeaderMap, key: &ModelKey) {
         headers.remove(name);
     }
     drop_where(headers, |name| name.starts_with("proxy-") || name.starts_with("x-forwarded-"));
+    // Answers are read while they pass.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     key.sign(headers);
 }
 
@@ -132,6 +134,7 @@ mod tests {
         ]);
         for_upstream(&mut sent, &key);
         assert_eq!(names(&sent), ["accept-encoding", "anthropic-beta", "x-api-key", "x-app"]);
+        assert_eq!(sent["accept-encoding"], "identity");
         assert_eq!(sent.get_all("anthropic-beta").iter().count(), 2);
         let keys: Vec<_> = sent.get_all("x-api-key").iter().collect();
         assert_eq!(keys, ["sk-ant-api03-real-key"]);

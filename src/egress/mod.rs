@@ -17,6 +17,7 @@
 //! Nothing here knows the rest of Ash beyond a session's id: it is a program of its own,
 //! `ash-egress`, told by ashd who may pass ([`control`]); or a task of ashd. [`Gate`] is either.
 
+mod account;
 mod address;
 mod admissions;
 mod answer;
@@ -31,10 +32,12 @@ mod hello;
 mod hosts;
 mod ledger;
 mod meter;
+mod price;
 mod secret;
 mod target;
 mod tunnel;
 mod upstream;
+mod usage;
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -59,6 +62,7 @@ use secret::PlaceholderDigest;
 use tunnel::TunnelLimits;
 use upstream::Upstream;
 
+pub(crate) use account::{Budget, Used};
 pub(crate) use admissions::Terms;
 pub(crate) use audit::{Decision, Subject};
 #[cfg(feature = "testing")]
@@ -66,6 +70,8 @@ pub(crate) use dial::{Guard, Stage};
 pub(crate) use gate::Gate;
 pub(crate) use hosts::HostRules;
 pub(crate) use ledger::Report;
+pub(crate) use meter::Spent;
+pub(crate) use price::{PRICE_MAX, Price, Prices, Tokens};
 pub(crate) use secret::{KeyError, ModelKey, Placeholder};
 pub(crate) use upstream::EgressError;
 
@@ -126,6 +132,7 @@ pub(crate) struct EgressSettings {
     pub(crate) key: Option<ModelKey>,
     /// Hosts that agents may name; a tunnel to another one is refused whoever asks.
     pub(crate) hosts: HostRules,
+    pub(crate) prices: Prices,
     pub(crate) limits: EgressLimits,
 }
 
@@ -138,6 +145,7 @@ struct Shared {
     upstream: Upstream,
     key: Option<ModelKey>,
     hosts: HostRules,
+    prices: Arc<Prices>,
     dialer: Dialer,
     ledger: Arc<Ledger>,
     limits: EgressLimits,
@@ -174,12 +182,13 @@ impl Egress {
     }
 
     fn with(settings: EgressSettings, dialer: Dialer) -> Result<Self, EgressError> {
-        let EgressSettings { upstream, key, hosts, limits } = settings;
+        let EgressSettings { upstream, key, hosts, prices, limits } = settings;
         Ok(Self(Arc::new(Shared {
             admissions: RwLock::default(),
             upstream: Upstream::new(&upstream, limits)?,
             key,
             hosts,
+            prices: Arc::new(prices),
             dialer,
             ledger: Arc::default(),
             limits,
@@ -225,6 +234,18 @@ impl Egress {
     pub(crate) fn revoke(&self, session: SessionId) -> Option<MeterReading> {
         let mut admissions = self.0.admissions.write().unwrap_or_else(PoisonError::into_inner);
         admissions.revoke(session).map(|meter| meter.read())
+    }
+
+    /// What the sessions of `tenant` may use together, and have used at least.
+    pub(crate) fn allow_tenant(&self, tenant: &str, budget: Budget, used: &Used) {
+        let mut admissions = self.0.admissions.write().unwrap_or_else(PoisonError::into_inner);
+        admissions.allow_tenant(tenant.to_owned(), budget, used);
+    }
+
+    /// Because of whose budget requests of `session` were refused since the last question.
+    pub(crate) fn take_refusal(&self, session: SessionId) -> Option<Spent> {
+        let admissions = self.0.admissions.read().unwrap_or_else(PoisonError::into_inner);
+        admissions.meter(session).and_then(|meter| meter.take_refusal())
     }
 
     /// The running totals of a session that may pass.

@@ -25,6 +25,11 @@ pub(super) fn judge(method: &Method, uri: &Uri) -> Result<(), Failure> {
     if *method == allowed { Ok(()) } else { Err(Failure::WrongMethod { allowed }) }
 }
 
+/// Whether it asks the model for an answer, which costs money.
+pub(super) fn is_message(method: &Method, uri: &Uri) -> bool {
+    method == Method::POST && uri.path() == "/v1/messages"
+}
+
 /// Whether a request line without a host, or with the one that sandboxes are told.
 fn is_ours(uri: &Uri) -> bool {
     match (uri.scheme_str(), uri.authority()) {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::budget::used;
 use super::host::Host;
 use crate::clock::Timestamp;
 use crate::egress::Report;
-use crate::store::{NewAudit, NewAuditEntry};
+use crate::store::{NewAudit, NewAuditEntry, UsedRecord};
 
 /// Pause before a report that could not be stored is tried again: the disk is full, or somebody
 /// holds the database. Egress keeps it so long.
@@ -22,12 +23,20 @@ impl Host {
             };
             let Some((report, receipt)) = reported else { return };
             let new = stored_form(&report);
-            while let Err(error) = self.store.append_audit(new.clone()).await {
-                tracing::warn!(%error, "the audit could not be stored; trying again");
+            let tenants = loop {
+                match self.store.append_audit(new.clone()).await {
+                    Ok(tenants) => break tenants,
+                    Err(error) => {
+                        tracing::warn!(%error, "the audit could not be stored; trying again");
+                    }
+                }
                 tokio::select! {
                     () = tokio::time::sleep(STORE_PAUSE) => {}
                     () = closing.cancelled() => return,
                 }
+            };
+            for (tenant, sum) in tenants {
+                self.egress.remember_used(&tenant, &used(sum));
             }
             receipt.stored();
         }
@@ -39,6 +48,13 @@ fn stored_form(report: &Report) -> NewAudit {
         session: decision.session,
         at: Timestamp::from_millis(decision.at),
         entry: serde_json::to_string(decision).expect("a decision has a JSON form"),
+        used: decision.used.map(|used| UsedRecord {
+            input: used.tokens.input,
+            output: used.tokens.output,
+            cache_read: used.tokens.cache_read,
+            cache_write: used.tokens.cache_write,
+            money: used.money,
+        }),
     });
     NewAudit { run: report.run, through: report.through, entries: entries.collect() }
 }

@@ -171,6 +171,10 @@ impl Driver {
                 self.cool_to(tier).await;
                 let _nobody_waits = answer.send(());
             }
+            Command::Budget { budget, answer } => {
+                self.change_budget(budget).await;
+                let _nobody_waits = answer.send(());
+            }
             Command::End { .. } => unreachable!("`run` ends on it"),
         }
     }
@@ -280,6 +284,7 @@ impl Driver {
         }
         if let Some(outcome) = ended.clone() {
             self.tell_oom(&mut batch).await;
+            self.tell_budget(&mut batch).await;
             self.finish(outcome, &mut batch);
         } else if let Some(reason) = broken {
             self.tell_oom(&mut batch).await;
@@ -438,24 +443,6 @@ impl Driver {
         let report = self.host.launcher.end(self.record.id).await;
         self.seat = None;
         report
-    }
-
-    /// Says so where the memory limit killed a process of the sandbox since the last look.
-    async fn tell_oom(&mut self, batch: &mut Batch) {
-        let Some(kills) = self.host.launcher.oom_kills(self.record.id).await else { return };
-        let Some(live) = &mut self.live else { return };
-        if kills > live.oom_kills {
-            live.oom_kills = kills;
-            let limit = self.host.settings.limits.memory_bytes >> 20;
-            let error = format!(
-                "the sandbox ran out of memory ({limit} MiB) and the kernel killed a process in it"
-            );
-            batch.push(
-                FrameKind::Error,
-                self.turns.running(),
-                json!({ "error": error, "code": "out_of_memory" }).to_string(),
-            );
-        }
     }
 
     async fn end(mut self, answer: oneshot::Sender<()>) {

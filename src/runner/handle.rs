@@ -18,7 +18,7 @@ use crate::session::Status;
 use crate::session::content::Content;
 use crate::session::options::TurnOptions;
 use crate::session::tier::Tier;
-use crate::store::{ArchiveNote, Idempotency, StoreError};
+use crate::store::{ArchiveNote, BudgetRecord, Idempotency, StoreError};
 
 /// Commands that wait for a driver. A driver is busy for milliseconds, or while a sandbox
 /// starts; more callers than this wait in line.
@@ -114,6 +114,11 @@ pub(super) enum Command {
     /// Be as cold as that, if nothing runs.
     Cool {
         tier: Tier,
+        answer: oneshot::Sender<()>,
+    },
+    /// Use so much of the model from now on.
+    Budget {
+        budget: BudgetRecord,
         answer: oneshot::Sender<()>,
     },
     End {
@@ -303,6 +308,10 @@ impl Handle {
 
     pub(crate) async fn interrupt(&self) -> Option<TurnId> {
         self.ask(|answer| Command::Interrupt { answer }).await.flatten()
+    }
+
+    pub(crate) async fn change_budget(&self, budget: BudgetRecord) {
+        self.ask(|answer| Command::Budget { budget, answer }).await.unwrap_or_default();
     }
 
     pub(crate) async fn queue(&self) -> Vec<Waiting> {

@@ -1,14 +1,15 @@
 //! The live sessions of this host: finds or starts the driver of each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, Range};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::budget;
 use super::driver::Driver;
 use super::feed::{FeedWriter, Reader};
 use super::handle::{COMMANDS_MAX, Handle, View};
@@ -37,7 +38,13 @@ fn terms(record: &SessionRecord) -> Terms {
         tracing::error!(session = %record.id, %error, "the session reaches no host");
         HostRules::default()
     });
-    Terms { uid: record.uid, hosts }
+    Terms {
+        uid: record.uid,
+        hosts,
+        tenant: record.tenant.clone(),
+        budget: budget::budget(record.budget),
+        used: budget::used(record.used),
+    }
 }
 
 /// Fewest sandboxes that may start at the same time.
@@ -104,6 +111,8 @@ pub(crate) struct Shared {
     pub(super) launches: Semaphore,
     /// Jails that may live at the same time.
     pub(super) jails: Arc<Semaphore>,
+    /// Tenants with a budget.
+    pub(super) limited_tenants: RwLock<HashSet<String>>,
     drivers: std::sync::Mutex<HashMap<SessionId, Handle>>,
     tasks: TaskTracker,
 }
@@ -139,6 +148,7 @@ impl Host {
             lifecycle: Lifecycle::new(Timestamp::now()),
             policy: watch::channel(policy).0,
             closing: CancellationToken::new(),
+            limited_tenants: RwLock::default(),
             drivers: std::sync::Mutex::default(),
             tasks: TaskTracker::new(),
         }))
@@ -300,6 +310,7 @@ impl Host {
     /// After a start, and before the proxy serves: takes over the sandboxes that live, brings unfinished turns on or to their
     /// end, and ends sandboxes that no session knows.
     pub(crate) async fn recover(&self) -> Result<(), RecoverError> {
+        self.recover_tenants().await?;
         let mut unknown = self.launcher.live().await?;
         for record in self.store.live_sessions().await? {
             let lives = unknown.iter().position(|live| *live == record.id);

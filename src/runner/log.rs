@@ -287,6 +287,8 @@ mod tests {
             uid_block: None,
             placeholder: String::new(),
             parent: None,
+            budget: crate::store::BudgetRecord::default(),
+            used: crate::store::UsedRecord::default(),
             created_at: Timestamp::now(),
         };
         let key = store.create_session(new).await.unwrap().key;

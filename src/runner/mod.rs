@@ -3,6 +3,7 @@
 
 mod archiving;
 mod audit;
+mod budget;
 mod driver;
 pub(crate) mod feed;
 pub(crate) mod handle;

@@ -1,11 +1,13 @@
 //! What was decided at the way out of each session: the newest of it.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::record::{AuditRecord, NewAudit};
-use super::row;
+use super::record::{AuditRecord, NewAudit, UsedRecord};
 use super::writer::Terms;
 use super::{Store, StoreError};
+use super::{budgets, row};
 use crate::clock::Timestamp;
 
 /// Entries of one session that are kept: weeks of an ordinary one, some 3 MB of a loud one.
@@ -16,8 +18,11 @@ const RUNS_MAX: u32 = 16;
 
 impl Store {
     /// Stores a report, as much of it as is not stored yet. Entries of sessions that are gone are
-    /// left out.
-    pub(crate) async fn append_audit(&self, new: NewAudit) -> Result<(), StoreError> {
+    /// left out. Answers the sums of the tenants that used the model.
+    pub(crate) async fn append_audit(
+        &self,
+        new: NewAudit,
+    ) -> Result<HashMap<String, UsedRecord>, StoreError> {
         let bytes = new.entries.iter().map(|entry| entry.entry.len()).sum();
         self.write(Terms { durable: false, bytes }, move |connection| append(connection, &new))
             .await
@@ -50,7 +55,11 @@ impl Store {
     }
 }
 
-fn append(connection: &Connection, new: &NewAudit) -> Result<(), StoreError> {
+fn append(
+    connection: &Connection,
+    new: &NewAudit,
+) -> Result<HashMap<String, UsedRecord>, StoreError> {
+    let mut sums = HashMap::new();
     let run = new.run.to_string();
     let stored: u64 = connection
         .prepare_cached("SELECT through FROM audit_runs WHERE run = ?1")?
@@ -65,6 +74,9 @@ fn append(connection: &Connection, new: &NewAudit) -> Result<(), StoreError> {
             .query_row([entry.session.to_string()], |row| row.get(0))
             .optional()?;
         let Some(key) = key else { continue };
+        if let Some(used) = entry.used {
+            sums.extend([budgets::raise(connection, key, used)?]);
+        }
         let sequence: u64 = connection
             .prepare_cached(
                 "SELECT coalesce(max(sequence), 0) + 1 FROM audit WHERE session_key = ?1",
@@ -94,5 +106,5 @@ fn append(connection: &Connection, new: &NewAudit) -> Result<(), StoreError> {
                 (SELECT run FROM audit_runs ORDER BY at DESC, run LIMIT ?1)",
         )?
         .execute([RUNS_MAX])?;
-    Ok(())
+    Ok(sums)
 }

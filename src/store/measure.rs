@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::writer::Terms;
-use super::{Append, NewFrame, NewSession, Page, Role, Store, TimelineRow};
+use super::{
+    Append, BudgetRecord, NewFrame, NewSession, Page, Role, Store, TimelineRow, UsedRecord,
+};
 use crate::clock::Timestamp;
 use crate::id::{DEFAULT_TENANT, SessionId};
 use crate::session::Status;
@@ -89,6 +91,8 @@ async fn session(store: &Store) -> i64 {
         uid_block: None,
         placeholder: String::new(),
         parent: None,
+        budget: BudgetRecord::default(),
+        used: UsedRecord::default(),
         created_at: Timestamp::now(),
     };
     store.create_session(new).await.expect("the session is new").key

@@ -11,6 +11,7 @@ mod agents;
 mod archives;
 mod audit;
 mod backup;
+mod budgets;
 mod check;
 mod checkpoint;
 mod connection;

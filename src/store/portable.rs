@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::connection::open_reader;
 use super::log::recount;
 use super::writer::Terms;
-use super::{Store, StoreError};
+use super::{BudgetRecord, Store, StoreError, UsedRecord};
 
 /// One row. The first of a session is [`Row::Session`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,10 @@ pub(crate) enum Row {
         parent: Option<String>,
         created_at: i64,
         last_active_at: i64,
+        #[serde(default)]
+        budget: BudgetRecord,
+        #[serde(default)]
+        used: UsedRecord,
     },
     Turn {
         ordinal: u64,
@@ -154,7 +158,10 @@ type Read = fn(&Columns<'_>) -> rusqlite::Result<Row>;
 const READS: [(&str, Read); 6] = [
     (
         "SELECT id, tenant, agent_name, agent_version, digest, options, environment, model, parent,
-            created_at, last_active_at, allowed_hosts FROM sessions
+            created_at, last_active_at, allowed_hosts, tokens_max, money_max, coalesce(input, 0),
+            coalesce(output, 0), coalesce(cache_read, 0), coalesce(cache_write, 0),
+            coalesce(money, 0)
+         FROM sessions LEFT JOIN budgets ON session_key = key
          WHERE key = ?1 AND ?2 IS NOT NULL AND ?3 IS NOT NULL",
         |row| {
             Ok(Row::Session {
@@ -170,6 +177,8 @@ const READS: [(&str, Read); 6] = [
                 parent: row.get(8)?,
                 created_at: row.get(9)?,
                 last_active_at: row.get(10)?,
+                budget: BudgetRecord { tokens: row.get(12)?, money: row.get(13)? },
+                used: super::budgets::used(row, 14)?,
             })
         },
     ),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
@@ -29,6 +30,57 @@ pub(crate) struct AgentRecord {
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+}
+
+/// What a session may use of the model; `None` is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BudgetRecord {
+    pub(crate) tokens: Option<u64>,
+    /// In thousand-millionths of a dollar.
+    pub(crate) money: Option<u64>,
+}
+
+/// What a tenant's sessions may use of the model together, and have used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TenantBudgetRecord {
+    pub(crate) budget: BudgetRecord,
+    pub(crate) used: UsedRecord,
+}
+
+/// What it has used: tokens, and thousand-millionths of a dollar.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UsedRecord {
+    pub(crate) input: u64,
+    pub(crate) output: u64,
+    pub(crate) cache_read: u64,
+    pub(crate) cache_write: u64,
+    pub(crate) money: u64,
+}
+
+impl UsedRecord {
+    pub(crate) fn tokens(self) -> u64 {
+        let parts = [self.input, self.output, self.cache_read, self.cache_write];
+        parts.into_iter().fold(0, u64::saturating_add)
+    }
+
+    /// At least as much as `other`, in each part.
+    pub(crate) fn highest(self, other: Self) -> Self {
+        Self {
+            input: self.input.max(other.input),
+            output: self.output.max(other.output),
+            cache_read: self.cache_read.max(other.cache_read),
+            cache_write: self.cache_write.max(other.cache_write),
+            money: self.money.max(other.money),
+        }
+    }
+}
+
+impl BudgetRecord {
+    /// Nothing of it is left.
+    pub(crate) fn is_spent(self, used: UsedRecord) -> bool {
+        self.tokens.is_some_and(|max| used.tokens() >= max)
+            || self.money.is_some_and(|max| used.money >= max)
+    }
 }
 
 /// A deployment: the first of its name, or the next version.
@@ -74,6 +126,8 @@ pub(crate) struct SessionRecord {
     pub(crate) sandbox_generation: u64,
     /// Its last snapshot, if it has one.
     pub(crate) archive: Option<ArchiveNote>,
+    pub(crate) budget: BudgetRecord,
+    pub(crate) used: UsedRecord,
 }
 
 impl SessionRecord {
@@ -135,6 +189,8 @@ pub(crate) struct NewSession {
     /// Two sessions never share one, except the empty one.
     pub(crate) placeholder: String,
     pub(crate) parent: Option<SessionId>,
+    pub(crate) budget: BudgetRecord,
+    pub(crate) used: UsedRecord,
     pub(crate) created_at: Timestamp,
 }
 
@@ -148,6 +204,7 @@ pub(crate) struct SessionChange {
     pub(crate) bridge_stored: Option<u64>,
     pub(crate) model: Option<String>,
     pub(crate) environment: Option<Environment>,
+    pub(crate) budget: Option<BudgetRecord>,
 }
 
 #[derive(Debug, Clone)]
@@ -323,6 +380,8 @@ pub(crate) struct NewAuditEntry {
     pub(crate) at: Timestamp,
     /// JSON, opaque here.
     pub(crate) entry: String,
+    /// What the session has used of the model in all.
+    pub(crate) used: Option<UsedRecord>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

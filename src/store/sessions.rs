@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::record::{
-    ArchiveNote, FilesPlace, NewSession, SessionChange, SessionFilter, SessionRecord,
+    ArchiveNote, BudgetRecord, FilesPlace, NewSession, SessionChange, SessionFilter, SessionRecord,
 };
 use super::writer::Terms;
 use super::{Store, StoreError, row};
@@ -20,9 +20,12 @@ pub(super) const SESSION: &str =
     "SELECT s.key, s.id, s.tenant, s.agent_name, s.agent_version, s.digest,
     s.status, s.options, s.environment, s.model, s.uid, s.placeholder, s.parent, s.created_at,
     s.last_active_at, p.bridge_stored, p.sandbox_generation, s.allowed_hosts,
-    a.made_at, a.bytes, a.place
+    a.made_at, a.bytes, a.place,
+    b.tokens_max, b.money_max, coalesce(b.input, 0), coalesce(b.output, 0),
+    coalesce(b.cache_read, 0), coalesce(b.cache_write, 0), coalesce(b.money, 0)
     FROM sessions s JOIN progress p ON p.session_key = s.key
-    LEFT JOIN archives a ON a.session_key = s.key";
+    LEFT JOIN archives a ON a.session_key = s.key
+    LEFT JOIN budgets b ON b.session_key = s.key";
 
 /// Every status but the last one, listed so that the index is used.
 pub(super) const LIVE: &str = "status IN ('starting', 'active', 'paused', 'stopped', 'error')";
@@ -219,6 +222,7 @@ fn create(
         ])?;
     let key = connection.last_insert_rowid();
     connection.prepare_cached("INSERT INTO progress (session_key) VALUES (?1)")?.execute([key])?;
+    super::budgets::begin(connection, key, new.budget, new.used)?;
     Ok(SessionRecord {
         key,
         id: new.id,
@@ -239,6 +243,8 @@ fn create(
         bridge_stored: 0,
         sandbox_generation: 0,
         archive: None,
+        budget: new.budget,
+        used: new.used,
     })
 }
 
@@ -323,6 +329,9 @@ fn update(
              WHERE session_key = ?1",
         )?
         .execute(params![key, change.bridge_stored, change.sandbox_generation])?;
+    if let Some(budget) = change.budget {
+        super::budgets::set(connection, key, budget)?;
+    }
     Ok(())
 }
 
@@ -371,5 +380,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
                 place: row::word(row, 20, FilesPlace::parse)?,
             }),
         },
+        budget: BudgetRecord { tokens: row.get(21)?, money: row.get(22)? },
+        used: super::budgets::used(row, 23)?,
     })
 }

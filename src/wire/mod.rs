@@ -3,6 +3,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod audit;
+pub(crate) mod budgets;
 pub(crate) mod config;
 pub(crate) mod database;
 pub(crate) mod drain;

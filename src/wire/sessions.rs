@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::budgets::{Budget, BudgetChange, Used};
 use crate::clock::Timestamp;
 use crate::id::{AgentName, SessionId};
 
@@ -94,6 +95,12 @@ pub(crate) struct Session {
     /// Hosts that its sandbox may reach beside the model.
     #[serde(default)]
     pub(crate) allowed_hosts: Vec<String>,
+    /// What it may use of the model; none if that is not limited.
+    #[serde(default)]
+    pub(crate) budget: Option<Budget>,
+    /// What it has used of the model.
+    #[serde(default)]
+    pub(crate) usage: Used,
     /// Turns that wait behind the running one.
     #[serde(default)]
     pub(crate) queued_turns: u32,
@@ -211,6 +218,9 @@ pub(crate) struct CreateSession {
     pub(crate) subagents: Option<serde_json::Map<String, serde_json::Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) initial_agent: Option<String>,
+    /// Ours, beside the original's members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) budget: Option<BudgetChange>,
 }
 
 /// An MCP server of a session: `command` (with `args`, `env`) or `url` (with `headers`).

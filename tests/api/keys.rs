@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::server::{Answer, Server};
 
 /// Asks over the admin socket.
-fn administer(
+pub(crate) fn administer(
     server: &Server,
     method: &str,
     path: &str,

@@ -5,6 +5,7 @@
 
 mod agents;
 mod archive;
+mod budgets;
 mod daemon;
 mod disk;
 mod exec;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::server::eventually;
-use crate::world::{World, claude};
+use crate::world::{World, claude, named};
 
 /// Most of the audit of a session.
 fn audit(world: &World, session: &str) -> Vec<Value> {
@@ -51,5 +51,48 @@ fn an_agent_with_hosts_talks_to_the_model_and_each_wish_is_audited() {
     let model = entries.iter().find(|entry| entry["subject"] == "model").unwrap();
     assert!(model["bytesSent"].as_u64() > Some(0), "{model}");
     assert!(!format!("{entries:?}").contains("sk-ant"), "no placeholder is in it");
+    world.end();
+}
+
+#[test]
+fn a_turn_at_the_end_of_its_budget_says_so_at_once_and_goes_on_when_it_is_raised() {
+    let Some(world) = World::start() else { return };
+    world.deploy("tester");
+    let session = world.session_of(&json!({ "agent": "tester", "budget": { "tokens": 1 } }));
+    let path = format!("/api/sessions/{session}");
+    assert_eq!(world.state(&session)["budget"], json!({"tokens":1,"dollars":null,"reached":false}));
+    // The first request begins below the budget, and overruns it.
+    assert!(world.say(&session, "[[say:once]]").contains("once"));
+    eventually("what was used is stored", || {
+        world.state(&session)["budget"]["reached"] == json!(true)
+    });
+    let used = world.state(&session)["usage"].clone();
+    assert!(used["inputTokens"].as_u64() > Some(100) && used["outputTokens"].as_u64() > Some(0));
+    assert!(used["dollars"].as_f64() > Some(0.0), "{used}");
+
+    let messages = || {
+        let seen = world.model.seen().requests;
+        seen.iter().filter(|request| request.path.starts_with("/v1/messages")).count()
+    };
+    let before = messages();
+    let started = std::time::Instant::now();
+    let events = world.turn(&session, &json!({ "content": "[[say:twice]]" }));
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "the CLI does not try again");
+    let errors: Vec<&Value> = named(&events, "error").iter().map(|event| &event.data).collect();
+    assert!(errors.iter().any(|error| error["code"] == "budget_reached"), "{events:#?}");
+    assert_eq!(events.last().unwrap().name, "done");
+    assert_eq!(messages(), before, "nothing left the host");
+    let timeline = world.timeline(&session);
+    assert!(timeline.iter().any(|(kind, data)| kind == "error" && data.contains("budget_reached")));
+
+    let raised = world.send(
+        "PATCH",
+        &format!("{path}/budget"),
+        &[("content-type", "application/json")],
+        br#"{"tokens": 10000000}"#,
+    );
+    assert_eq!(raised.status, 200, "{raised:?}");
+    assert_eq!(raised.body["session"]["budget"]["reached"], json!(false));
+    assert!(world.say(&session, "[[say:thrice]]").contains("thrice"));
     world.end();
 }

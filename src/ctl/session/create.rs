@@ -9,10 +9,12 @@ use serde::de::DeserializeOwned;
 
 use super::id;
 use crate::ctl::Context;
+use crate::ctl::budget::{change, limit};
 use crate::ctl::dotenv::Assignment;
 use crate::ctl::failure::Failure;
 use crate::ctl::server::{understand, whole};
 use crate::id::AgentName;
+use crate::wire::budgets::Change;
 use crate::wire::sessions::{CreateSession, McpServer, PermissionMode, Session, SessionEnvelope};
 
 /// Create a session, which starts its sandbox
@@ -71,6 +73,14 @@ pub(crate) struct Create {
     #[arg(long = "beta", value_name = "NAME")]
     betas: Vec<String>,
 
+    /// Tokens of the model that the session may use in all; `none` for no limit
+    #[arg(long, value_name = "COUNT|none", value_parser = limit::<u64>)]
+    budget_tokens: Option<Change<u64>>,
+
+    /// US dollars that it may use, by the prices that the host knows; `none` for no limit
+    #[arg(long, value_name = "DOLLARS|none", value_parser = limit::<f64>)]
+    budget_dollars: Option<Change<f64>>,
+
     /// Id of a stored credential
     #[arg(long, value_name = "ID")]
     credential: Option<String>,
@@ -112,6 +122,7 @@ impl Create {
             betas: self.betas,
             subagents: self.subagents.as_deref().map(read_json).transpose()?,
             initial_agent: self.initial_agent,
+            budget: change(self.budget_tokens, self.budget_dollars),
         })
     }
 }

@@ -13,6 +13,7 @@ use crate::web::client::{Patience, empty};
 use crate::wire::sessions::{Session, SessionStatus};
 
 mod audit;
+mod budget;
 pub(crate) mod create;
 mod exec;
 mod files;
@@ -21,6 +22,7 @@ mod show;
 mod transfer;
 
 use self::audit::Audit;
+use self::budget::SessionBudget;
 use self::create::Create;
 use self::exec::Exec;
 use self::files::Files;
@@ -93,6 +95,7 @@ pub(crate) enum SessionVerb {
     },
     Messages(Messages),
     Audit(Audit),
+    Budget(SessionBudget),
     Files(Files),
     Put(Put),
     #[command(name = "rm")]
@@ -150,6 +153,7 @@ pub(crate) async fn run(context: &mut Context, verb: SessionVerb) -> Result<(), 
             }
         }
         SessionVerb::Messages(messages) => messages::run(context, messages).await,
+        SessionVerb::Budget(budget) => budget::run(context, budget).await,
         SessionVerb::Audit(audit) => audit::run(context, audit).await,
         SessionVerb::Files(files) => files::run(context, files).await,
     }

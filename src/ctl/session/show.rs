@@ -5,6 +5,7 @@ use indicatif::HumanBytes;
 
 use super::id;
 use crate::ctl::agent::list_or_dash;
+use crate::ctl::budget::used;
 use crate::ctl::failure::Failure;
 use crate::ctl::output::{Format, Output, Times, cell, columns, optional};
 use crate::ctl::server::understand;
@@ -87,6 +88,7 @@ fn details(session: &Session, times: Times) -> Table {
         .add_row(["MCP servers", &names(&config.mcp_servers)])
         .add_row(["environment", &names(&config.extra_env)])
         .add_row(["hosts", &names(&session.allowed_hosts)])
+        .add_row(["used", &used(&session.usage, session.budget.as_ref())])
         .add_row(["betas", &names(&config.betas)])
         .add_row(["subagents", &names(&subagents)])
         .add_row(["initial agent", &optional(config.initial_agent.as_deref())])

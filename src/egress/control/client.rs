@@ -12,9 +12,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::super::account::{Budget, Used};
 use super::super::admissions::Terms;
 use super::super::ledger::Report;
-use super::super::meter::MeterReading;
+use super::super::meter::{MeterReading, Spent};
 use super::super::secret::PlaceholderDigest;
 use super::{Answer, Lines, PROTOCOL, Tell, write_line};
 use crate::chain::chain;
@@ -44,6 +45,7 @@ pub(in crate::egress) struct Client(Arc<Inner>);
 struct Inner {
     socket: PathBuf,
     may_pass: Mutex<HashMap<SessionId, (PlaceholderDigest, Terms)>>,
+    tenants: Mutex<HashMap<String, (Budget, Used)>>,
     tells: OnceLock<mpsc::Sender<Wanted>>,
     reports: mpsc::Sender<Delivery>,
     /// Taken by whoever stores them.
@@ -64,6 +66,7 @@ impl Client {
             delivered: tokio::sync::Mutex::new(delivered),
             socket: socket.to_owned(),
             may_pass: Mutex::default(),
+            tenants: Mutex::default(),
             tells: OnceLock::new(),
             problem: watch::channel(Some("not connected yet".to_owned())).0,
         }))
@@ -98,6 +101,11 @@ impl Client {
         placeholder: PlaceholderDigest,
         terms: Terms,
     ) {
+        let mut terms = terms;
+        if let Some((_, former)) = self.0.may_pass().get(&session) {
+            // What egress has reported since is more than whoever admits may know.
+            terms.used.raise(&former.used);
+        }
         self.0.may_pass().insert(session, (placeholder, terms.clone()));
         self.0.tell(Tell::Admit { session, placeholder, terms }).await;
     }
@@ -106,7 +114,27 @@ impl Client {
         self.0.may_pass().remove(&session)?;
         match self.0.tell(Tell::Revoke { session }).await? {
             Answer::Revoked { used } => used,
-            Answer::Done | Answer::Report(_) | Answer::Version { .. } => None,
+            _ => None,
+        }
+    }
+
+    pub(in crate::egress) async fn allow_tenant(&self, tenant: &str, budget: Budget, used: Used) {
+        let mut used = used;
+        if let Some((_, former)) = self.0.tenants().get(tenant) {
+            used.raise(former);
+        }
+        self.0.tenants().insert(tenant.to_owned(), (budget, used));
+        self.0.tell(Tell::Tenant { tenant: tenant.to_owned(), budget, used }).await;
+    }
+
+    pub(in crate::egress) fn remember_tenant(&self, tenant: &str, used: &Used) {
+        self.0.tenants().entry(tenant.to_owned()).or_default().1.raise(used);
+    }
+
+    pub(in crate::egress) async fn take_refusal(&self, session: SessionId) -> Option<Spent> {
+        match self.0.tell(Tell::Refusal { session }).await {
+            Some(Answer::Refusal { spent }) => spent,
+            _ => None,
         }
     }
 }
@@ -114,6 +142,21 @@ impl Client {
 impl Inner {
     fn may_pass(&self) -> MutexGuard<'_, HashMap<SessionId, (PlaceholderDigest, Terms)>> {
         self.may_pass.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tenants(&self) -> MutexGuard<'_, HashMap<String, (Budget, Used)>> {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An egress that is restarted is told how much was used already.
+    fn remember_used(&self, report: &Report) {
+        let mut may_pass = self.may_pass();
+        for entry in &report.entries {
+            if let (Some(used), Some((_, terms))) = (&entry.used, may_pass.get_mut(&entry.session))
+            {
+                terms.used.raise(used);
+            }
+        }
     }
 
     /// Answers what egress said; `None` if nobody is told yet, or egress does not answer in time.
@@ -154,6 +197,10 @@ impl Inner {
         line.ask(&Tell::Hello { protocol: PROTOCOL }).await?;
         let everybody: Vec<_> =
             self.may_pass().iter().map(|(id, who)| (*id, who.clone())).collect();
+        let tenants = self.tenants().clone();
+        for (tenant, (budget, used)) in tenants {
+            line.ask(&Tell::Tenant { tenant, budget, used }).await?;
+        }
         for (session, (placeholder, terms)) in everybody {
             line.ask(&Tell::Admit { session, placeholder, terms }).await?;
         }
@@ -168,6 +215,7 @@ impl Inner {
             if storing.is_none()
                 && let Some(report) = line.reported.take()
             {
+                self.remember_used(&report);
                 let taken = Tell::Taken { run: report.run, through: report.through };
                 let (stored, is_stored) = oneshot::channel();
                 storing = Some((taken, is_stored));

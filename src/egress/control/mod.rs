@@ -23,9 +23,10 @@ use tokio::io::{
 };
 use uuid::Uuid;
 
+use super::account::{Budget, Used};
 use super::admissions::Terms;
 use super::ledger::Report;
-use super::meter::MeterReading;
+use super::meter::{MeterReading, Spent};
 use super::secret::PlaceholderDigest;
 use crate::id::SessionId;
 
@@ -33,7 +34,7 @@ pub(super) use client::Client;
 pub(super) use server::serve;
 
 /// The version of everything here.
-const PROTOCOL: u32 = 3;
+const PROTOCOL: u32 = 4;
 
 /// Longest line in bytes; a session with the longest list of the longest names has 70,000.
 const LINE_BYTES_MAX: u64 = 256 << 10;
@@ -55,6 +56,16 @@ enum Tell {
     Revoke {
         session: SessionId,
     },
+    /// What the sessions of a tenant may use together, and have used at least.
+    Tenant {
+        tenant: String,
+        budget: Budget,
+        used: Used,
+    },
+    /// Was the session refused because of a budget since the last question?
+    Refusal {
+        session: SessionId,
+    },
     /// The entries of this run up to the number are stored.
     Taken {
         run: Uuid,
@@ -68,6 +79,9 @@ enum Answer {
     Done,
     Revoked {
         used: Option<MeterReading>,
+    },
+    Refusal {
+        spent: Option<Spent>,
     },
     /// Not an answer: it comes when something was decided. The next comes when it was taken.
     Report(Report),

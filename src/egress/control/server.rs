@@ -100,6 +100,11 @@ async fn listen(egress: &Egress, stream: UnixStream) -> io::Result<()> {
                 Answer::Done
             }
             Tell::Revoke { session } => Answer::Revoked { used: egress.revoke(session) },
+            Tell::Tenant { tenant, budget, used } => {
+                egress.allow_tenant(&tenant, budget, &used);
+                Answer::Done
+            }
+            Tell::Refusal { session } => Answer::Refusal { spent: egress.take_refusal(session) },
             Tell::Taken { run, through } => {
                 ledger.taken(run, through);
                 reported = None;

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::audit::{Decision, Subject, Verdict};
 use super::super::secret::Placeholder;
-use super::super::{Egress, EgressLimits, EgressSettings, Gate, HostRules};
+use super::super::{Egress, EgressLimits, EgressSettings, Gate, HostRules, Prices};
 use super::*;
 use crate::os::socket;
 
@@ -28,7 +28,8 @@ impl Bench {
         let upstream = "http://127.0.0.1:1".parse().unwrap();
         let hosts = HostRules::default();
         let limits = EgressLimits::default();
-        let settings = EgressSettings { upstream, key: None, hosts, limits };
+        let settings =
+            EgressSettings { upstream, key: None, hosts, prices: Prices::default(), limits };
         let egress = Egress::new(settings).unwrap();
         let listener = socket::bind(&self.path(), 0o600).unwrap();
         listener.set_nonblocking(true).unwrap();

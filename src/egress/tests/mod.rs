@@ -24,6 +24,7 @@ use super::*;
 use crate::web::server::Peer;
 
 mod answers;
+mod budgets;
 mod requests;
 mod tunnels;
 
@@ -52,7 +53,9 @@ impl Rig {
     fn new(upstream: &str, key: Option<ModelKey>, limits: EgressLimits) -> Self {
         let upstream = upstream.parse().unwrap();
         let hosts = HostRules::default();
-        let egress = Egress::new(EgressSettings { upstream, key, hosts, limits }).unwrap();
+        let egress =
+            Egress::new(EgressSettings { upstream, key, hosts, prices: Prices::default(), limits })
+                .unwrap();
         Self::serving(egress, HostRules::default())
     }
 
@@ -61,7 +64,7 @@ impl Rig {
         let (session, placeholder) = (SessionId::new(), Placeholder::random());
         egress.open();
         let uid = Some(nix::unistd::geteuid().as_raw());
-        egress.admit(session, &placeholder, Terms { uid, hosts });
+        egress.admit(session, &placeholder, Terms { uid, hosts, ..Terms::default() });
         let scratch = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(scratch.path().join("s")).unwrap();
         let serving = {

@@ -32,6 +32,7 @@ fn rig(hosts: &[&str], allowed: &[&str], stage: Stage, tunnel: TunnelLimits) -> 
         upstream: "http://127.0.0.1:1".parse().unwrap(),
         key: None,
         hosts: HostRules::parse(allowed).unwrap(),
+        prices: Prices::default(),
         limits: EgressLimits { tunnel, ..limits() },
     };
     Rig::serving(Egress::staged(settings, stage).unwrap(), HostRules::parse(hosts).unwrap())

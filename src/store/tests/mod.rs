@@ -92,6 +92,8 @@ fn new_session() -> NewSession {
         uid_block: None,
         placeholder: String::new(),
         parent: None,
+        budget: BudgetRecord::default(),
+        used: UsedRecord::default(),
         created_at: at(0),
     }
 }

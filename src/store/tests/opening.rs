@@ -15,6 +15,7 @@ const VERSION_4: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sto
 const VERSION_5: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v5.db");
 const VERSION_6: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v6.db");
 const VERSION_7: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v7.db");
+const VERSION_8: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v8.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const VERSION_4_SESSION: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
@@ -179,7 +180,7 @@ async fn a_database_of_version_5_loads_for_ever() {
 /// What the sixth version of the schema can hold beside it.
 async fn fill_audit(store: &Store) {
     let session = VERSION_4_SESSION.parse().unwrap();
-    let entry = NewAuditEntry { session, at: at(9), entry: "{}".to_owned() };
+    let entry = NewAuditEntry { session, at: at(9), entry: "{}".to_owned(), used: None };
     let run = VERSION_1_SESSION.parse().unwrap();
     store.append_audit(NewAudit { run, through: 1, entries: vec![entry] }).await.unwrap();
 }
@@ -221,6 +222,36 @@ async fn a_database_of_version_7_loads_for_ever() {
     assert_eq!(store.archive_manifest(session.key).await.unwrap().as_deref(), Some("{}"));
 }
 
+/// What the eighth version of the schema can hold beside it.
+async fn fill_budget(store: &Store) {
+    let session = VERSION_4_SESSION.parse().unwrap();
+    let budget = Some(BudgetRecord { tokens: Some(1000), money: Some(2000) });
+    let change = SessionChange { budget, ..SessionChange::default() };
+    store.update_session(session, change).await.unwrap();
+    let used = Some(UsedRecord { input: 1, output: 2, cache_read: 3, cache_write: 4, money: 5 });
+    let entry = NewAuditEntry { session, at: at(9), entry: "{}".to_owned(), used };
+    let run = VERSION_1_SESSION.parse().unwrap();
+    store.append_audit(NewAudit { run, through: 2, entries: vec![entry] }).await.unwrap();
+    let budget = BudgetRecord { tokens: Some(3000), money: None };
+    store.set_tenant_budget(DEFAULT_TENANT, budget).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_8_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_8, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    let id = VERSION_4_SESSION.parse().unwrap();
+    let session = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap();
+    assert_eq!(session.budget, BudgetRecord { tokens: Some(1000), money: Some(2000) });
+    let used = UsedRecord { input: 1, output: 2, cache_read: 3, cache_write: 4, money: 5 };
+    assert_eq!(session.used, used);
+    let tenant = store.tenant_budget(DEFAULT_TENANT).await.unwrap();
+    let budget = BudgetRecord { tokens: Some(3000), money: None };
+    assert_eq!(tenant, TenantBudgetRecord { budget, used });
+}
+
 #[tokio::test]
 #[ignore = "writes the fixture of a new version of the schema"]
 async fn record_this_version() {
@@ -235,6 +266,7 @@ async fn record_this_version() {
     fixture.store.create_key(a_key()).await.unwrap();
     fill_audit(&fixture.store).await;
     fill_archive(&fixture.store).await;
+    fill_budget(&fixture.store).await;
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }

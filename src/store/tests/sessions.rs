@@ -75,6 +75,7 @@ async fn a_change_changes_what_it_names_and_nothing_else() {
         bridge_stored: Some(9),
         model: Some("haiku".to_owned()),
         environment: Some(Environment::new()),
+        budget: Some(BudgetRecord { tokens: Some(7), money: None }),
     };
     store.update_session(made.id, change).await.unwrap();
     let expected = SessionRecord {
@@ -84,6 +85,7 @@ async fn a_change_changes_what_it_names_and_nothing_else() {
         bridge_stored: 9,
         model: Some("haiku".to_owned()),
         environment: Environment::new(),
+        budget: BudgetRecord { tokens: Some(7), money: None },
         ..made
     };
     let found = store.session(DEFAULT_TENANT, expected.id).await.unwrap();

@@ -134,7 +134,11 @@ impl Arena {
         let placeholders = [Placeholder::random(), Placeholder::random()];
         for (placeholder, uid) in placeholders.iter().zip(uids) {
             let hosts = way_out::of_agents();
-            egress.admit(SessionId::new(), placeholder, Terms { uid: Some(uid), hosts });
+            egress.admit(
+                SessionId::new(),
+                placeholder,
+                Terms { uid: Some(uid), hosts, ..Terms::default() },
+            );
         }
         egress.open();
         placeholders[0].expose().clone_into(&mut context.placeholder);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Context, Layer, tunnels};
 use crate::egress::{
-    Egress, EgressError, EgressLimits, EgressSettings, Guard, HostRules, ModelKey, Stage,
+    Egress, EgressError, EgressLimits, EgressSettings, Guard, HostRules, ModelKey, Prices, Stage,
 };
 
 /// A name on both lists; a test says what stands behind it.
@@ -78,6 +78,7 @@ pub(super) fn egress(
         upstream: format!("http://127.0.0.1:{port}").parse().expect("this is an address"),
         key: ModelKey::api_key("sk-ant-of-the-arena").ok(),
         hosts: HostRules::parse(&OF_HOST).expect("these are names"),
+        prices: Prices::default(),
         limits: EgressLimits::default(),
     };
     Egress::staged(settings, stage)

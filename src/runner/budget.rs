@@ -1,0 +1,103 @@
+//! What sessions and tenants may use of the model. Egress counts and refuses; the session is told,
+//! as it is of memory that ran out.
+
+use std::sync::PoisonError;
+
+use serde_json::json;
+
+use super::driver::Driver;
+use super::host::Host;
+use super::log::Batch;
+use crate::egress::{Budget, Spent, Tokens, Used};
+use crate::session::frame::FrameKind;
+use crate::store::{BudgetRecord, StoreError, TenantBudgetRecord, UsedRecord};
+
+pub(super) fn budget(record: BudgetRecord) -> Budget {
+    Budget { tokens: record.tokens, money: record.money }
+}
+
+pub(super) fn used(record: UsedRecord) -> Used {
+    let UsedRecord { input, output, cache_read, cache_write, money } = record;
+    let tokens = Tokens { input, output, cache_read, cache_write, cache_write_hour: 0 };
+    Used { tokens, money }
+}
+
+impl Host {
+    /// Tells egress what every tenant may use.
+    pub(super) async fn recover_tenants(&self) -> Result<(), StoreError> {
+        for (tenant, record) in self.store.tenant_budgets().await? {
+            self.allow_tenant(&tenant, record).await;
+        }
+        Ok(())
+    }
+
+    /// From now on the sessions of `tenant` may use so much together.
+    pub(crate) async fn allow_tenant(&self, tenant: &str, record: TenantBudgetRecord) {
+        self.note_limit(tenant, record.budget != BudgetRecord::default());
+        self.egress.allow_tenant(tenant, budget(record.budget), used(record.used)).await;
+    }
+
+    fn note_limit(&self, tenant: &str, is_limited: bool) {
+        let mut limited = self.limited_tenants.write().unwrap_or_else(PoisonError::into_inner);
+        if is_limited {
+            limited.insert(tenant.to_owned());
+        } else {
+            limited.remove(tenant);
+        }
+    }
+
+    fn is_limited(&self, tenant: &str) -> bool {
+        let limited = self.limited_tenants.read().unwrap_or_else(PoisonError::into_inner);
+        limited.contains(tenant)
+    }
+}
+
+impl Driver {
+    /// From now on this is the budget, also for the sandbox that lives.
+    pub(super) async fn change_budget(&mut self, budget: BudgetRecord) {
+        self.record.budget = budget;
+        if self.live.is_some() {
+            self.host.admit(&self.record).await;
+        }
+    }
+
+    /// Says so where the turn was refused the model because a budget is used up.
+    pub(super) async fn tell_budget(&mut self, batch: &mut Batch) {
+        let limited = self.record.budget != BudgetRecord::default()
+            || self.host.is_limited(&self.record.tenant);
+        if !limited {
+            return;
+        }
+        let error = match self.host.egress.take_refusal(self.record.id).await {
+            None => return,
+            Some(Spent::Session) => {
+                "the budget of this session is used up; raise it, and the session goes on"
+            }
+            Some(Spent::Tenant) => {
+                "the budget of this tenant is used up; when an administrator raises it, the session \
+                 goes on"
+            }
+        };
+        let turn = self.running.as_ref().map(|turn| turn.ordinal);
+        let data = json!({ "error": error, "code": "budget_reached" });
+        batch.push(FrameKind::Error, turn, data.to_string());
+    }
+
+    /// Says so where the memory limit killed a process of the sandbox since the last look.
+    pub(super) async fn tell_oom(&mut self, batch: &mut Batch) {
+        let Some(kills) = self.host.launcher.oom_kills(self.record.id).await else { return };
+        let Some(live) = &mut self.live else { return };
+        if kills > live.oom_kills {
+            live.oom_kills = kills;
+            let limit = self.host.settings.limits.memory_bytes >> 20;
+            let error = format!(
+                "the sandbox ran out of memory ({limit} MiB) and the kernel killed a process in it"
+            );
+            batch.push(
+                FrameKind::Error,
+                self.running.as_ref().map(|turn| turn.ordinal),
+                json!({ "error": error, "code": "out_of_memory" }).to_string(),
+            );
+        }
+    }
+}
