@@ -16,7 +16,6 @@ use zeroize::Zeroizing;
 use super::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::output::Output;
 use crate::os::process;
 
 /// Longest secret, in bytes: what ash-egress reads of it.
@@ -26,7 +25,8 @@ const SECRET_BYTES_MAX: u64 = 64 << 10;
 const STORE: &str = "etc/credstore";
 const STORE_ENCRYPTED: &str = "etc/credstore.encrypted";
 
-/// The unit that has the model key, and what says to it that the key is an encrypted one.
+/// The unit that has the model key, and what says to it that the key is an encrypted one, or where
+/// it lies: before version 250 systemd has no folder in which it looks.
 const UNIT: &str = "ash-egress.service";
 const DROP_IN: &str = "etc/systemd/system/ash-egress.service.d/50-ash-credential.conf";
 
@@ -84,7 +84,26 @@ pub(crate) async fn run(context: &Context, verb: CredentialVerb) -> Result<(), F
         plain(&top, name.name(), &secret)?
     };
     output.note(&format!("Stored {}", path.display()));
-    if root.is_some() { Ok(()) } else { put_to_use(output).await }
+    if root.is_some() {
+        return Ok(());
+    }
+    if !Path::new("/run/systemd/system").exists() {
+        output.note("systemd does not run here: nothing was restarted");
+        return Ok(());
+    }
+    restart().await?;
+    if !encrypt && !is_given() {
+        let lines = format!("LoadCredential={}:{}", name.name(), path.display());
+        drop_in(&top, "", &lines)?;
+        restart().await?;
+    }
+    if !is_given() {
+        let what = format!("{UNIT} runs, but was given no credential");
+        return Err(Failure::new(Exit::Failure, what)
+            .hint(format!("`systemctl cat {UNIT}` shows what it loads")));
+    }
+    output.note("ash-egress uses it now");
+    Ok(())
 }
 
 /// Where systemd reads it as it is.
@@ -123,15 +142,18 @@ async fn encrypted(top: &Path, name: &str, secret: &str) -> Result<PathBuf, Fail
         return Err(failed(format!("systemd-creds ended with {}", made.status)));
     }
     let path = store(&top.join(STORE_ENCRYPTED).join(name), &made.stdout)?;
-    let drop_in = format!(
-        "# Written by `ashctl credential set --encrypt`.\n[Service]\nLoadCredential=\nLoadCredentialEncrypted={name}\n"
-    );
-    store_as(&top.join(DROP_IN), drop_in.as_bytes(), 0o755, 0o644)?;
+    drop_in(top, " --encrypt", &format!("LoadCredential=\nLoadCredentialEncrypted={name}"))?;
     let plain = top.join(STORE).join(name);
     match fs::remove_file(&plain) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(told(&plain, &error)),
         _ => Ok(path),
     }
+}
+
+/// Says to the unit, in `lines`, what it is to load.
+fn drop_in(top: &Path, flag: &str, lines: &str) -> Result<(), Failure> {
+    let text = format!("# Written by `ashctl credential set{flag}`.\n[Service]\n{lines}\n");
+    store_as(&top.join(DROP_IN), text.as_bytes(), 0o755, 0o644)
 }
 
 fn store(path: &Path, content: &[u8]) -> Result<PathBuf, Failure> {
@@ -163,25 +185,17 @@ fn told(path: &Path, error: &io::Error) -> Failure {
     Failure::new(exit, format!("`{}` cannot be written: {error}", path.display()))
 }
 
-/// Restarts ash-egress and sees that it runs; where systemd does not, says what to do.
-async fn put_to_use(output: &Output) -> Result<(), Failure> {
-    if !Path::new("/run/systemd/system").exists() {
-        output.note("systemd does not run here: nothing was restarted");
-        return Ok(());
-    }
+/// Has ash-egress run with what its unit says now.
+async fn restart() -> Result<(), Failure> {
     systemctl(&["daemon-reload"]).await?;
     systemctl(&["restart", UNIT]).await?;
-    systemctl(&["is-active", "--quiet", UNIT]).await?;
+    systemctl(&["is-active", "--quiet", UNIT]).await
+}
+
+/// Whether systemd gave the running unit any credential.
+fn is_given() -> bool {
     let folder = Path::new("/run/credentials").join(UNIT);
-    if fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_none()) {
-        return Err(Failure::new(
-            Exit::Failure,
-            format!("{UNIT} runs, but was given no credential"),
-        )
-        .hint(format!("`systemctl cat {UNIT}` shows what it loads")));
-    }
-    output.note("ash-egress uses it now");
-    Ok(())
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 async fn systemctl(arguments: &[&str]) -> Result<(), Failure> {

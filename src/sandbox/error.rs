@@ -47,7 +47,9 @@ pub(crate) enum LaunchError {
     OutsideScope { found: String },
     #[error("bubblewrap is not at {path}; install the package `bubblewrap`")]
     BwrapMissing { path: PathBuf, source: io::Error },
-    #[error("this bubblewrap does not know `{option}`; install 0.8.0-2+deb12u1, 0.10 or newer")]
+    #[error(
+        "this bubblewrap does not know `{option}`; install 0.10 or newer, or the security update of Debian 12 (0.8.0-2+deb12u1) or Ubuntu 24.04 (0.9.0-1ubuntu0.1)"
+    )]
     BwrapTooOld { option: String },
     #[error(
         "this host lets nobody without privilege make a user namespace ({said}); set the sysctls `user.max_user_namespaces` above 0 and, where it exists, `kernel.unprivileged_userns_clone` to 1"

@@ -131,5 +131,13 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     for migration in report.applied_migrations() {
         tracing::info!(%migration, "the schema of the database was brought up to date");
     }
+    // In the header of the file too, where the scripts of a package find it without SQLite: an
+    // older package refuses to be installed over a newer schema.
+    let noted: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if noted != newest_version() {
+        connection.pragma_update(None, "user_version", newest_version())?;
+        // Out of the log and into the file; a reader of the log, if there is one, delays it.
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_row| Ok(()))?;
+    }
     Ok(())
 }

@@ -42,6 +42,7 @@ setup() {
   systemd-sysusers
   systemd-tmpfiles --create /usr/lib/tmpfiles.d/ash.conf
   systemctl daemon-reload
+  printf %s "$MODEL_KEY" | ashctl credential set anthropic-api-key
   systemctl enable --quiet --now ashd.service || {
     journalctl --no-pager -u ashd.service -u ash-sandboxd.service -u ash-egress.service -n 50
     return 1

@@ -9,7 +9,12 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 unset LD_PRELOAD LD_LIBRARY_PATH TMPDIR
 
 CACHE=${ASH_TEST_CACHE:-/var/tmp/ash-test}
-SUITE=${ASH_TEST_SUITE:-bookworm} # the guest: bookworm (systemd 252) or trixie (systemd 257)
+# The guest: Debian's bookworm (systemd 252) and trixie (257), Ubuntu's jammy (249) and noble (255).
+SUITE=${ASH_TEST_SUITE:-bookworm}
+UBUNTU_MIRROR=${ASH_TEST_UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}
+# Debian has no package of Ubuntu's keys: theirs, known by its digest.
+UBUNTU_KEYS=pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1_all.deb
+UBUNTU_KEYS_SHA256=36de43b15853ccae0028e9a767613770c704833f82586f28eb262f0311adb8a8
 GUEST_PACKAGES=systemd,systemd-sysv,dbus,udev,procps,iproute2,curl,jq,ca-certificates,bubblewrap,openssh-server
 APT_TRIES=3 # a mirror's hiccup must not fail a test run
 
@@ -97,11 +102,30 @@ lock_cache() {
 }
 unlock_cache() { exec 9>&-; }
 
+ubuntu_keys() {
+  local package=$CACHE/ubuntu-keys.deb
+  [ ! -d "$CACHE/ubuntu-keys" ] || return 0
+  ensure_commands curl:curl
+  curl --silent --show-error --fail --retry "$APT_TRIES" --output "$package" "$UBUNTU_MIRROR/$UBUNTU_KEYS" &&
+    sha256sum --quiet --check <<<"$UBUNTU_KEYS_SHA256  $package" || die "Ubuntu's keys could not be fetched"
+  dpkg-deb --extract "$package" "$CACHE/ubuntu-keys"
+}
+
 # build_root -> ROOT: a pristine guest root file system, shared read-only by all machines.
 build_root() {
   local mirror key try
+  local options=(--variant=minbase --include="$GUEST_PACKAGES" --aptopt='Acquire::Languages "none"')
   mirror=$(debian_mirror)
-  key=$(printf '%s' "$GUEST_PACKAGES $mirror $(declare -f configure_root)" | sha256sum | cut -c1-10)
+  case $SUITE in
+    jammy | noble)
+      # With the security updates: noble's first bubblewrap lacks what Ash needs.
+      mirror="deb $UBUNTU_MIRROR $SUITE main universe
+deb $UBUNTU_MIRROR $SUITE-security main universe"
+      ubuntu_keys
+      options+=(--keyring="$CACHE/ubuntu-keys/usr/share/keyrings/ubuntu-archive-keyring.gpg")
+      ;;
+  esac
+  key=$(printf '%s' "$GUEST_PACKAGES $mirror $(declare -f configure_root newer_bubblewrap)" | sha256sum | cut -c1-10)
   ROOT=$CACHE/root-$SUITE-$key
   lock_cache
   if [ ! -e "$ROOT/.ready" ]; then
@@ -109,18 +133,24 @@ build_root() {
     log "building the $SUITE root file system, once (about half a minute)"
     for ((try = 1; ; try++)); do
       rm -rf "$ROOT" "$ROOT.new"
-      TMPDIR=$CACHE mmdebstrap --mode=root --variant=minbase --include="$GUEST_PACKAGES" \
-        --aptopt='Acquire::Languages "none"' "$SUITE" "$ROOT.new" "$mirror" \
+      TMPDIR=$CACHE mmdebstrap --mode=root "${options[@]}" "$SUITE" "$ROOT.new" "$mirror" \
         >"$CACHE/mmdebstrap.log" 2>&1 && break
       [ "$try" -lt "$APT_TRIES" ] || { tail -15 "$CACHE/mmdebstrap.log" >&2 && die "mmdebstrap failed"; }
       sleep "$try"
     done
     [ -f "$CACHE/ssh_key" ] || ssh-keygen -q -t ed25519 -N '' -C ash-test -f "$CACHE/ssh_key"
+    [ "$SUITE" != jammy ] || newer_bubblewrap "$ROOT.new"
     configure_root "$ROOT.new"
     touch "$ROOT.new/.ready"
     mv "$ROOT.new" "$ROOT"
   fi
   unlock_cache
+}
+
+# Ash wants bubblewrap 0.8; jammy, which is here for its systemd, has 0.6.
+newer_bubblewrap() { # ROOT
+  fetch_packages bookworm "$CACHE/bubblewrap" bubblewrap || die "bubblewrap could not be fetched"
+  dpkg-deb --extract "$CACHE"/bubblewrap/bubblewrap_*.deb "$1"
 }
 
 configure_root() {

@@ -98,6 +98,21 @@ async fn assert_filled_transcript(store: &Store) {
     assert_eq!(store.transcript_part(key, 2).await.unwrap(), None);
 }
 
+/// What the scripts of the packages read, with od(1).
+#[test]
+fn the_header_of_the_file_tells_the_schema_while_it_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    for from in [None, Some(VERSION_1)] {
+        let path = folder.path().join(if from.is_some() { "old.db" } else { "new.db" });
+        if let Some(fixture) = from {
+            fs::copy(fixture, &path).unwrap();
+        }
+        let _store = Store::open(&path).unwrap();
+        let header = fs::read(&path).unwrap()[60..64].try_into().unwrap();
+        assert_eq!(i64::from(u32::from_be_bytes(header)), newest_version());
+    }
+}
+
 #[tokio::test]
 async fn a_database_of_version_3_loads_for_ever() {
     let directory = tempfile::tempdir().unwrap();

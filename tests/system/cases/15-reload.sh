@@ -49,7 +49,7 @@ a_hangup_reloads_too_and_turns_go_on() {
   ask "$session" '[[say:0123456789]][[chunks:10:100]]' >/run/ash-case.told 2>&1 &
   within 20 grep -q 01 /run/ash-case.told
   printf '[sandbox]\nmax = 9\n' >$DROP_IN
-  _same_process_before_and_after systemctl kill --signal=HUP --kill-whom=main ashd.service
+  _same_process_before_and_after kill -HUP "$(property ashd.service MainPID)"
   nine() { [ "$(_max)" = 9 ]; }
   within 10 nine
   wait $!

@@ -102,6 +102,34 @@ the_scripts_can_run_twice() {
   dpkg --verify ash ashd ashctl
 }
 
+_schema() { od -A n -t u1 -j 63 -N 1 /var/lib/ash/ash.db | tr -d ' '; }
+
+_note_schema() { # NUMBER : as a later ashd would have
+  # shellcheck disable=SC2059 # the byte
+  printf "\\$(printf %o "$1")" | dd of=/var/lib/ash/ash.db bs=1 seek=63 conv=notrunc status=none
+}
+
+a_downgrade_over_a_newer_schema_changes_nothing() {
+  local schema told after before
+  schema=$(_schema)
+  after=$(_version ashd)
+  _repository apt
+  before=$(apt-cache show ashctl | sed -n 's/^Version: //p' | sort -V | head -n 1)
+  systemctl stop ashd.socket ashd-admin.socket ashd.service
+  _note_schema 255
+  if told=$(_apt install --allow-downgrades "ashd=$before" "ash=1:$before"); then fail "it was installed: $told"; fi
+  contains "$told" "it has schema 255, and this one knows $schema." "what dpkg says"
+  equal "$after" "$(_version ashd)" version
+  _note_schema "$schema"
+  _apt install --allow-downgrades "ashd=$before" "ashctl=$before" "ash=1:$before" >/dev/null
+  equal "$before" "$(_version ashd)" "version of before"
+  systemctl start ashd.socket ashd-admin.socket ashd.service
+  within 10 health
+  _repository apt-next
+  _apt dist-upgrade >/dev/null
+  equal "$after" "$(_version ashd)" "version afterwards"
+}
+
 removal_ends_everything_and_keeps_the_sessions() {
   local session
   session=$(api POST /api/sessions '{"agent":"hello"}' | jq -er .session.id)
