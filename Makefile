@@ -15,6 +15,7 @@ bashcompletiondir ?= $(prefix)/share/bash-completion/completions
 zshcompletiondir ?= $(prefix)/share/zsh/vendor-completions
 fishcompletiondir ?= $(prefix)/share/fish/vendor_completions.d
 unitdir ?= $(prefix)/lib/systemd/system
+presetdir ?= $(prefix)/lib/systemd/system-preset
 sysusersdir ?= $(prefix)/lib/sysusers.d
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 DESTDIR ?=
@@ -77,6 +78,7 @@ install: manual ## Install what `make build` built; DESTDIR= and PROFILE= are ho
 	install -D -m 0755 $(CARGO_TARGET_DIR)/$(PROFILE)/ashctl $(DESTDIR)$(bindir)/ashctl
 	install -D -m 0755 -t $(DESTDIR)$(libexecdir)/ash $(addprefix $(CARGO_TARGET_DIR)/$(PROFILE)/,$(LIBEXEC))
 	install -D -m 0644 -t $(DESTDIR)$(unitdir) $(UNITS)
+	install -D -m 0644 -t $(DESTDIR)$(presetdir) systemd/system-preset/50-ash.preset
 	install -D -m 0644 systemd/sysusers.d/ash.conf $(DESTDIR)$(sysusersdir)/ash.conf
 	install -D -m 0644 systemd/tmpfiles.d/ash.conf $(DESTDIR)$(tmpfilesdir)/ash.conf
 	install -D -m 0644 -t $(DESTDIR)$(mandir)/man1 $(manual)/man1/*.1

@@ -54,3 +54,23 @@ a_drain_takes_nothing_new_and_waits_for_what_runs() {
   ashctl drain --undo
   contains "$(ask "$session" '[[say:again]]')" again
 }
+
+another_machine_is_operated_over_ssh() {
+  local folder=/run/ash-case.ssh
+  mkdir -p $folder
+  ssh-keygen -q -t ed25519 -N '' -f $folder/host
+  ssh-keygen -q -t ed25519 -N '' -f $folder/user
+  systemd-run --quiet --unit=ash-case-sshd --property=RuntimeDirectory=sshd /usr/sbin/sshd -D -e -f /dev/null -p 2222 \
+    -o ListenAddress=127.0.0.1 -o HostKey=$folder/host -o AuthorizedKeysFile=$folder/user.pub -o StrictModes=no -o UsePAM=no
+  mkdir -p /etc/ssh/ssh_config.d
+  printf '%s\n' 'Host ash-case' 'HostName 127.0.0.1' 'Port 2222' 'User root' "IdentityFile $folder/user" \
+    "UserKnownHostsFile $folder/known" 'StrictHostKeyChecking accept-new' >/etc/ssh/ssh_config.d/ash-case.conf
+  within 10 ssh ash-case true
+  contains "$(ashctl -H ash-case status)" ashd status
+  local session
+  session=$(ashctl -H ash-case session create hello -o id)
+  contains "$(ashctl -H ash-case send "$session" '[[say:over ssh]]')" "over ssh" "the answer"
+  ashctl -H ash-case session end "$session"
+  systemctl stop ash-case-sshd
+  rm -r $folder /etc/ssh/ssh_config.d/ash-case.conf
+}
