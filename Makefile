@@ -20,7 +20,8 @@ sysusersdir ?= $(prefix)/lib/sysusers.d
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 DESTDIR ?=
 
-SCRIPTS = .ci/run packaging/apt-repo packaging/claude-cli packaging/deb packaging/demo packaging/rpm tests/run tests/client/run \
+SCRIPTS = .ci/run packaging/apt-repo packaging/claude-cli packaging/deb packaging/demo packaging/rpm packaging/site \
+	tests/run tests/client/run tests/image/run \
 	tests/system/run tests/system/machine tests/system/inside
 UNITS = systemd/ashd.service systemd/ashd.socket systemd/ashd-admin.socket \
 	systemd/ash-sandboxd.service systemd/ash-sandboxd.socket \
@@ -52,6 +53,10 @@ test-faults: ## More than a thousand kills of ashd in the middle of turns, and o
 	ASH_FAULT_SEEDS=$${ASH_FAULT_SEEDS:-20} ASH_FAULT_KILLS=$${ASH_FAULT_KILLS:-60} \
 		$(CARGO) test --locked --features testing --test faults -- --test-threads=1
 
+test-release: test test-faults ## What a release wants besides: other releases of systemd, the container image
+	tests/system/run --suite jammy --suite noble container
+	tests/image/run
+
 check: ## Formatting, lints, documentation, shell scripts, unit files
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets --features testing -- -D warnings
@@ -60,9 +65,13 @@ check: ## Formatting, lints, documentation, shell scripts, unit files
 		echo shellcheck; shellcheck -x -P SCRIPTDIR $(SCRIPTS) tests/system/*.bash tests/system/cases/*.sh tests/system/cases/packages/*.sh; \
 	else echo "SKIP: shellcheck is not installed"; fi
 	@packaging/verify-units $(UNITS)
+	@if command -v mkdocs >/dev/null; then packaging/site; else echo "SKIP: mkdocs is not installed"; fi
 
 bench: ## Measure; prints tables of p50, p95, p99 and maximum
 	$(CARGO) bench --locked --features testing
+
+site: ## Render the documentation into target/site
+	@packaging/site
 
 deb: ## Build the Debian packages into target/deb
 	packaging/deb
@@ -90,4 +99,4 @@ install: manual ## Install what `make build` built; DESTDIR= and PROFILE= are ho
 	install -D -m 0644 -t $(DESTDIR)$(fishcompletiondir) $(manual)/completions/ashctl.fish
 	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE-APACHE LICENSE-MIT
 
-.PHONY: help build manual demo test test-faults check bench deb apt-repo rpm install
+.PHONY: help build manual demo test test-faults test-release check bench site deb apt-repo rpm install
