@@ -122,6 +122,12 @@ uuid_id!(
 );
 
 uuid_id!(
+    /// A question of a session before it uses a tool.
+    PermissionId,
+    new_v4
+);
+
+uuid_id!(
     /// An API key; not its secret.
     KeyId,
     new_v4

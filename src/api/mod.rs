@@ -14,6 +14,7 @@ mod health;
 mod keys;
 mod lifecycle;
 mod params;
+mod permissions;
 mod queue;
 mod sessions;
 mod stream;
@@ -72,6 +73,7 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::ListSessions => routing::on(method, sessions::list),
         Operation::GetSession => routing::on(method, sessions::show),
         Operation::EndSession => routing::on(method, sessions::end),
+        Operation::ConfigureSession => routing::on(method, sessions::configure),
         Operation::PauseSession => routing::on(method, sessions::pause),
         Operation::ResumeSession => routing::on(method, sessions::resume),
         Operation::StopSession => routing::on(method, sessions::stop),
@@ -85,6 +87,8 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::ListQueue => routing::on(method, queue::list),
         Operation::RemoveTurn => routing::on(method, queue::remove),
         Operation::SendNow => routing::on(method, queue::send_now),
+        Operation::ListPermissions => routing::on(method, permissions::list),
+        Operation::AnswerPermission => routing::on(method, permissions::answer),
         Operation::ListMessages => routing::on(method, turns::messages),
         Operation::ListEvents => routing::on(method, turns::events),
         Operation::ListAudit => routing::on(method, turns::audit),

@@ -11,7 +11,7 @@ use super::params::{Query, bad, collect, json, session_id};
 use crate::control::Caller;
 use crate::control::list::{LIMIT_DEFAULT, SessionQuery};
 use crate::session::Status;
-use crate::wire::sessions::{CreateSession, SessionEnvelope};
+use crate::wire::sessions::{ConfigureSession, CreateSession, SessionEnvelope};
 
 /// Largest request for a session: a system prompt of a megabyte, escaped, and servers.
 const CREATE_BYTES_MAX: u64 = 16 << 20;
@@ -75,6 +75,19 @@ pub(super) async fn end(
     Path(id): Path<String>,
 ) -> Result<Response, Refused> {
     let session = app.control.end(&caller, session_id(&id)?).await?;
+    Ok(axum::Json(SessionEnvelope { session }).into_response())
+}
+
+pub(super) async fn configure(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let id = session_id(&id)?;
+    let patch: ConfigureSession = json(&collect(&headers, body, CREATE_BYTES_MAX).await?)?;
+    let session = app.control.configure(&caller, id, patch).await?;
     Ok(axum::Json(SessionEnvelope { session }).into_response())
 }
 

@@ -20,17 +20,14 @@ use serde_json::value::RawValue;
 /// The version of this protocol. 2: [`Kind::Pause`], [`Kind::Continue`]. 3: [`Kind::Restore`],
 /// [`Request::FindEntry`], and lines of the transcript's mirror are passed on. 4: [`Kind::Data`],
 /// [`Request::WriteFile`], [`Request::DeleteFile`], [`Request::Run`], [`Request::Pack`],
-/// [`Request::Unpack`].
-pub(crate) const PROTOCOL: u32 = 4;
+/// [`Request::Unpack`]. 5: [`StartCli::asks`], [`Kind::Answer`], [`Kind::Control`].
+pub(crate) const PROTOCOL: u32 = 5;
+
+/// The first version with [`Kind::Control`]: an older one would not tell that it skips it.
+pub(crate) const PROTOCOL_WITH_CONTROL: u32 = 5;
 
 /// The first version with [`Kind::Data`] and what it is for.
 pub(crate) const PROTOCOL_WITH_COMMANDS: u32 = 4;
-
-/// The first version with [`Kind::Restore`].
-pub(crate) const PROTOCOL_WITH_RESTORE: u32 = 3;
-
-/// The first version with [`Kind::Pause`].
-pub(crate) const PROTOCOL_WITH_PAUSE: u32 = 2;
 
 /// The oldest version that is still served: a bridge outlives two versions of ashd.
 pub(crate) const PROTOCOL_OLDEST: u32 = if PROTOCOL > 2 { PROTOCOL - 2 } else { 1 };
@@ -114,6 +111,11 @@ pub(crate) enum Kind {
     /// The next bytes of what the request `number` sends; without any: that was all. So many may
     /// come as chunks may come the other way, and then as many as were granted.
     Data = 13,
+    /// An [`Answer`] to a question of the CLI. One that is not open, or not any more, is skipped: so
+    /// that saying it again after a reconnect is safe.
+    Answer = 14,
+    /// A control request for the CLI, one line. Without a CLI it is dropped.
+    Control = 15,
 
     // From the bridge.
     /// Answer to `Hello`: [`BridgeHello`].
@@ -148,6 +150,8 @@ impl Kind {
             11 => Self::Continue,
             12 => Self::Restore,
             13 => Self::Data,
+            14 => Self::Answer,
+            15 => Self::Control,
             65 => Self::Welcome,
             66 => Self::Frame,
             67 => Self::Notice,
@@ -217,6 +221,20 @@ pub(crate) struct StartCli {
     /// What ashd calls this start; a bridge keeps it for the ashd that comes next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) label: Option<String>,
+    /// What the CLI asks before it uses a tool is passed on as a frame and answered by ashd; else
+    /// the bridge says no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) asks: bool,
+}
+
+/// ashd's answer to a question of the CLI.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    /// The CLI's own name for its question.
+    pub(crate) request_id: String,
+    /// `behavior` and what belongs to it, as the CLI reads it. An `allow` without `updatedInput` is
+    /// given the input that was asked for.
+    pub(crate) response: Box<RawValue>,
 }
 
 /// A file that is written for one start of the CLI, readable for nobody else.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
+use crate::wire::permissions::PermissionBehavior;
 
 /// Largest configuration file: nobody writes more by hand.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -114,6 +115,8 @@ pub(super) struct Agents {
 pub(super) struct Sessions {
     pub(super) keep_ended_hours: Option<u32>,
     pub(super) turn_timeout_seconds: Option<u32>,
+    pub(super) permission_timeout_seconds: Option<u32>,
+    pub(super) permission_timeout_action: Option<PermissionBehavior>,
 }
 
 #[derive(Debug, Default, Deserialize)]

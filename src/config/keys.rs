@@ -41,7 +41,7 @@ const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
 const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
 const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
-pub(crate) const KEYS: [Key; 50] = [
+pub(crate) const KEYS: [Key; 52] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -227,6 +227,18 @@ pub(crate) const KEYS: [Key; 50] = [
         None,
         "0",
         "Seconds after which a turn is interrupted; 0: never. A message may say its own.",
+    ),
+    key(
+        "sessions.permission_timeout_seconds",
+        None,
+        "0",
+        "Seconds after which a permission that a session asks for is answered without a client; 0: never. A session may say its own.",
+    ),
+    key(
+        "sessions.permission_timeout_action",
+        None,
+        "deny",
+        "What is answered then: `deny` or `allow`.",
     ),
     key(
         "archive.url",

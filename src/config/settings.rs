@@ -16,6 +16,7 @@ use crate::egress::{Budget, HostRules, PRICE_MAX, Price, Prices};
 use crate::sandbox::{Limits, PlacementChoice, WALLS};
 use crate::session::tier::TierPolicy;
 use crate::wire::config::Configuration;
+use crate::wire::permissions::PermissionBehavior;
 
 /// Smallest memory of a sandbox: the CLI alone needs about 220 MB.
 const MEMORY_MIB_MIN: u64 = 256;
@@ -78,6 +79,8 @@ pub(crate) struct Settings {
     pub(crate) keep_ended: Duration,
     /// None if turns may take as long as they want.
     pub(crate) turn_timeout: Option<Duration>,
+    pub(crate) permission_timeout: Option<Duration>,
+    pub(crate) permission_timeout_action: PermissionBehavior,
     /// When sessions that rest become colder.
     pub(crate) tiers: TierPolicy,
     /// Percent of time lost to a want of memory from which it is short.
@@ -181,6 +184,10 @@ impl Settings {
             .sessions
             .turn_timeout_seconds
             .unwrap_or_else(|| number_of("sessions.turn_timeout_seconds"));
+        let permission_seconds: u32 = file
+            .sessions
+            .permission_timeout_seconds
+            .unwrap_or_else(|| number_of("sessions.permission_timeout_seconds"));
         let idle: Option<u64> =
             environment.number("ASH_IDLE_TIMEOUT_MS", "a number of milliseconds")?;
         let tiers = tiers(&file.tiers, idle);
@@ -232,6 +239,12 @@ impl Settings {
             agent_limits,
             keep_ended: Duration::from_secs(u64::from(keep_hours) * 60 * 60),
             turn_timeout: (turn_seconds > 0).then(|| Duration::from_secs(turn_seconds.into())),
+            permission_timeout: (permission_seconds > 0)
+                .then(|| Duration::from_secs(permission_seconds.into())),
+            permission_timeout_action: file
+                .sessions
+                .permission_timeout_action
+                .unwrap_or(PermissionBehavior::Deny),
             tiers,
             pressure_percent: (pressure > 0).then_some(pressure),
             wait: Duration::from_secs(u64::from(wait)),

@@ -5,7 +5,7 @@ use crate::agent::{AgentError, Fault};
 use crate::archive::ArchiveError;
 use crate::chain::chain;
 use crate::runner::ArchivingError;
-use crate::runner::handle::{QueueError, SendError, StartError};
+use crate::runner::handle::{PermissionError, QueueError, SendError, StartError};
 use crate::sandbox::CliError;
 use crate::sandboxd::SandboxdError;
 use crate::session::Status;
@@ -69,6 +69,7 @@ fn explain(refusal: &Refusal) -> Problem {
         Refusal::Start(error) => start(error),
         Refusal::Send(error) => send(error),
         Refusal::Queue(error) => queue(error),
+        Refusal::Permission(error) => permission(error),
         Refusal::TurnNotFound => Problem::new(Code::TurnNotFound, text)
             .hint("list what runs and waits with `GET /api/sessions/{id}/queue`"),
         Refusal::NoFreeUid { .. } => Problem::new(Code::TooManySessions, text)
@@ -179,6 +180,20 @@ fn queue(error: &QueueError) -> Problem {
             .hint("`POST /api/sessions/{id}/interrupt` stops it"),
         QueueError::Store(error) => store(error),
         QueueError::Ending => Problem::new(Code::ShuttingDown, error.to_string()),
+    }
+}
+
+fn permission(error: &PermissionError) -> Problem {
+    let text = error.to_string();
+    match error {
+        PermissionError::NotFound => Problem::new(Code::PermissionNotFound, text)
+            .hint("list what is open with `GET /api/sessions/{id}/permissions`"),
+        PermissionError::Resolved => Problem::new(Code::PermissionResolved, text),
+        PermissionError::NothingToRemember => {
+            Problem::new(Code::BadRequest, text).field("remember")
+        }
+        PermissionError::Store(error) => store(error),
+        PermissionError::Ending => Problem::new(Code::ShuttingDown, text),
     }
 }
 

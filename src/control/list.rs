@@ -75,6 +75,7 @@ impl Control {
             usage,
             queued_turns: view.queued,
             busy: view.busy,
+            open_permissions: view.open_permissions,
             isolation: self.isolation.get().cloned(),
             tier: (record.status != Status::Ended).then_some(if record.is_away() {
                 Tier::Archived

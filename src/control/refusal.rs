@@ -4,7 +4,7 @@ use crate::agent::AgentError;
 use crate::bridge::host::FileError;
 use crate::id::IdError;
 use crate::runner::ArchivingError;
-use crate::runner::handle::{QueueError, SendError, StartError};
+use crate::runner::handle::{PermissionError, QueueError, SendError, StartError};
 use crate::sandboxd::SandboxdError;
 use crate::session::Status;
 use crate::session::options::OptionError;
@@ -65,6 +65,8 @@ pub(crate) enum Refusal {
     Send(#[source] SendError),
     #[error("the queue was not changed")]
     Queue(#[source] QueueError),
+    #[error("the question was not answered")]
+    Permission(#[source] PermissionError),
     #[error("Turn not found")]
     TurnNotFound,
     #[error("no uid is free for another sandbox: all {count} are held")]

@@ -37,6 +37,9 @@ pub(crate) struct Chat {
     /// Go on in this session instead of a new one
     #[arg(short, long, value_name = "ID")]
     session: Option<String>,
+    /// Ask here, before a tool is used that no rule of the agent allows
+    #[arg(long, conflicts_with = "session")]
+    ask_permissions: bool,
     /// End the session afterwards
     #[arg(long)]
     end: bool,
@@ -58,7 +61,7 @@ pub(crate) async fn run(context: &mut Context, chat: Chat) -> Result<(), Failure
     };
     let session = match &chat.session {
         Some(text) => of_agent(context, text, &chat.agent).await?,
-        None => plainly(context, &chat.agent).await?.id,
+        None => plainly(context, &chat.agent, chat.ask_permissions).await?.id,
     };
     context.output.note(&format!("Session: {session}"));
     let result = match message {

@@ -87,6 +87,7 @@ impl From<Code> for Exit {
             | Code::IdempotencyMismatch
             | Code::MethodNotAllowed
             | Code::PathOutside
+            | Code::PermissionResolved
             | Code::SessionBusy
             | Code::SessionEnded
             | Code::SessionState
@@ -96,6 +97,7 @@ impl From<Code> for Exit {
             | Code::FileNotFound
             | Code::KeyNotFound
             | Code::NotFound
+            | Code::PermissionNotFound
             | Code::SessionNotFound
             | Code::TurnNotFound => Self::NotFound,
             Code::ConfigInvalid => Self::Configuration,

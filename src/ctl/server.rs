@@ -140,8 +140,18 @@ impl Server {
         target: &str,
         body: &impl Serialize,
     ) -> Result<Answer, Failure> {
+        self.say(Method::POST, target, body).await
+    }
+
+    /// The same with another method.
+    pub(crate) async fn say(
+        &self,
+        method: Method,
+        target: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer, Failure> {
         let body = serde_json::to_vec(body).expect("the types of the wire have a JSON form");
-        let mut request = request(Method::POST, target, full(body));
+        let mut request = request(method, target, full(body));
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.open(request, Patience::Answer).await
     }

@@ -14,6 +14,7 @@ use crate::control::{Control, ControlSettings};
 use crate::egress::HostRules;
 use crate::lifecycle::Happening;
 use crate::runner::HostPolicy;
+use crate::runner::permissions::PermissionPolicy;
 use crate::store::BudgetRecord;
 use crate::systemd::notify;
 use crate::wire::config::{Change, Configuration, Reloaded};
@@ -26,6 +27,10 @@ pub(super) fn host_policy(settings: &Settings) -> HostPolicy {
         pressure_percent_max: settings.pressure_percent,
         tiers: settings.tiers,
         turn_timeout: settings.turn_timeout,
+        permissions: PermissionPolicy {
+            timeout: settings.permission_timeout,
+            on_timeout: settings.permission_timeout_action,
+        },
     }
 }
 

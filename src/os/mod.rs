@@ -10,3 +10,4 @@ pub(crate) mod peer;
 pub(crate) mod process;
 pub(crate) mod socket;
 pub(crate) mod sys;
+pub(crate) mod terminal;

@@ -16,12 +16,12 @@ use super::jail::{self, Jail};
 use super::limit::TurnLimit;
 use super::live::{Live, lost_reason};
 use super::log::{Batch, Log};
+use super::permissions::Questions;
 use super::rest::{self, Rest};
 use super::seats::Seat;
 use super::spent::Spent;
 use super::transcript::packed;
 use crate::bridge::host::BridgeEvent;
-use crate::bridge::protocol::Notice;
 use crate::chain::chain;
 use crate::clock::Timestamp;
 use crate::id::TurnId;
@@ -89,6 +89,8 @@ pub(super) struct Driver {
     /// When the driver of an ended session leaves.
     pub(super) leaves_at: Option<Instant>,
     pub(super) spent: Spent,
+    /// What the CLI asks and nobody has answered.
+    pub(super) questions: Questions,
 }
 
 impl Driver {
@@ -111,6 +113,7 @@ impl Driver {
             }
             self.show();
             let (cools_at, leaves_at) = (self.cools_at(), self.leaves_at());
+            let expires_at = self.questions.expires_at();
             tokio::select! {
                 // Leaving keeps the sandbox: the next ashd takes it over.
                 () = closing.cancelled() => return self.end_jail().await,
@@ -133,6 +136,7 @@ impl Driver {
                 () = jail::over(&mut self.jail) => self.end_jail().await,
                 () = rest::until(leaves_at) => return self.leave(),
                 () = TurnLimit::reached(self.limit) => self.overdue().await,
+                () = rest::until(expires_at) => self.answer_the_overdue().await,
             }
         }
     }
@@ -160,6 +164,15 @@ impl Driver {
             Command::SendNow { turn, answer } => {
                 let interrupted = self.send_now(turn).await;
                 drop(answer.send(interrupted));
+            }
+            Command::Configure { patch, answer } => {
+                let configured = self.configure(&patch).await;
+                drop(answer.send(configured));
+            }
+            Command::Permissions { answer } => drop(answer.send(self.open_permissions())),
+            Command::AnswerPermission { permission, verdict, remember, answer } => {
+                let answered = self.answer_permission(permission, *verdict, remember).await;
+                drop(answer.send(answered));
             }
             Command::Reach { place, answer } => drop(answer.send(self.reach(place).await)),
             Command::Pause { answer } => drop(answer.send(self.pause().await)),
@@ -258,7 +271,9 @@ impl Driver {
                     bytes += line.len();
                     batch.bridge_stored = Some(number);
                     let head = Head::read(&line);
-                    if head.is_mirror() {
+                    if self.hear_question(&head, &line, &mut batch) {
+                        // It is stored in our own words.
+                    } else if head.is_mirror() {
                         mirrored.extend(transcript::entries(&line, &self.record.id.to_string()));
                     } else {
                         ended = self.turns.line(&head);
@@ -303,78 +318,11 @@ impl Driver {
         }
     }
 
-    /// Answers why the CLI is gone, if it is.
-    fn notice(&mut self, number: u64, notice: Notice, batch: &mut Batch) -> Option<String> {
-        let session = self.record.id;
-        let ends = matches!(notice, Notice::StartFailed { .. } | Notice::Exited { .. });
-        if ends && self.live.as_mut().is_some_and(|live| live.starts.is_of_an_earlier(number)) {
-            // The turn belongs to the CLI that was started since.
-            return None;
-        }
-        let settled = matches!(
-            notice,
-            Notice::Ready { .. }
-                | Notice::StartFailed { .. }
-                | Notice::Exited { requested: false, .. }
-        );
-        if let Some(live) = self.live.as_mut().filter(|_| settled) {
-            live.starting = false;
-        }
-        match notice {
-            Notice::Ready { version, pid } => {
-                self.spent.begin_cli();
-                tracing::debug!(%session, version, pid, "Claude Code is ready");
-                None
-            }
-            Notice::StartFailed { reason } => Some(format!("Claude Code did not start: {reason}")),
-            Notice::Exited { requested: true, .. } => None,
-            Notice::Exited { code, signal, stderr, requested: false } => {
-                let how = match (code, signal) {
-                    (_, Some(signal)) => format!("was killed by signal {signal}"),
-                    (Some(code), None) => format!("ended with status {code}"),
-                    (None, None) => "ended".to_owned(),
-                };
-                let stderr = stderr.trim();
-                let said = if stderr.is_empty() { String::new() } else { format!(": {stderr}") };
-                Some(format!("Claude Code {how}{said}"))
-            }
-            Notice::LineTooLong { bytes } => {
-                let error = format!(
-                    "a line of {bytes} bytes from Claude Code was over the limit and was left out"
-                );
-                batch.push(
-                    FrameKind::Error,
-                    self.turns.running(),
-                    json!({ "error": error }).to_string(),
-                );
-                None
-            }
-            Notice::ControlRefused { request, reason } => {
-                let error = format!("Claude Code refused `{request}`: {reason}");
-                batch.push(
-                    FrameKind::Error,
-                    self.turns.running(),
-                    json!({ "error": error }).to_string(),
-                );
-                None
-            }
-            // Of a turn that has ended already.
-            Notice::InputRefused { number, .. }
-                if self.running.as_ref().is_none_or(|turn| turn.input != number) =>
-            {
-                None
-            }
-            Notice::InputRefused { reason, .. } => {
-                Some(format!("Claude Code took no message: {reason}"))
-            }
-            Notice::Unknown => None,
-        }
-    }
-
     /// The running turn came to its end.
     pub(super) fn finish(&mut self, outcome: Outcome, batch: &mut Batch) {
         let Some(turn) = self.running.take() else { return };
         self.limit = None;
+        self.drop_questions(batch);
         self.conclude(&turn, outcome, batch);
     }
 
@@ -403,6 +351,7 @@ impl Driver {
     /// CLI, which resumes the conversation.
     fn break_off(&mut self, reason: &str, batch: &mut Batch) {
         batch.tell(self.happening("session.failed").with("reason", reason));
+        self.drop_questions(batch);
         if let Some(live) = &mut self.live {
             live.spawn = None;
         }
@@ -447,6 +396,7 @@ impl Driver {
 
     async fn end(mut self, answer: oneshot::Sender<()>) {
         let mut batch = Batch::default();
+        self.drop_questions(&mut batch);
         if self.turns.broken().is_some() {
             self.finish(Outcome::Failed("the session was ended".to_owned()), &mut batch);
         }

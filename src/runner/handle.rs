@@ -12,11 +12,13 @@ use super::seats::Seat;
 use super::spent::Spent;
 use crate::bridge::host::{BridgeSender, Hold};
 use crate::clock::Timestamp;
-use crate::id::TurnId;
+use crate::id::{PermissionId, TurnId};
 use crate::sandboxd::SandboxdError;
 use crate::session::Status;
 use crate::session::content::Content;
-use crate::session::options::TurnOptions;
+use crate::session::options::{OptionError, TurnOptions};
+use crate::session::patch::ConfigureSession;
+use crate::session::permission::Verdict;
 use crate::session::tier::Tier;
 use crate::store::{ArchiveNote, BudgetRecord, Idempotency, StoreError};
 
@@ -49,6 +51,8 @@ pub(crate) struct View {
     pub(crate) queued: u32,
     /// What waits, waits for its user's resume.
     pub(crate) held: bool,
+    /// Questions that nobody has answered.
+    pub(crate) open_permissions: u32,
     pub(crate) spent: Spent,
     /// How warm its sandbox is.
     pub(crate) tier: Tier,
@@ -83,6 +87,20 @@ pub(super) enum Command {
     SendNow {
         turn: TurnId,
         answer: oneshot::Sender<Result<Option<TurnId>, QueueError>>,
+    },
+    Configure {
+        patch: Box<ConfigureSession>,
+        answer: oneshot::Sender<Result<(), ConfigureError>>,
+    },
+    /// The questions that are open.
+    Permissions {
+        answer: oneshot::Sender<Vec<PermissionId>>,
+    },
+    AnswerPermission {
+        permission: PermissionId,
+        verdict: Box<Verdict>,
+        remember: bool,
+        answer: oneshot::Sender<Result<Vec<String>, PermissionError>>,
     },
     /// Have a bridge that serves files and commands; answers `None` if it needs a place for a jail.
     Reach {
@@ -261,6 +279,32 @@ pub(crate) enum SendError {
     Ending,
 }
 
+/// Why a session has the options that it had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigureError {
+    #[error("an option is wrong")]
+    Option(#[source] OptionError),
+    #[error("the options could not be stored")]
+    Store(#[source] StoreError),
+    #[error("the session is ending")]
+    Ending,
+}
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PermissionError {
+    #[error("no question of this id was asked")]
+    NotFound,
+    #[error("the question was answered already, or its turn is over")]
+    Resolved,
+    #[error("there is nothing to remember: Claude Code suggests no rule for this")]
+    NothingToRemember,
+    #[error("the answer could not be stored")]
+    Store(#[source] StoreError),
+    #[error("the session is ending")]
+    Ending,
+}
+
 /// Why the queue was left as it is.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum QueueError {
@@ -326,6 +370,28 @@ impl Handle {
     pub(crate) async fn send_now(&self, turn: TurnId) -> Result<Option<TurnId>, QueueError> {
         let asked = self.ask(|answer| Command::SendNow { turn, answer }).await;
         asked.unwrap_or(Err(QueueError::Ending))
+    }
+
+    pub(crate) async fn configure(&self, patch: ConfigureSession) -> Result<(), ConfigureError> {
+        let patch = Box::new(patch);
+        let asked = self.ask(|answer| Command::Configure { patch, answer }).await;
+        asked.unwrap_or(Err(ConfigureError::Ending))
+    }
+
+    pub(crate) async fn permissions(&self) -> Vec<PermissionId> {
+        self.ask(|answer| Command::Permissions { answer }).await.unwrap_or_default()
+    }
+
+    /// Answers the rules that are remembered.
+    pub(crate) async fn answer_permission(
+        &self,
+        permission: PermissionId,
+        verdict: Verdict,
+        remember: bool,
+    ) -> Result<Vec<String>, PermissionError> {
+        let verdict = Box::new(verdict);
+        let answered = |answer| Command::AnswerPermission { permission, verdict, remember, answer };
+        self.ask(answered).await.unwrap_or(Err(PermissionError::Ending))
     }
 
     /// `None` if the driver has left, and another may be found.

@@ -15,6 +15,7 @@ use super::feed::{FeedWriter, Reader};
 use super::handle::{COMMANDS_MAX, Handle, View};
 use super::jail::JAILS_MAX;
 use super::log::Log;
+use super::permissions::{PermissionPolicy, Questions};
 use super::pressure::Pressure;
 use super::rest::Rest;
 use super::seats::Seats;
@@ -68,6 +69,8 @@ pub(crate) struct HostPolicy {
     pub(crate) tiers: TierPolicy,
     /// How long a turn may take if its message does not say it.
     pub(crate) turn_timeout: Option<Duration>,
+    /// What becomes of a question that nobody answers, if its session does not say it.
+    pub(crate) permissions: PermissionPolicy,
 }
 
 /// What a host is told once.
@@ -226,6 +229,7 @@ impl Host {
             jail: None,
             leaves_at: None,
             spent: Spent::default(),
+            questions: Questions::default(),
         };
         self.tasks.spawn(driver.run());
         drivers.insert(record.id, handle.clone());

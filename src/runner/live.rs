@@ -191,6 +191,7 @@ impl Driver {
             initialize: (!spawn.initialize.is_empty()).then(|| Box::new(spawn.initialize.clone())),
             files: spawn.files.iter().map(start_file).collect(),
             label: Some(label.clone()),
+            asks: self.options.ask_permissions,
         };
         live.spawn = Some(label);
         live.starting = true;

@@ -261,7 +261,12 @@ fn speaker(kind: FrameKind, data: &[u8]) -> Option<Speaker> {
     match kind {
         FrameKind::User => Some(Speaker::User),
         FrameKind::Cli => Head::read(data).speaker(),
-        FrameKind::TurnStarted | FrameKind::Error | FrameKind::Done | FrameKind::Lifecycle => None,
+        FrameKind::TurnStarted
+        | FrameKind::Error
+        | FrameKind::Done
+        | FrameKind::Lifecycle
+        | FrameKind::PermissionAsked
+        | FrameKind::PermissionResolved => None,
     }
 }
 

@@ -4,6 +4,7 @@
 mod archiving;
 mod audit;
 mod budget;
+mod configure;
 mod driver;
 pub(crate) mod feed;
 pub(crate) mod handle;
@@ -12,6 +13,8 @@ mod jail;
 mod limit;
 mod live;
 mod log;
+mod notices;
+pub(crate) mod permissions;
 mod pressure;
 mod queue;
 mod recovery;

@@ -3,6 +3,7 @@
 
 use super::driver::{Driver, Turn, TurnRequest};
 use super::log::Batch;
+use super::permissions::Questions;
 use super::rest::Rest;
 use crate::chain::chain;
 use crate::session::Status;
@@ -34,6 +35,7 @@ impl Driver {
         self.running = running.first().map(turn);
         self.watch_the_clock();
         self.reconnect().await;
+        self.recover_questions().await;
         if self.running.is_some() {
             // One that was stopped by its bridge goes on; a frozen one was thawed to greet.
             if let Err(error) = self.thaw().await {
@@ -55,6 +57,7 @@ impl Driver {
         (self.live, self.seat, self.rest) = (None, None, Rest::new());
         (self.running, self.limit, self.turns) = (None, None, Turns::new());
         self.queue.clear();
+        self.questions = Questions::default();
         let session = self.record.id;
         let record = self.host.store.session(&self.record.tenant, session).await;
         match (record, self.log.reload().await) {

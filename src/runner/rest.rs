@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use super::driver::{Driver, next_event};
 use super::handle::{RestError, StartError, Stillness, View};
 use super::log::Batch;
-use crate::bridge::protocol::PROTOCOL_WITH_PAUSE;
 use crate::chain::chain;
 use crate::sandboxd::SandboxdError;
 use crate::session::Status;
@@ -74,6 +73,7 @@ impl Driver {
             turn_since: self.running.as_ref().and_then(|turn| turn.started_at),
             spent: self.spent,
             held: self.is_held(),
+            open_permissions: self.questions.count(),
             queued,
             tier: self.rest.tier,
             rests_since: rests.then_some(self.rest.since),
@@ -172,7 +172,7 @@ impl Driver {
     fn stop_by_bridge(&mut self) {
         let Some(live) = &self.live else { return };
         self.rest.abilities.reclaim = false;
-        if live.protocol >= PROTOCOL_WITH_PAUSE && live.sender.pause().is_ok() {
+        if live.sender.pause().is_ok() {
             self.rest.tier = Tier::Frozen;
             self.rest.stopped_by_bridge = true;
         } else {
@@ -288,6 +288,7 @@ impl Driver {
             let mut batch = Batch::default();
             batch.push(FrameKind::Error, Some(turn.ordinal), error.to_string());
             self.turns.broken();
+            self.drop_questions(&mut batch);
             self.finish(Outcome::Interrupted, &mut batch);
             debug_assert!(matches!(batch.turn, Some((_, TurnState::Interrupted))));
             self.log.commit(batch).await;

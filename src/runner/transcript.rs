@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::driver::Driver;
-use crate::bridge::protocol::{PROTOCOL_WITH_RESTORE, RESTORE_CHUNK_BYTES};
+use crate::bridge::protocol::RESTORE_CHUNK_BYTES;
 use crate::session::transcript::Entries;
 use crate::store::NewTranscript;
 
@@ -43,7 +43,7 @@ impl Driver {
     /// than what is stored. What fails is told to the log; the CLI then says what it lacks.
     pub(super) async fn restore_conversation(&mut self) {
         let Some(live) = self.live.as_mut() else { return };
-        if !std::mem::take(&mut live.fresh) || live.protocol < PROTOCOL_WITH_RESTORE {
+        if !std::mem::take(&mut live.fresh) {
             return;
         }
         let sender = live.sender.clone();

@@ -21,13 +21,26 @@ pub(crate) enum FrameKind {
     Done = 4,
     /// A fact about the session: `{"action":…}`.
     Lifecycle = 5,
+    /// The CLI asks before it uses a tool.
+    PermissionAsked = 6,
+    /// What became of such a question.
+    PermissionResolved = 7,
 }
 
 impl FrameKind {
     pub(crate) fn from_number(number: u8) -> Option<Self> {
-        [Self::TurnStarted, Self::User, Self::Cli, Self::Error, Self::Done, Self::Lifecycle]
-            .into_iter()
-            .find(|kind| *kind as u8 == number)
+        [
+            Self::TurnStarted,
+            Self::User,
+            Self::Cli,
+            Self::Error,
+            Self::Done,
+            Self::Lifecycle,
+            Self::PermissionAsked,
+            Self::PermissionResolved,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == number)
     }
 }
 

@@ -7,6 +7,8 @@
 pub(crate) mod content;
 pub(crate) mod frame;
 pub(crate) mod options;
+pub(crate) mod patch;
+pub(crate) mod permission;
 pub(crate) mod shown;
 pub(crate) mod status;
 pub(crate) mod tier;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::wire::permissions::PermissionBehavior;
 use crate::wire::sessions::{CreateSession, McpServer, PermissionMode, SessionConfig};
 use crate::wire::turns::{Effort, OutputFormat, SendMessage, Thinking, ThinkingKind};
 
@@ -54,7 +55,7 @@ pub(crate) struct OptionError {
     pub(crate) what: String,
 }
 
-fn wrong(field: impl Into<String>, what: impl Into<String>) -> OptionError {
+pub(super) fn wrong(field: impl Into<String>, what: impl Into<String>) -> OptionError {
     OptionError { field: field.into(), what: what.into() }
 }
 
@@ -63,6 +64,12 @@ fn wrong(field: impl Into<String>, what: impl Into<String>) -> OptionError {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct SessionOptions {
     pub(crate) permission_mode: PermissionMode,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ask_permissions: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) permission_timeout_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) on_permission_timeout: Option<PermissionBehavior>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) system_prompt: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -100,7 +107,10 @@ impl SessionOptions {
         }
         servers(&request.mcp_servers)?;
         Ok(Self {
-            permission_mode: request.permission_mode,
+            permission_mode: permission_mode(request)?,
+            ask_permissions: request.ask_permissions,
+            permission_timeout_seconds: request.permission_timeout_seconds,
+            on_permission_timeout: request.on_permission_timeout,
             system_prompt: request.system_prompt.clone(),
             allowed_tools: request.allowed_tools.clone(),
             disallowed_tools: request.disallowed_tools.clone(),
@@ -115,6 +125,9 @@ impl SessionOptions {
     pub(crate) fn config(&self, environment: &BTreeMap<String, String>) -> SessionConfig {
         SessionConfig {
             permission_mode: self.permission_mode,
+            ask_permissions: self.ask_permissions,
+            permission_timeout_seconds: self.permission_timeout_seconds,
+            on_permission_timeout: self.on_permission_timeout,
             system_prompt: self.system_prompt.clone(),
             allowed_tools: self.allowed_tools.clone(),
             disallowed_tools: self.disallowed_tools.clone(),
@@ -124,6 +137,39 @@ impl SessionOptions {
             mcp_servers: self.mcp_servers.keys().cloned().collect(),
             extra_env: environment.keys().cloned().collect(),
         }
+    }
+}
+
+/// Who decides, and that somebody is asked at all.
+fn permission_mode(request: &CreateSession) -> Result<PermissionMode, OptionError> {
+    let asks = request.ask_permissions;
+    for (field, given) in [
+        ("permissionTimeoutSeconds", request.permission_timeout_seconds.is_some()),
+        ("onPermissionTimeout", request.on_permission_timeout.is_some()),
+    ] {
+        if given && !asks {
+            return Err(wrong(field, "it goes with `askPermissions`, and only with it"));
+        }
+    }
+    match request.permission_mode {
+        None if asks => Ok(PermissionMode::Default),
+        None => Ok(PermissionMode::BypassPermissions),
+        Some(PermissionMode::BypassPermissions | PermissionMode::DontAsk) if asks => {
+            Err(wrong("permissionMode", "nothing is ever asked in this mode, see `askPermissions`"))
+        }
+        Some(mode) => Ok(mode),
+    }
+}
+
+/// A mode that a running CLI can be told, in its words.
+pub(crate) fn mode_told(mode: PermissionMode) -> Option<&'static str> {
+    match mode {
+        PermissionMode::Default => Some("default"),
+        PermissionMode::AcceptEdits => Some("acceptEdits"),
+        PermissionMode::Plan => Some("plan"),
+        PermissionMode::DontAsk => Some("dontAsk"),
+        // It must have been started for it; and what an agent's settings say only its start reads.
+        PermissionMode::BypassPermissions | PermissionMode::PermissionsByAgent => None,
     }
 }
 
@@ -191,15 +237,18 @@ fn words(field: &str, list: &[String]) -> Result<(), OptionError> {
         ));
     }
     for (index, word) in list.iter().enumerate() {
-        let bad =
-            word.is_empty() || word.len() > WORD_BYTES_MAX || word.chars().any(char::is_control);
-        if bad {
+        if !is_rule(word) {
             let what =
                 format!("an entry has 1 to {WORD_BYTES_MAX} bytes and no control characters");
             return Err(wrong(format!("{field}.{index}"), what));
         }
     }
     Ok(())
+}
+
+/// Whether it can be a tool rule, a beta or the name of a subagent.
+pub(super) fn is_rule(word: &str) -> bool {
+    !word.is_empty() && word.len() <= WORD_BYTES_MAX && !word.chars().any(char::is_control)
 }
 
 fn servers(servers: &BTreeMap<String, McpServer>) -> Result<(), OptionError> {
@@ -330,8 +379,12 @@ impl SpawnOptions {
                 arguments.push("--permission-mode=bypassPermissions".to_owned());
                 arguments.push("--allow-dangerously-skip-permissions".to_owned());
             }
-            PermissionMode::Default => arguments.push("--permission-mode=default".to_owned()),
-            PermissionMode::PermissionsByAgent => {}
+            mode => {
+                arguments.extend(mode_told(mode).map(|word| format!("--permission-mode={word}")));
+            }
+        }
+        if session.ask_permissions {
+            arguments.push("--permission-prompt-tool=stdio".to_owned());
         }
         // `--flag=value` throughout: a value that starts with `-` stays a value.
         if !session.allowed_tools.is_empty() {

@@ -46,6 +46,12 @@ pub(crate) fn shown(kind: FrameKind, data: &[u8]) -> Vec<Shown<'_>> {
         FrameKind::Lifecycle => vec![Shown::new(event::LIFECYCLE, data, Audience::Watchers)],
         FrameKind::Error => vec![Shown::new(event::ERROR, data, Audience::Everyone)],
         FrameKind::Done => vec![Shown::new(event::DONE, data, Audience::Everyone)],
+        FrameKind::PermissionAsked => {
+            vec![Shown::new(event::PERMISSION_REQUEST, data, Audience::Everyone)]
+        }
+        FrameKind::PermissionResolved => {
+            vec![Shown::new(event::PERMISSION_RESOLVED, data, Audience::Everyone)]
+        }
         FrameKind::Cli => cli(data),
     }
 }

@@ -83,6 +83,33 @@ impl Store {
         .await
     }
 
+    /// Frames of these kinds since the last turn began, whatever belongs to it.
+    pub(crate) async fn recent_frames_of(
+        &self,
+        key: i64,
+        kinds: [u8; 2],
+        bytes_max: usize,
+    ) -> Result<Vec<FrameRecord>, StoreError> {
+        self.read(move |connection| {
+            // Turns that were put first have run before others with smaller ordinals: what is
+            // looked at begins a little earlier then.
+            let mut statement = connection.prepare_cached(
+                "SELECT sequence, width, turn, kind, at, data FROM frames
+                 WHERE session_key = ?1 AND kind IN (?2, ?3) AND sequence > coalesce(
+                    (SELECT begins_after FROM turns WHERE session_key = ?1
+                     AND started_at IS NOT NULL ORDER BY ordinal DESC LIMIT 1), 0)
+                 ORDER BY sequence",
+            )?;
+            let bound = params![key, kinds[0], kinds[1]];
+            collect(&mut statement, bound, bytes_max, |row| {
+                let frame = frame(row, 0)?;
+                let bytes = frame.data.len();
+                Ok((frame, bytes))
+            })
+        })
+        .await
+    }
+
     /// Messages whose own number is above `page.after`, each with its frame.
     pub(crate) async fn messages(
         &self,

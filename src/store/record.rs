@@ -195,6 +195,7 @@ pub(crate) struct NewSession {
 }
 
 /// What is `None` stays.
+#[expect(clippy::option_option, reason = "a model can be taken away")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SessionChange {
     /// With the moment of the change.
@@ -202,9 +203,12 @@ pub(crate) struct SessionChange {
     pub(crate) last_active_at: Option<Timestamp>,
     pub(crate) sandbox_generation: Option<u64>,
     pub(crate) bridge_stored: Option<u64>,
-    pub(crate) model: Option<String>,
+    /// `Some(None)`: none any more.
+    pub(crate) model: Option<Option<String>>,
     pub(crate) environment: Option<Environment>,
     pub(crate) budget: Option<BudgetRecord>,
+    /// JSON.
+    pub(crate) options: Option<String>,
 }
 
 #[derive(Debug, Clone)]

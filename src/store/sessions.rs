@@ -313,14 +313,17 @@ fn update(
     connection
         .prepare_cached(
             "UPDATE sessions SET last_active_at = coalesce(?2, last_active_at),
-                model = coalesce(?3, model), environment = coalesce(?4, environment)
+                model = CASE WHEN ?6 THEN ?3 ELSE model END, environment = coalesce(?4, environment),
+                options = coalesce(?5, options)
              WHERE key = ?1",
         )?
         .execute(params![
             key,
             change.last_active_at.map(Timestamp::as_millis),
-            change.model,
+            change.model.as_ref().and_then(Option::as_deref),
             change.environment.as_ref().map(row::environment_text),
+            change.options,
+            change.model.is_some(),
         ])?;
     connection
         .prepare_cached(

@@ -27,7 +27,7 @@ pub(crate) struct HostEvent {
 }
 
 /// Every kind of event, with what it tells beside session, agent and turn.
-pub(crate) const NAMES: [(&str, &str); 21] = [
+pub(crate) const NAMES: [(&str, &str); 23] = [
     ("ashd.started", "ashd serves; `version`"),
     ("ashd.stopping", "ashd was told to stop; sandboxes live on"),
     ("config.reloaded", "another configuration is in force; `changed`, `restart`"),
@@ -48,5 +48,10 @@ pub(crate) const NAMES: [(&str, &str); 21] = [
     ("session.ended", "it has ended"),
     ("turn.queued", "a message waits for its turn"),
     ("turn.started", "a turn runs"),
+    ("permission.requested", "a tool waits for a permission; `permission`, `tool`"),
+    (
+        "permission.resolved",
+        "it waits no more; `permission`, `behavior` (`allow`, `deny`, `cancelled`), `by` (`client`, `timeout`, `session`)",
+    ),
     ("turn.ended", "`outcome` (`completed`, `interrupted`, `failed`), `milliseconds`"),
 ];

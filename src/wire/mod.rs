@@ -12,6 +12,7 @@ pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod lifecycle;
 pub(crate) mod operations;
+pub(crate) mod permissions;
 pub(crate) mod problem;
 pub(crate) mod sessions;
 pub(crate) mod turns;

@@ -29,6 +29,8 @@ pub(crate) enum Code {
     NotFound,
     NotSupported,
     PathOutside,
+    PermissionNotFound,
+    PermissionResolved,
     QueueFull,
     SandboxFailed,
     SessionBusy,
@@ -61,10 +63,14 @@ impl Code {
             | Self::FileNotFound
             | Self::KeyNotFound
             | Self::NotFound
+            | Self::PermissionNotFound
             | Self::SessionNotFound
             | Self::TurnNotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::SessionBusy | Self::TooManyKeys | Self::TurnRunning => 409,
+            Self::PermissionResolved
+            | Self::SessionBusy
+            | Self::TooManyKeys
+            | Self::TurnRunning => 409,
             Self::SessionEnded => 410,
             Self::BodyTooLarge | Self::FileTooLarge => 413,
             Self::ConfigInvalid | Self::IdempotencyMismatch => 422,
@@ -109,6 +115,8 @@ impl Code {
             Self::NotFound => "not_found",
             Self::NotSupported => "not_supported",
             Self::PathOutside => "path_outside",
+            Self::PermissionNotFound => "permission_not_found",
+            Self::PermissionResolved => "permission_resolved",
             Self::QueueFull => "queue_full",
             Self::SandboxFailed => "sandbox_failed",
             Self::SessionBusy => "session_busy",
@@ -129,7 +137,7 @@ impl Code {
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 36] = [
+    pub(crate) const ALL: [Self; 38] = [
         Self::AgentInvalid,
         Self::AgentNotFound,
         Self::ArchiveFailed,
@@ -152,6 +160,8 @@ impl Code {
         Self::NotFound,
         Self::NotSupported,
         Self::PathOutside,
+        Self::PermissionNotFound,
+        Self::PermissionResolved,
         Self::QueueFull,
         Self::SandboxFailed,
         Self::SessionBusy,

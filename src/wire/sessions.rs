@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::budgets::{Budget, BudgetChange, Used};
+use super::permissions::PermissionBehavior;
 use crate::clock::Timestamp;
 use crate::id::{AgentName, SessionId};
 
@@ -107,6 +108,9 @@ pub(crate) struct Session {
     /// Whether a turn runs.
     #[serde(default)]
     pub(crate) busy: bool,
+    /// Questions that wait for an answer.
+    #[serde(default)]
+    pub(crate) open_permissions: u32,
     /// How warm its sandbox is; none once it has ended.
     #[serde(default)]
     pub(crate) tier: Option<Tier>,
@@ -143,6 +147,12 @@ pub(crate) struct SessionIsolation {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct SessionConfig {
     pub(crate) permission_mode: PermissionMode,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ask_permissions: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) permission_timeout_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) on_permission_timeout: Option<PermissionBehavior>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) system_prompt: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -173,9 +183,18 @@ pub(crate) enum PermissionMode {
     /// The agent's `.claude/settings.json` decides, its default mode included.
     #[serde(rename = "permissionsByAgent")]
     PermissionsByAgent,
-    /// Claude Code's default mode: what is not allowed by a rule is denied.
+    /// Claude Code's default mode: what is not allowed by a rule is asked, or else denied.
     #[serde(rename = "default")]
     Default,
+    /// The same, and files of the workspace may be changed.
+    #[serde(rename = "acceptEdits")]
+    AcceptEdits,
+    /// Nothing is changed: Claude Code makes a plan.
+    #[serde(rename = "plan")]
+    Plan,
+    /// What is not allowed by a rule is denied, whoever could be asked.
+    #[serde(rename = "dontAsk")]
+    DontAsk,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -206,8 +225,18 @@ pub(crate) struct CreateSession {
     pub(crate) mcp_servers: BTreeMap<String, McpServer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) system_prompt: Option<String>,
-    #[serde(default)]
-    pub(crate) permission_mode: PermissionMode,
+    /// Absent: `default` if permissions are asked for, else `bypassPermissions`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) permission_mode: Option<PermissionMode>,
+    /// What no rule decides is asked of the session's clients.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ask_permissions: bool,
+    /// How long it may stay unanswered; 0: for ever. Absent: the configuration decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) permission_timeout_seconds: Option<u32>,
+    /// What is answered then. Absent: the configuration decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) on_permission_timeout: Option<PermissionBehavior>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) allowed_tools: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -221,6 +250,45 @@ pub(crate) struct CreateSession {
     /// Ours, beside the original's members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) budget: Option<BudgetChange>,
+}
+
+/// Body of `PATCH /api/sessions/{id}/config`: what is absent stays, `null` clears.
+#[expect(clippy::option_option, reason = "absent is not null")]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ConfigureSession {
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) system_prompt: Option<Option<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) permission_mode: Option<PermissionMode>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ask_permissions: Option<bool>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) permission_timeout_seconds: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) on_permission_timeout: Option<Option<PermissionBehavior>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) allowed_tools: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) disallowed_tools: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) betas: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) subagents: Option<Option<serde_json::Map<String, serde_json::Value>>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) initial_agent: Option<Option<String>>,
+}
+
+#[expect(clippy::option_option, reason = "absent is not null")]
+/// Tells a `null` from a member that is absent.
+fn given<'de, D, T>(from: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::<T>::deserialize(from).map(Some)
 }
 
 /// An MCP server of a session: `command` (with `args`, `env`) or `url` (with `headers`).

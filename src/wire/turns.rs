@@ -105,6 +105,8 @@ pub(crate) mod event {
     pub(crate) const MESSAGE: &str = "message";
     pub(crate) const ERROR: &str = "error";
     pub(crate) const DONE: &str = "done";
+    pub(crate) const PERMISSION_REQUEST: &str = "permission_request";
+    pub(crate) const PERMISSION_RESOLVED: &str = "permission_resolved";
 
     // Only in the stream of a session.
     pub(crate) const USER_MESSAGE: &str = "user_message";

@@ -170,12 +170,14 @@ fn a_tenant_sees_runs_and_deletes_nothing_of_another() {
         let path = path
             .replace("{id}", session)
             .replace("{turn}", "67e55044-10b1-426f-9247-bb680e5fe0c8")
+            .replace("{permission}", "67e55044-10b1-426f-9247-bb680e5fe0c8")
             .replace("{*path}", "CLAUDE.md");
         let body = match path.rsplit('/').next() {
             Some("messages") => r#"{"content":"x"}"#,
             Some("files") => r#"{"files":[{"path":"x","content":""}]}"#,
             Some("exec") => r#"{"command":"true"}"#,
             Some("workspace") => r#"{"bundle":"eA=="}"#,
+            _ if path.contains("/permissions/") => r#"{"behavior":"allow"}"#,
             _ => "{}",
         };
         let answer = ask(&theirs, &method, &path, body);

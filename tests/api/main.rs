@@ -6,11 +6,13 @@
 mod agents;
 mod archive;
 mod budgets;
+mod configure;
 mod daemon;
 mod disk;
 mod exec;
 mod history;
 mod keys;
+mod permissions;
 mod queue;
 mod server;
 mod sessions;

@@ -176,6 +176,82 @@ fn a_conversation_is_held_in_a_terminal() {
     assert_eq!((mode(&history), mode(history.parent().unwrap())), (0o600, 0o700));
 }
 
+const ASKS: &str = r#"{"permissionId":"0198c8a0-2222-4222-8222-222222222222","sessionId":"67e55044-10b1-426f-9247-bb680e5fe0c8","turnId":null,"toolName":"Write","input":{"file_path":"x"},"suggestions":[{"type":"setMode"}],"createdAt":"2026-11-22T10:00:00.000Z","expiresAt":null,"onTimeout":null,"requestId":"q"}"#;
+
+/// A turn that asks for a permission, and goes on when it is answered.
+fn asking() -> Scripted {
+    Scripted::new(|seen| {
+        if seen.line.contains("/permissions/") {
+            return json(
+                r#"{"permissionId":"0198c8a0-2222-4222-8222-222222222222","behavior":"allow"}"#,
+            );
+        }
+        if !seen.line.ends_with("/messages") {
+            return json(format!(r#"{{"session":{}}}"#, session(ONE)));
+        }
+        Reply::Events(vec![
+            event("permission_request", ASKS),
+            Step::Until(
+                "POST /api/sessions/67e55044-10b1-426f-9247-bb680e5fe0c8/permissions/0198c8a0-2222-4222-8222-222222222222",
+            ),
+            event(
+                "permission_resolved",
+                r#"{"permissionId":"0198c8a0-2222-4222-8222-222222222222","behavior":"allow","by":"client"}"#,
+            ),
+            event("message", SAID),
+            event("done", "{}"),
+        ])
+    })
+}
+
+#[test]
+fn a_permission_is_asked_for_in_the_terminal() {
+    for (keys, expected) in [
+        ("y\r", r#"{"behavior":"allow","interrupt":false,"remember":false}"#),
+        ("what?\ra\r", r#"{"behavior":"allow","interrupt":false,"remember":true}"#),
+        ("s\r", r#"{"behavior":"deny","interrupt":true,"remember":false}"#),
+    ] {
+        let server = asking();
+        let ashctl = Ashctl::new().server(&server).args(["chat", "qa-bot", "--ask-permissions"]);
+        let mut person = Person::chats(ashctl);
+        person.sees("qa-bot> ");
+        person.types("Hi\r");
+        person.sees(r#"permission: Write {"file_path":"x"}"#);
+        person.sees("[a]lways in this session");
+        person.types(keys);
+        person.sees("Hello there");
+        person.sees("qa-bot> ");
+        person.types("\x04");
+        assert!(person.child.wait().unwrap().success());
+        let seen = server.seen();
+        let said = seen.iter().find(|seen| seen.line.contains("/permissions/")).unwrap();
+        assert_eq!(said.json().to_string(), expected);
+        assert_eq!(seen[0].json()["askPermissions"], true);
+    }
+}
+
+#[test]
+fn without_a_terminal_it_is_said_how_to_answer_a_permission() {
+    let server = asking();
+    let waiting = std::thread::scope(|scope| {
+        let chat = scope.spawn(|| ashctl(&server, ["chat", "qa-bot", "Hi"]));
+        while !server.lines().iter().any(|line| line.ends_with("/messages")) {
+            std::thread::yield_now();
+        }
+        let answered =
+            ashctl(&server, ["session", "allow", ONE, "0198c8a0-2222-4222-8222-222222222222"]);
+        answered.ends(0, "Allowed\n", "");
+        chat.join().unwrap()
+    });
+    waiting.ends(
+        0,
+        "Hello there\n",
+        &format!(
+            "Session: {ONE}\npermission: Write {{\"file_path\":\"x\"}}\nit waits: `ashctl session allow {ONE} 0198c8a0-2222-4222-8222-222222222222`, or `deny`\n"
+        ),
+    );
+}
+
 #[test]
 fn a_conversation_ends_when_the_server_is_gone() {
     let server = Scripted::new(|seen| {

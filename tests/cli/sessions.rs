@@ -144,10 +144,7 @@ fn a_session_is_created() {
     let seen = server.seen();
     assert_eq!(seen[0].line, "POST /api/sessions");
     assert_eq!(seen[0].header("content-type"), Some("application/json"));
-    let expected = json!({
-        "agent": "qa-bot", "model": "opus", "extraEnv": {"A": "1"},
-        "permissionMode": "bypassPermissions",
-    });
+    let expected = json!({ "agent": "qa-bot", "model": "opus", "extraEnv": {"A": "1"} });
     assert_eq!(seen[0].json(), expected);
 }
 

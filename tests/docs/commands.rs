@@ -32,7 +32,9 @@ fn path(command: &str) -> Option<Vec<&str>> {
 }
 
 fn method(command: &str) -> &'static str {
-    if command.contains(" -T ") {
+    if command.contains(" -X PATCH ") {
+        "PATCH"
+    } else if command.contains(" -T ") {
         "PUT"
     } else if command.contains(" -d ") {
         "POST"

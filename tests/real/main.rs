@@ -15,6 +15,7 @@ mod isolation;
 mod jail;
 mod model;
 mod options;
+mod permissions;
 mod processes;
 mod refusals;
 mod rest;

@@ -61,6 +61,11 @@ impl Process {
         Self::read(self.pid).is_some_and(|now| now.started == self.started)
     }
 
+    /// As `kill` sends it.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid), signal).unwrap();
+    }
+
     /// `kill -9`; one that has just ended is fine.
     pub(crate) fn kill(&self) {
         if self.lives() {

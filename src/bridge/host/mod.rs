@@ -27,8 +27,8 @@ pub(crate) use files::{FileChunks, FileError, FileList, FileMeta, Hold};
 use outbox::Outbox;
 
 use super::protocol::{
-    self, BridgeHello, ControllerHello, Kind, LINE_BYTES_MAX, PROTOCOL, PROTOCOL_OLDEST, Packet,
-    ProtocolError, Request, StartCli,
+    self, Answer, BridgeHello, ControllerHello, Kind, LINE_BYTES_MAX, PROTOCOL, PROTOCOL_OLDEST,
+    Packet, ProtocolError, Request, StartCli,
 };
 
 /// Bytes asked for in one read.
@@ -175,6 +175,16 @@ impl BridgeSender {
     /// Interrupts the running turn.
     pub(crate) fn interrupt(&self) -> Result<(), SendError> {
         self.command(Packet::new(Kind::Interrupt, 0, Bytes::new()))
+    }
+
+    /// Answers a question of the CLI. The bridge skips one that is not open.
+    pub(crate) fn answer(&self, answer: &Answer) -> Result<(), SendError> {
+        self.command(Packet::json(Kind::Answer, 0, answer))
+    }
+
+    /// Asks something of the CLI, if one runs: one line, a control request.
+    pub(crate) fn control(&self, line: Bytes) -> Result<(), SendError> {
+        self.command(Packet::new(Kind::Control, 0, line))
     }
 
     /// Stops every other process of the sandbox, where the bridge can.

@@ -15,9 +15,10 @@ use super::journal::Journal;
 use super::line::{self, Said, TurnSign};
 use super::lines::{Line, Lines};
 use super::process::{CliProcess, Exit, Input, Life, Output};
+use super::questions::Questions;
 use super::tail::{TAIL_BYTES, Tail};
 use crate::bridge::outgoing::Outgoing;
-use crate::bridge::protocol::{Kind, Notice, Packet};
+use crate::bridge::protocol::{Answer, Kind, Notice, Packet};
 
 /// Time for the answer to `initialize`. The SDKs wait 60 s, because MCP servers are started
 /// meanwhile; a host that starts many sandboxes at once is slower than one desktop.
@@ -58,6 +59,7 @@ pub(super) struct Cli {
     noise: Vec<u8>,
     tail: Tail,
     asked: VecDeque<(String, Asked)>,
+    questions: Questions,
     next_id: u64,
     ready: Readiness,
     turn: Turn,
@@ -117,6 +119,7 @@ impl Cli {
         process: CliProcess,
         initialize: Map<String, Value>,
         line_max: usize,
+        asks: bool,
     ) -> Self {
         let mut cli = Self {
             pid: process.pid,
@@ -128,6 +131,7 @@ impl Cli {
             noise: Vec::with_capacity(NOISE_BYTES),
             tail: Tail::default(),
             asked: VecDeque::new(),
+            questions: Questions::new(asks),
             next_id: 1,
             ready: Readiness::Awaited(Instant::now() + INITIALIZE_MAX),
             turn: Turn::default(),
@@ -178,6 +182,20 @@ impl Cli {
 
     pub(super) fn interrupt(&mut self) {
         self.ask(Asked::Other("interrupt".to_owned()), &json!({ "subtype": "interrupt" }));
+    }
+
+    /// Passes on what ashd answers to a question; one that is not open is not there any more.
+    pub(super) fn answer(&mut self, answer: &Answer) {
+        if let Some(line) = self.questions.answer(answer) {
+            self.unwritten.push_bytes(&line);
+        }
+    }
+
+    /// Passes on a control request of ashd, if it is one.
+    pub(super) fn request(&mut self, line: &Bytes) {
+        if self.takes_input() && line::control_request(line).is_some() {
+            self.tell(line);
+        }
     }
 
     fn ask(&mut self, asked: Asked, request: &Value) {
@@ -274,6 +292,16 @@ impl Cli {
                 journal.append(Kind::Frame, line);
             }
             Said::Answer { id, answer } => self.hear_answer(&line, &id, answer, journal),
+            Said::Ask { id, subtype }
+                if subtype == "can_use_tool" && self.questions.keep(&id, &line) =>
+            {
+                journal.append(Kind::Frame, line);
+            }
+            Said::Cancel { id } => {
+                if self.questions.cancel(&id) {
+                    journal.append(Kind::Frame, line);
+                }
+            }
             Said::Ask { id, subtype } => {
                 let answer = refusal(&id, &subtype);
                 self.write(&answer);
@@ -405,7 +433,7 @@ pub(super) fn note(journal: &mut Journal, notice: &Notice) {
     journal.append(Kind::Notice, Packet::json(Kind::Notice, 0, notice).payload);
 }
 
-/// The answer to a question of the CLI. Nobody can be asked for a permission yet.
+/// The answer to a question of the CLI that is not passed on.
 fn refusal(id: &str, subtype: &str) -> Value {
     let response = match subtype {
         "can_use_tool" => json!({

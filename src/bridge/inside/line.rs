@@ -20,6 +20,8 @@ pub(super) enum Said<'a> {
     Answer { id: Cow<'a, str>, answer: Result<Option<&'a str>, Cow<'a, str>> },
     /// The CLI asks.
     Ask { id: Cow<'a, str>, subtype: Cow<'a, str> },
+    /// The CLI takes a question back.
+    Cancel { id: Cow<'a, str> },
     /// For nobody.
     Nothing,
     /// Not a line of the protocol.
@@ -107,7 +109,8 @@ fn known(line: &[u8]) -> Option<Said<'_>> {
             let body: RequestBody<'_> = serde_json::from_str(envelope.request?.get()).ok()?;
             Said::Ask { id: envelope.request_id?.0, subtype: body.subtype.0 }
         }
-        "control_cancel_request" | "keep_alive" => Said::Nothing,
+        "control_cancel_request" => Said::Cancel { id: envelope.request_id?.0 },
+        "keep_alive" => Said::Nothing,
         "result" => Said::Frame(Some(TurnSign::Result)),
         "system" if subtype.as_deref() == Some("session_state_changed") => {
             let idle = envelope.state.is_some_and(|state| state.0 == "idle");

@@ -14,6 +14,7 @@ mod line;
 mod lines;
 mod process;
 mod program;
+mod questions;
 mod relay;
 mod running;
 mod simulated;
@@ -23,6 +24,7 @@ mod termination;
 #[cfg(test)]
 pub(super) mod testing;
 mod transfers;
+mod waiting;
 
 pub(crate) use simulated::{SimulatedBridge, simulated};
 

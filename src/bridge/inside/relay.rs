@@ -20,6 +20,7 @@ use super::launcher::Launcher;
 use super::process::Invocation;
 use super::termination::Termination;
 use super::transfers::Site;
+use super::waiting::Waiting;
 use crate::bridge::protocol::{
     BridgeHello, ControllerHello, Kind, Notice, PROTOCOL, Packet, ProtocolError, RESTORE_BYTES_MAX,
     StartCli,
@@ -86,12 +87,6 @@ struct Prepared {
     restored: io::Result<()>,
     exists: bool,
     trust: io::Result<()>,
-}
-
-#[derive(Debug)]
-enum Waiting {
-    Input(u64, Bytes),
-    Interrupt,
 }
 
 enum Event {
@@ -282,6 +277,13 @@ impl Relay {
                 (Kind::Start, _) => self.start(packet.parse()?),
                 (Kind::Input, _) => self.input(packet.number, packet.payload),
                 (Kind::Interrupt, _) => self.interrupt(),
+                (Kind::Answer, _) => {
+                    let answer = packet.parse()?;
+                    self.cli.iter_mut().for_each(|cli| cli.answer(&answer));
+                }
+                (Kind::Control, _) => {
+                    self.cli.iter_mut().for_each(|cli| cli.request(&packet.payload));
+                }
                 (Kind::Request, _) if connection.transfers.start(&packet) => {}
                 (Kind::Data, _) if connection.transfers.data(&packet) => {}
                 (Kind::Credit, _) => connection.transfers.credit(&packet),
@@ -401,7 +403,7 @@ impl Relay {
         };
         self.cli_label = start.label;
         let initialize = start.initialize.map(|members| *members).unwrap_or_default();
-        let mut cli = Cli::new(process, initialize, self.settings.line_bytes_max);
+        let mut cli = Cli::new(process, initialize, self.settings.line_bytes_max, start.asks);
         if let Err(error) = prepared.trust {
             cli.remark(&format!(
                 "ash-bridge: the workspace could not be marked as trusted: {error}"
@@ -468,15 +470,6 @@ impl Relay {
             }
         } else if let Some(cli) = self.cli.as_mut().filter(|cli| cli.takes_input()) {
             cli.interrupt();
-        }
-    }
-}
-
-impl Waiting {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Input(_, payload) => payload.len(),
-            Self::Interrupt => 0,
         }
     }
 }

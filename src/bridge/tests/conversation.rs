@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::rig::{RESULT, ROOMY, Rig, frame};
 use crate::bridge::inside::testing::Options;
-use crate::bridge::protocol::{Notice, PROTOCOL};
+use crate::bridge::protocol::{Answer, Notice, PROTOCOL, StartCli};
 
 #[tokio::test]
 async fn a_bridge_introduces_itself() {
@@ -194,6 +194,90 @@ async fn questions_of_the_cli_are_answered_with_no() {
     link.run(3, "ask hook_callback");
     let heard: serde_json::Value = serde_json::from_str(&link.frame().await).unwrap();
     assert_eq!(heard["heard"]["response"]["subtype"], "error");
+}
+
+/// Shell of a CLI that asks and tells what it hears.
+const ASK: &str = r#"ask() { echo "{\"request_id\":\"$1\",\"request\":{\"subtype\":\"can_use_tool\",\"input\":{\"n\":1.50},\"tool_name\":\"Write\"},\"type\":\"control_request\"}"; }; hear() { IFS= read -r reply; echo "{\"heard\":$reply}"; }"#;
+
+fn answer(id: &str, response: &serde_json::Value) -> Answer {
+    let response = serde_json::value::to_raw_value(response).unwrap();
+    Answer { request_id: id.to_owned(), response }
+}
+
+#[tokio::test]
+async fn a_question_is_passed_on_and_its_answer_is_given_once() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.connect(0).await;
+    link.sender.start(&StartCli { asks: true, ..rig.start() }).unwrap();
+    assert!(matches!(link.notice().await, Notice::Ready { .. }));
+    link.run(1, ASK);
+    link.run(2, "ask q1; ask q2; hear; hear; frame after");
+    for id in ["q1", "q2"] {
+        assert!(link.frame().await.contains(&format!(r#""request_id":"{id}""#)));
+    }
+    // Another ashd comes, and knows what the first one has said.
+    link.sender.answer(&answer("q2", &json!({ "behavior": "allow" }))).unwrap();
+    let first = link.frame().await;
+    assert!(first.contains(r#""updatedInput":{"n":1.50}"#), "{first}");
+    drop(link);
+    let mut link = rig.connect(4).await;
+    link.sender.answer(&answer("q2", &json!({ "behavior": "deny" }))).unwrap();
+    link.sender.answer(&answer("unheard of", &json!({ "behavior": "allow" }))).unwrap();
+    let changed = json!({ "behavior": "allow", "updatedInput": { "n": 2 } });
+    link.sender.answer(&answer("q1", &changed)).unwrap();
+    let second: serde_json::Value = serde_json::from_str(&link.frame().await).unwrap();
+    let response = &second["heard"]["response"];
+    assert_eq!((&response["request_id"], &response["subtype"]), (&json!("q1"), &json!("success")));
+    assert_eq!(response["response"]["updatedInput"], json!({ "n": 2 }));
+    assert_eq!(link.frame().await, frame("after"));
+}
+
+#[tokio::test]
+async fn a_question_that_is_taken_back_is_told_if_it_was_passed_on() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.connect(0).await;
+    link.sender.start(&StartCli { asks: true, ..rig.start() }).unwrap();
+    assert!(matches!(link.notice().await, Notice::Ready { .. }));
+    link.run(1, ASK);
+    let back = r#"back() { echo "{\"type\":\"control_cancel_request\",\"request_id\":\"$1\"}"; }"#;
+    link.run(2, back);
+    link.run(3, "ask q1; back q0; back q1; back q1; frame after");
+    assert!(link.frame().await.contains(r#""request_id":"q1""#));
+    assert!(link.frame().await.contains("control_cancel_request"));
+    assert_eq!(link.frame().await, frame("after"));
+}
+
+#[tokio::test]
+async fn more_questions_than_a_session_keeps_are_answered_with_no() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.connect(0).await;
+    link.sender.start(&StartCli { asks: true, ..rig.start() }).unwrap();
+    assert!(matches!(link.notice().await, Notice::Ready { .. }));
+    link.run(1, ASK);
+    link.run(2, "for n in $(seq 65); do ask q$n; done; hear");
+    for _ in 0..64 {
+        assert!(link.frame().await.contains("can_use_tool"));
+    }
+    let refused: serde_json::Value = serde_json::from_str(&link.frame().await).unwrap();
+    let response = &refused["heard"]["response"];
+    assert_eq!(
+        (&response["request_id"], &response["response"]["behavior"]),
+        (&json!("q65"), &json!("deny"))
+    );
+}
+
+#[tokio::test]
+async fn a_control_request_reaches_the_cli_and_nothing_else_does_that_way() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.ready().await;
+    let request = r#"{"type":"control_request","request_id":"a2","request":{"subtype":"set_model","model":"x"}}"#;
+    link.sender.control("frame smuggled".into()).unwrap();
+    link.sender.control(request.into()).unwrap();
+    let refused = Notice::ControlRefused {
+        request: "set_model".to_owned(),
+        reason: "no such model".to_owned(),
+    };
+    assert_eq!(link.notice().await, refused);
 }
 
 #[tokio::test]

@@ -10,13 +10,16 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::rig::{PATIENCE, ROOMY, Rig, frame};
 use crate::bridge::host::{BridgeEvent, FileError, LinkEnding, LinkError, connect};
 use crate::bridge::protocol::{
-    BridgeHello, ControllerHello, Kind, Notice, PROTOCOL, PROTOCOL_OLDEST, Packet, Refusal, Reply,
-    Request, RunCommand, StartCli,
+    Answer, BridgeHello, ControllerHello, Kind, Notice, PROTOCOL, PROTOCOL_OLDEST, Packet, Refusal,
+    Reply, Request, RunCommand, StartCli,
 };
 
 /// The versions that were recorded; of the first only what it said is looked at, as it is served no
 /// more.
-const RECORDED: [u32; 3] = [1, 3, 4];
+const RECORDED: [u32; 4] = [1, 3, 4, 5];
+
+/// What the CLI of the recording of version 5 asks.
+const QUESTION: &str = r#"{"request":{"subtype":"can_use_tool","input":{"n":1.50},"tool_name":"Write"},"request_id":"q1","type":"control_request"}"#;
 
 /// What one side of a connection of a version said.
 fn recorded(version: u32, side: &str) -> Vec<u8> {
@@ -82,6 +85,14 @@ fn understands_controller(version: u32, packets: &[Packet]) {
     assert_eq!(added[3].parse(), Ok(Request::DeleteFile { path: "new.txt".to_owned() }));
     let Ok(Request::Run(command)) = added[4].parse() else { panic!("{:?}", added[4]) };
     assert_eq!((command.arguments[2].as_str(), command.timeout_ms), ("cat; echo e >&2", 60_000));
+    if version < 5 {
+        return assert!(!start.asks && added.len() == 7);
+    }
+    assert!(start.asks);
+    assert_eq!((added[7].kind, added[7].payload[0]), (Kind::Control, b'{'));
+    let answer: Answer = added[9].parse().unwrap();
+    assert_eq!((added[9].kind, answer.request_id.as_str()), (Kind::Answer, "q1"));
+    assert_eq!(answer.response.get(), r#"{"behavior":"allow"}"#);
 }
 
 #[tokio::test]
@@ -89,7 +100,7 @@ async fn a_bridge_that_is_too_old_is_refused_by_its_version() {
     let (ours, mut theirs) = tokio::io::duplex(1 << 20);
     theirs.write_all(&recorded(1, "bridge")).await.unwrap();
     let refused = connect(ours, 0, PATIENCE).await.unwrap_err();
-    assert!(matches!(refused, LinkError::TooOld { found: 1, oldest: 2 }), "{refused}");
+    assert!(matches!(refused, LinkError::TooOld { found: 1, oldest: 3 }), "{refused}");
 }
 
 #[tokio::test]
@@ -131,7 +142,7 @@ async fn understands_bridge(version: u32) {
         Ok(Notice::Ready { pid, .. }) => *pid,
         other => panic!("{other:?}"),
     };
-    let expected = [
+    let mut expected = vec![
         Ok(Notice::StartFailed { reason: "the conversation has no UUID".to_owned() }),
         Ok(Notice::InputRefused { number: 1, reason: "no CLI runs".to_owned() }),
         Ok(Notice::Ready { version: Some("9.9.9".to_owned()), pid }),
@@ -142,13 +153,23 @@ async fn understands_bridge(version: u32) {
         }),
         Ok(Notice::LineTooLong { bytes: 1_100_008 }),
         Err(frame("after")),
-        Ok(Notice::Exited {
-            code: Some(0),
-            signal: None,
-            requested: true,
-            stderr: "a warning".to_owned(),
-        }),
     ];
+    if version >= 5 {
+        expected.extend([
+            Ok(Notice::ControlRefused {
+                request: "set_model".to_owned(),
+                reason: "no such model".to_owned(),
+            }),
+            Err(QUESTION.to_owned()),
+            Err(r#"{"heard":{"response":{"request_id":"q1","response":{"behavior":"allow","updatedInput":{"n":1.50}},"subtype":"success"},"type":"control_response"}}"#.to_owned()),
+        ]);
+    }
+    expected.push(Ok(Notice::Exited {
+        code: Some(0),
+        signal: None,
+        requested: true,
+        stderr: "a warning".to_owned(),
+    }));
     assert_eq!(notices, expected);
 }
 
@@ -242,6 +263,7 @@ async fn record_this_version() {
     let mut start = rig.start_with("name=recorded");
     let members = serde_json::json!({ "hooks": null });
     start.initialize = Some(Box::new(members.as_object().unwrap().clone()));
+    start.asks = true;
     recorder.say(Packet::json(Kind::Start, 0, &start)).await;
     recorder.hear(4).await;
     let model = r#"{"type":"control_request","request_id":"a","request":{"subtype":"set_model"}}"#;
@@ -283,6 +305,15 @@ async fn record_this_version() {
     recorder.say(Packet::new(Kind::Data, 6, "")).await;
     // What was granted, both outputs, and the end.
     recorder.hear(21).await;
+    recorder.say(Packet::new(Kind::Control, 0, model.replace("\"a\"", "\"b\""))).await;
+    recorder.hear(22).await;
+    let ask = format!("echo '{QUESTION}'; IFS= read -r reply; echo \"{{\\\"heard\\\":$reply}}\"");
+    recorder.say(Packet::new(Kind::Input, 4, ask)).await;
+    recorder.hear(23).await;
+    let response = serde_json::value::to_raw_value(&serde_json::json!({ "behavior": "allow" }));
+    let answer = Answer { request_id: "q1".to_owned(), response: response.unwrap() };
+    recorder.say(Packet::json(Kind::Answer, 0, &answer)).await;
+    recorder.hear(24).await;
     recorder.say(Packet::new(Kind::Shutdown, 0, "")).await;
     while recorder.stream.read_buf(&mut recorder.heard).await.unwrap() > 0 {}
     for (side, bytes) in [("controller", recorder.said), ("bridge", recorder.heard)] {

@@ -123,6 +123,7 @@ impl Rig {
             initialize: None,
             files: Vec::new(),
             label: None,
+            asks: false,
         }
     }
 

@@ -15,7 +15,12 @@ use crate::ctl::failure::Failure;
 use crate::ctl::server::{understand, whole};
 use crate::id::AgentName;
 use crate::wire::budgets::Change;
+use crate::wire::permissions::PermissionBehavior;
 use crate::wire::sessions::{CreateSession, McpServer, PermissionMode, Session, SessionEnvelope};
+
+/// As the API spells them.
+pub(crate) const PERMISSION_MODES: [&str; 6] =
+    ["bypassPermissions", "permissionsByAgent", "default", "acceptEdits", "plan", "dontAsk"];
 
 /// Create a session, which starts its sandbox
 #[derive(Debug, Args)]
@@ -39,15 +44,26 @@ pub(crate) struct Create {
     #[arg(long, value_name = "FILE")]
     system_prompt_file: Option<PathBuf>,
 
-    /// Who decides what a tool may do
+    /// Who decides what a tool may do: the sandbox alone if absent, or `default` with
+    /// `--ask-permissions`
     #[arg(
         long,
         value_name = "MODE",
-        default_value = "bypassPermissions",
-        value_parser = PossibleValuesParser::new(["bypassPermissions", "permissionsByAgent", "default"])
-            .map(on_the_wire::<PermissionMode>),
+        value_parser = PossibleValuesParser::new(PERMISSION_MODES).map(on_the_wire::<PermissionMode>),
     )]
-    permission_mode: PermissionMode,
+    permission_mode: Option<PermissionMode>,
+
+    /// Ask the clients of the session what no rule decides, instead of denying it
+    #[arg(long)]
+    ask_permissions: bool,
+
+    /// Answer a question without a client after so many seconds, 0 for never
+    #[arg(long, value_name = "SECONDS", requires = "ask_permissions")]
+    permission_timeout: Option<u32>,
+
+    /// What is answered then
+    #[arg(long, value_name = "ANSWER", requires = "ask_permissions")]
+    on_permission_timeout: Option<PermissionBehavior>,
 
     /// Tool that may be used, as `Read` or `Bash(git *)`; may be given again
     #[arg(long = "allowed-tool", value_name = "TOOL")]
@@ -117,6 +133,9 @@ impl Create {
                 .unwrap_or_default(),
             system_prompt,
             permission_mode: self.permission_mode,
+            ask_permissions: self.ask_permissions,
+            permission_timeout_seconds: self.permission_timeout,
+            on_permission_timeout: self.on_permission_timeout,
             allowed_tools: self.allowed_tools,
             disallowed_tools: self.disallowed_tools,
             betas: self.betas,
@@ -136,9 +155,14 @@ pub(super) async fn run(context: &Context, create: Create) -> Result<(), Failure
     })
 }
 
-/// Creates a session of `agent` without any options.
-pub(crate) async fn plainly(context: &Context, agent: &AgentName) -> Result<Session, Failure> {
-    let request = CreateSession { agent: agent.to_string(), ..CreateSession::default() };
+/// Creates a session of `agent` without other options.
+pub(crate) async fn plainly(
+    context: &Context,
+    agent: &AgentName,
+    ask_permissions: bool,
+) -> Result<Session, Failure> {
+    let agent = agent.to_string();
+    let request = CreateSession { agent, ask_permissions, ..CreateSession::default() };
     let answer = whole(context.server.post("/api/sessions", &request).await?).await?;
     Ok(understand::<SessionEnvelope>(&answer)?.session)
 }
@@ -208,6 +232,11 @@ mod tests {
             &prompt,
             "--permission-mode",
             "default",
+            "--ask-permissions",
+            "--permission-timeout",
+            "60",
+            "--on-permission-timeout",
+            "allow",
             "--allowed-tool",
             "Read",
             "--allowed-tool",
@@ -229,6 +258,7 @@ mod tests {
             "agent": "qa-bot", "credentialId": "c1", "extraEnv": {"A": "1", "B": "x=y"},
             "model": "opus", "mcpServers": {"files": {"command": "mcp-files", "args": ["-v"]}},
             "systemPrompt": "Be brief.\n", "permissionMode": "default",
+            "askPermissions": true, "permissionTimeoutSeconds": 60, "onPermissionTimeout": "allow",
             "allowedTools": ["Read", "Bash(a, b)"], "disallowedTools": ["Write"], "betas": ["b1"],
             "subagents": {"critic": {"prompt": "Be strict"}}, "initialAgent": "critic",
         });

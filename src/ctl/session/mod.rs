@@ -14,19 +14,23 @@ use crate::wire::sessions::{Session, SessionStatus};
 
 mod audit;
 mod budget;
+mod configure;
 pub(crate) mod create;
 mod exec;
 mod files;
 mod messages;
+pub(crate) mod permissions;
 mod show;
 mod transfer;
 
 use self::audit::Audit;
 use self::budget::SessionBudget;
+use self::configure::Configure;
 use self::create::Create;
 use self::exec::Exec;
 use self::files::Files;
 use self::messages::Messages;
+use self::permissions::{Allow, Deny};
 use self::transfer::{Pull, Push, Put, Remove};
 
 #[derive(Debug, Subcommand)]
@@ -52,6 +56,8 @@ pub(crate) enum SessionVerb {
         /// Id of the session, or its first characters
         session: String,
     },
+    #[command(name = "config")]
+    Configure(Box<Configure>),
     /// Freeze a session between its turns; a message or a resume wakes it
     Pause {
         /// Id of the session, or its first characters
@@ -93,6 +99,13 @@ pub(crate) enum SessionVerb {
         /// Id of the session, or its first characters
         session: String,
     },
+    /// List the permissions that a session asks for
+    Permissions {
+        /// Id of the session, or its first characters
+        session: String,
+    },
+    Allow(Allow),
+    Deny(Deny),
     Messages(Messages),
     Audit(Audit),
     Budget(SessionBudget),
@@ -130,6 +143,7 @@ pub(crate) async fn run(context: &mut Context, verb: SessionVerb) -> Result<(), 
             let answer = context.server.get(&format!("/api/sessions/{session}")).await?;
             show::one(&context.output, &answer)
         }
+        SessionVerb::Configure(change) => configure::run(context, *change).await,
         SessionVerb::Pause { session } => rest(context, &session, "pause", "Paused").await,
         SessionVerb::Resume { session } => rest(context, &session, "resume", "Resumed").await,
         SessionVerb::Stop { session } => rest(context, &session, "stop", "Stopped").await,
@@ -152,6 +166,9 @@ pub(crate) async fn run(context: &mut Context, verb: SessionVerb) -> Result<(), 
                 Format::Json | Format::Jsonl => output.one(&answer, "session", id, |_| Ok(())),
             }
         }
+        SessionVerb::Permissions { session } => permissions::list(context, &session).await,
+        SessionVerb::Allow(allow) => permissions::allow(context, allow).await,
+        SessionVerb::Deny(deny) => permissions::deny(context, deny).await,
         SessionVerb::Messages(messages) => messages::run(context, messages).await,
         SessionVerb::Budget(budget) => budget::run(context, budget).await,
         SessionVerb::Audit(audit) => audit::run(context, audit).await,

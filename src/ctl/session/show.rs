@@ -55,6 +55,7 @@ fn status(session: &Session) -> String {
     };
     match (session.busy, session.queued_turns) {
         (false, _) => status,
+        (true, _) if session.open_permissions > 0 => format!("{status}, asks"),
         (true, 0) => format!("{status}, busy"),
         (true, queued) => format!("{status}, busy, {queued} queued"),
     }

@@ -21,11 +21,13 @@ use super::server::Server;
 use crate::id::SessionId;
 use crate::wire::turns::SendMessage;
 
+mod asking;
 mod follow;
 pub(crate) mod frame;
 pub(crate) mod options;
 mod render;
 
+use self::asking::Desk;
 use self::follow::Follow;
 use self::frame::TurnError;
 use self::render::Piece;
@@ -86,13 +88,15 @@ pub(crate) async fn run(
     }
     let mut renderer = Renderer::new(wants);
     let mut stopping: Option<Stop<'_>> = None;
+    let mut desk = Desk::new(server, output);
     let mut stopped = false;
     while !renderer.is_done() {
         tokio::select! {
             event = events.next() => match event {
-                Ok(event) => show(output, &mut renderer, &event)?,
+                Ok(event) => show(output, &mut renderer, &event, &mut desk)?,
                 Err(why) => return Err(cut(output, &mut renderer, session, why)),
             },
+            () = desk.serve(output) => {}
             () = interrupts.next() => {
                 if stopped {
                     print(output, renderer.cut())?;
@@ -133,12 +137,31 @@ fn goes_on(session: SessionId) -> String {
 }
 
 /// Prints an event in the chosen format.
-fn show(output: &mut Output, renderer: &mut Renderer, event: &Sse) -> Result<(), Failure> {
+fn show(
+    output: &mut Output,
+    renderer: &mut Renderer,
+    event: &Sse,
+    desk: &mut Desk<'_>,
+) -> Result<(), Failure> {
     let name = event.event.as_deref().unwrap_or("message");
     let data = event.data.as_deref().unwrap_or_default();
     let pieces = renderer.event(name, data);
     match output.format {
-        Format::Table => print(output, pieces),
+        Format::Table => {
+            let mut left = Vec::with_capacity(pieces.len());
+            for piece in pieces {
+                match piece {
+                    // What stands before it is to be read first.
+                    Piece::Asks(asked) => {
+                        print(output, std::mem::take(&mut left))?;
+                        left.extend(desk.take(asked, output).map(Piece::Asks));
+                    }
+                    Piece::Settled(permission) => desk.settled(permission, output),
+                    other => left.push(other),
+                }
+            }
+            print(output, left)
+        }
         Format::Jsonl => output.json(&event_line(event.id.as_deref(), name, data)),
         Format::Json | Format::Id => Ok(()),
     }
@@ -149,6 +172,8 @@ pub(crate) fn print(output: &mut Output, pieces: Vec<Piece>) -> Result<(), Failu
         match piece {
             Piece::Answer(text) => output.piece(&text)?,
             Piece::Note(note) => output.note(&note),
+            Piece::Asks(asked) => output.note(&asked.note()),
+            Piece::Settled(_) => {}
         }
     }
     Ok(())

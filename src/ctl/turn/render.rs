@@ -3,7 +3,9 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::asking::Asked;
 use super::frame::{Ending, Frame, TurnError, tool_line};
+use crate::id::PermissionId;
 use crate::wire::turns::event;
 
 /// Something to print.
@@ -13,6 +15,10 @@ pub(crate) enum Piece {
     Answer(String),
     /// What happens meanwhile: a message.
     Note(String),
+    /// A tool waits for a permission.
+    Asks(Asked),
+    /// None waits for this one any more.
+    Settled(PermissionId),
 }
 
 /// What the answer is.
@@ -80,6 +86,21 @@ impl Renderer {
                 if result["is_error"] == true {
                     self.close_line(&mut pieces);
                     pieces.push(Piece::Note("tool: it failed, the agent goes on".to_owned()));
+                }
+            }
+            event::PERMISSION_REQUEST => {
+                self.close_line(&mut pieces);
+                pieces.extend(Asked::read(data).map(Piece::Asks));
+            }
+            event::PERMISSION_RESOLVED => {
+                self.close_line(&mut pieces);
+                let settled = member(data, "permissionId").parse().ok();
+                pieces.extend(settled.map(Piece::Settled));
+                if member(data, "by") == "timeout" {
+                    let behavior = member(data, "behavior");
+                    pieces.push(Piece::Note(format!(
+                        "permission: nobody answered in time, so it is `{behavior}`"
+                    )));
                 }
             }
             event::MESSAGE => self.frame(data, &mut pieces),
@@ -208,6 +229,8 @@ mod tests {
                 match piece {
                     Piece::Answer(text) => answer.push_str(&text),
                     Piece::Note(note) => notes.push(note),
+                    Piece::Asks(asked) => notes.push(asked.note()),
+                    Piece::Settled(_) => {}
                 }
             }
         }

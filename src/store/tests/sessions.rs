@@ -73,9 +73,10 @@ async fn a_change_changes_what_it_names_and_nothing_else() {
         last_active_at: Some(at(6)),
         sandbox_generation: Some(2),
         bridge_stored: Some(9),
-        model: Some("haiku".to_owned()),
+        model: Some(Some("haiku".to_owned())),
         environment: Some(Environment::new()),
         budget: Some(BudgetRecord { tokens: Some(7), money: None }),
+        options: Some(r#"{"a":1}"#.to_owned()),
     };
     store.update_session(made.id, change).await.unwrap();
     let expected = SessionRecord {
@@ -83,6 +84,7 @@ async fn a_change_changes_what_it_names_and_nothing_else() {
         last_active_at: at(6),
         sandbox_generation: 2,
         bridge_stored: 9,
+        options: r#"{"a":1}"#.to_owned(),
         model: Some("haiku".to_owned()),
         environment: Environment::new(),
         budget: BudgetRecord { tokens: Some(7), money: None },

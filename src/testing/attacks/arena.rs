@@ -262,6 +262,7 @@ impl Arena {
             initialize: None,
             files: Vec::new(),
             label: None,
+            asks: false,
         };
         link.sender.start(&start).map_err(|error| NoArena::Failed(error.to_string()))?;
         Ok(link)

@@ -1,0 +1,83 @@
+//! What a bridge says of its CLI beside the frames.
+
+use serde_json::json;
+
+use super::driver::Driver;
+use super::log::Batch;
+use crate::bridge::protocol::Notice;
+use crate::session::frame::FrameKind;
+
+impl Driver {
+    /// Answers why the CLI is gone, if it is.
+    pub(super) fn notice(
+        &mut self,
+        number: u64,
+        notice: Notice,
+        batch: &mut Batch,
+    ) -> Option<String> {
+        let session = self.record.id;
+        let ends = matches!(notice, Notice::StartFailed { .. } | Notice::Exited { .. });
+        if ends && self.live.as_mut().is_some_and(|live| live.starts.is_of_an_earlier(number)) {
+            // The turn belongs to the CLI that was started since.
+            return None;
+        }
+        let settled = matches!(
+            notice,
+            Notice::Ready { .. }
+                | Notice::StartFailed { .. }
+                | Notice::Exited { requested: false, .. }
+        );
+        if let Some(live) = self.live.as_mut().filter(|_| settled) {
+            live.starting = false;
+        }
+        match notice {
+            Notice::Ready { version, pid } => {
+                self.spent.begin_cli();
+                tracing::debug!(%session, version, pid, "Claude Code is ready");
+                None
+            }
+            Notice::StartFailed { reason } => Some(format!("Claude Code did not start: {reason}")),
+            Notice::Exited { requested: true, .. } => None,
+            Notice::Exited { code, signal, stderr, requested: false } => {
+                let how = match (code, signal) {
+                    (_, Some(signal)) => format!("was killed by signal {signal}"),
+                    (Some(code), None) => format!("ended with status {code}"),
+                    (None, None) => "ended".to_owned(),
+                };
+                let stderr = stderr.trim();
+                let said = if stderr.is_empty() { String::new() } else { format!(": {stderr}") };
+                Some(format!("Claude Code {how}{said}"))
+            }
+            Notice::LineTooLong { bytes } => {
+                let error = format!(
+                    "a line of {bytes} bytes from Claude Code was over the limit and was left out"
+                );
+                batch.push(
+                    FrameKind::Error,
+                    self.turns.running(),
+                    json!({ "error": error }).to_string(),
+                );
+                None
+            }
+            Notice::ControlRefused { request, reason } => {
+                let error = format!("Claude Code refused `{request}`: {reason}");
+                batch.push(
+                    FrameKind::Error,
+                    self.turns.running(),
+                    json!({ "error": error }).to_string(),
+                );
+                None
+            }
+            // Of a turn that has ended already.
+            Notice::InputRefused { number, .. }
+                if self.running.as_ref().is_none_or(|turn| turn.input != number) =>
+            {
+                None
+            }
+            Notice::InputRefused { reason, .. } => {
+                Some(format!("Claude Code took no message: {reason}"))
+            }
+            Notice::Unknown => None,
+        }
+    }
+}
