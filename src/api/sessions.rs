@@ -11,7 +11,7 @@ use super::params::{Query, bad, collect, json, session_id};
 use crate::control::Caller;
 use crate::control::list::{LIMIT_DEFAULT, SessionQuery};
 use crate::session::Status;
-use crate::wire::sessions::{ConfigureSession, CreateSession, SessionEnvelope};
+use crate::wire::sessions::{ConfigureSession, CreateSession, Fork, ForkEnvelope, SessionEnvelope};
 
 /// Largest request for a session: a system prompt of a megabyte, escaped, and servers.
 const CREATE_BYTES_MAX: u64 = 16 << 20;
@@ -130,7 +130,8 @@ pub(super) async fn fork(
     let control = app.control.clone();
     let forked = tokio::spawn(async move { control.fork(&caller, id, turn).await });
     let session = forked.await.map_err(|_panicked| crate::control::Refusal::Worker)??;
-    Ok((StatusCode::CREATED, axum::Json(SessionEnvelope { session })).into_response())
+    let fork = Fork { turn, files: "now".to_owned() };
+    Ok((StatusCode::CREATED, axum::Json(ForkEnvelope { session, fork })).into_response())
 }
 
 pub(super) async fn archive(

@@ -202,6 +202,23 @@ pub(crate) struct SessionEnvelope {
     pub(crate) session: Session,
 }
 
+/// Answer of `POST …/fork`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ForkEnvelope {
+    pub(crate) session: Session,
+    pub(crate) fork: Fork,
+}
+
+/// What a fork was made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Fork {
+    /// The last turn that history and conversation have; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) turn: Option<u64>,
+    /// Always `now`: files of earlier turns are not kept.
+    pub(crate) files: String,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SessionList {
     pub(crate) sessions: Vec<Session>,

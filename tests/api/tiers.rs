@@ -263,6 +263,9 @@ fn a_burst_of_creations_is_served_to_the_end_and_leaves_the_host_responsive() {
 fn forked(server: &Server, session: &str, query: &str) -> String {
     let answer = verb(server, session, &format!("fork{query}"));
     assert_eq!(answer.status, 201, "{answer:?}");
+    let turn = query.strip_prefix("?turn=").map(|turn| json!(turn.parse::<u64>().unwrap()));
+    assert_eq!(answer.body["fork"]["turn"], turn.unwrap_or_default());
+    assert_eq!(answer.body["fork"]["files"], "now");
     let child = &answer.body["session"];
     assert_eq!((&child["status"], &child["tier"]), (&json!("paused"), &json!("hibernated")));
     assert_eq!(child["parentSessionId"], session);

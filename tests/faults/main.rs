@@ -18,6 +18,7 @@ mod schedule;
 #[path = "../api/server.rs"]
 #[expect(dead_code, reason = "shared, and not all of it is needed here")]
 mod server;
+mod slow;
 mod verdict;
 mod world;
 

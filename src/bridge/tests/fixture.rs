@@ -14,9 +14,14 @@ use crate::bridge::protocol::{
     Reply, Request, RunCommand, StartCli,
 };
 
-/// The versions that were recorded; of the first only what it said is looked at, as it is served no
-/// more.
-const RECORDED: [u32; 4] = [1, 3, 4, 5];
+/// The versions that were recorded; of those that are served no more only what they said is looked at.
+const RECORDED: [u32; 5] = [1, 2, 3, 4, 5];
+
+/// A version without a recording would be served on trust.
+#[test]
+fn every_version_was_recorded() {
+    assert_eq!(RECORDED.to_vec(), (1..=PROTOCOL).collect::<Vec<_>>());
+}
 
 /// What the CLI of the recording of version 5 asks.
 const QUESTION: &str = r#"{"request":{"subtype":"can_use_tool","input":{"n":1.50},"tool_name":"Write"},"request_id":"q1","type":"control_request"}"#;
@@ -97,10 +102,16 @@ fn understands_controller(version: u32, packets: &[Packet]) {
 
 #[tokio::test]
 async fn a_bridge_that_is_too_old_is_refused_by_its_version() {
-    let (ours, mut theirs) = tokio::io::duplex(1 << 20);
-    theirs.write_all(&recorded(1, "bridge")).await.unwrap();
-    let refused = connect(ours, 0, PATIENCE).await.unwrap_err();
-    assert!(matches!(refused, LinkError::TooOld { found: 1, oldest: 3 }), "{refused}");
+    for version in RECORDED.into_iter().filter(|version| *version < PROTOCOL_OLDEST) {
+        let (ours, mut theirs) = tokio::io::duplex(1 << 20);
+        theirs.write_all(&recorded(version, "bridge")).await.unwrap();
+        match connect(ours, 0, PATIENCE).await.unwrap_err() {
+            LinkError::TooOld { found, oldest } => {
+                assert_eq!((found, oldest), (version, PROTOCOL_OLDEST));
+            }
+            other => panic!("{other}"),
+        }
+    }
 }
 
 #[tokio::test]
@@ -181,6 +192,22 @@ async fn an_older_bridge_is_not_asked_for_what_it_does_not_know() {
     let refused = link.sender.write_file("x", None, 1).await.map(|_upload| ());
     let reason = Refusal::Unsupported;
     assert_eq!(refused, Err(FileError::Refused { reason }));
+}
+
+/// After a downgrade an older ashd meets the bridge of today, which answers as that version's own did.
+#[tokio::test]
+async fn a_bridge_serves_a_controller_of_every_version() {
+    for version in RECORDED {
+        let rig = Rig::new(ROOMY);
+        let stream = rig.stream().await;
+        let mut recorder = Recorder { stream, said: BytesMut::new(), heard: BytesMut::new() };
+        for packet in packets(&recorded(version, "controller")).into_iter().take(3) {
+            recorder.say(packet).await;
+        }
+        recorder.hear(3).await;
+        let theirs = packets(&recorded(version, "bridge"));
+        assert_eq!(packets(&recorder.heard)[1..], theirs[1..3], "{version}");
+    }
 }
 
 #[test]

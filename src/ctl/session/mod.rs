@@ -216,7 +216,12 @@ async fn fork(context: &Context, session: &str, turn: Option<u32>) -> Result<(),
     let target = with_query(&format!("/api/sessions/{session}/fork"), &query);
     let answer = context.server.call(Method::POST, &target).await?;
     context.output.one(&answer, "session", id, |forked: Session| {
-        context.output.line(&format!("Forked session {session} as {}", forked.id))
+        context.output.line(&format!("Forked session {session} as {}", forked.id))?;
+        if let Some(turn) = turn {
+            let what = "the conversation ends with turn";
+            context.output.note(&format!("{what} {turn}; the files are those of now"));
+        }
+        Ok(())
     })
 }
 
