@@ -14,6 +14,7 @@ mod client;
 #[path = "../real/processes.rs"]
 #[expect(dead_code, reason = "shared, and not all of it is needed here")]
 mod processes;
+mod roles;
 mod schedule;
 #[path = "../api/server.rs"]
 #[expect(dead_code, reason = "shared, and not all of it is needed here")]

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::chance::Chance;
 use crate::client::{Seen, follow, lead};
+use crate::roles::Role;
 use crate::server::eventually;
 use crate::verdict::{self, Ran};
 use crate::world::World;
@@ -23,14 +24,19 @@ const LIFE_MILLISECONDS_MAX: u64 = 400;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Faults {
     Ashd,
-    /// Bridges and CLIs as well; and turns are interrupted.
+    /// Bridges, CLIs, ash-sandboxd and ash-egress as well; and turns are interrupted, and sessions
+    /// paused, stopped, forked and archived.
     Anything,
     /// With it the sandboxes, which are simulated.
     AshdAndSandboxes,
 }
 
 pub(crate) fn run(seed: u64, kills: u64, faults: Faults) {
-    let Some(world) = World::start(faults == Faults::AshdAndSandboxes) else { return };
+    let started = match faults {
+        Faults::Anything => World::start_split(),
+        Faults::Ashd | Faults::AshdAndSandboxes => World::start(faults == Faults::AshdAndSandboxes),
+    };
+    let Some(world) = started else { return };
     world.with(|server| server.deploy("tester"));
     let sessions: Vec<String> = (0..SESSIONS)
         .map(|_| world.with(|server| server.session_of(&json!({ "agent": "tester" }))))
@@ -94,18 +100,37 @@ fn disturb(world: &World, sessions: &[String], seed: u64, kills: u64, faults: Fa
     let mut chance = Chance::new(seed);
     for _ in 0..kills {
         std::thread::park_timeout(Duration::from_millis(chance.below(LIFE_MILLISECONDS_MAX)));
-        if faults == Faults::Anything && chance.one_in(2) {
-            let victims = world.victims();
-            if chance.one_in(3) || victims.is_empty() {
-                let session = chance.one_of(sessions);
-                let path = format!("/api/sessions/{session}/interrupt");
-                assert_eq!(world.with(|server| server.post(&path, &json!({}))).status, 200);
-            } else {
-                chance.one_of(&victims).kill();
-            }
-        } else {
+        if faults != Faults::Anything {
             world.crash();
+            continue;
         }
+        match chance.below(6) {
+            0 | 1 => world.crash(),
+            2 => world.crash_role(*chance.one_of(&[Role::Sandboxd, Role::Egress])),
+            3 => {
+                let session = chance.one_of(sessions);
+                ask(world, session, &mut chance);
+            }
+            _ => {
+                let victims = world.victims();
+                if !victims.is_empty() {
+                    chance.one_of(&victims).kill();
+                }
+            }
+        }
+    }
+}
+
+/// Somebody else wants something of the session; what does not fit its state is refused.
+fn ask(world: &World, session: &str, chance: &mut Chance) {
+    let verb = *chance.one_of(&["interrupt", "pause", "stop", "resume", "fork", "archive"]);
+    let path = format!("/api/sessions/{session}/{verb}");
+    let answer = world.with(|server| server.post(&path, &json!({})));
+    assert!([200, 201, 409].contains(&answer.status), "{verb}: {answer:?}");
+    if answer.status == 201 {
+        let child = answer.body["session"]["id"].as_str().unwrap();
+        let path = format!("/api/sessions/{child}");
+        assert_eq!(world.with(|server| server.delete(&path)).status, 200);
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use tempfile::TempDir;
 
 use crate::processes::{self, Process};
+use crate::roles::{self, Role, Roles};
 use crate::server::{Server, ashd};
 
 /// Where ashd looks for bubblewrap.
@@ -15,16 +16,34 @@ const BWRAP: &str = "/usr/bin/bwrap";
 const BRIDGE: &str = "/opt/ash/bridge";
 const CLI: &str = "/opt/ash/claude";
 
+/// Of all programs.
+const ENVIRONMENT: [(&str, &str); 4] = [
+    ("CLAUDE_CODE_EXECUTABLE", env!("CARGO_BIN_EXE_ash-fake-claude")),
+    ("ANTHROPIC_API_KEY", "sk-ant-nobody-asks"),
+    ("ASH_ALLOW_DEGRADED", "identity,memory,processes,cpu,disk"),
+    ("ASH_LOG", "warn"),
+];
+
 pub(crate) struct World {
     server: Mutex<Option<Server>>,
     url: Mutex<String>,
     folder: PathBuf,
+    roles: Mutex<Option<Roles>>,
     simulated: bool,
 }
 
 impl World {
+    /// Programs of their own for each role.
+    pub(crate) fn start_split() -> Option<Self> {
+        Self::start_with(false, true)
+    }
+
     /// `None` where there are no sandboxes; it says so.
     pub(crate) fn start(simulated: bool) -> Option<Self> {
+        Self::start_with(simulated, false)
+    }
+
+    fn start_with(simulated: bool, split: bool) -> Option<Self> {
         if !simulated && !Path::new(BWRAP).exists() {
             use std::io::Write as _;
             // Straight to stdout: the test harness swallows what passing tests print.
@@ -37,24 +56,22 @@ impl World {
             server: Mutex::new(None),
             url: Mutex::new(String::new()),
             folder: folder.path().to_owned(),
+            roles: Mutex::new(None),
             simulated,
         };
+        let more = if split { roles::sockets(folder.path()) } else { String::new() };
+        let text = format!("[sandbox]\nplacement = \"plain\"\n{more}");
+        std::fs::write(folder.path().join("ash.toml"), text).unwrap();
+        if split {
+            *world.roles.lock().unwrap() = Some(Roles::start(folder.path(), &ENVIRONMENT));
+        }
         world.start_in(folder);
         Some(world)
     }
 
     fn start_in(&self, folder: TempDir) {
-        let file = folder.path().join("ash.toml");
-        std::fs::write(&file, "[sandbox]\nplacement = \"plain\"\n").unwrap();
-        let cli = env!("CARGO_BIN_EXE_ash-fake-claude");
-        let environment = [
-            ("CLAUDE_CODE_EXECUTABLE", cli),
-            ("ANTHROPIC_API_KEY", "sk-ant-nobody-asks"),
-            ("ASH_ALLOW_DEGRADED", "identity,memory,processes,cpu,disk"),
-            ("ASH_LOG", "warn"),
-        ];
-        let mut command = ashd(folder.path(), &environment);
-        command.arg("--config").arg(file);
+        let mut command = ashd(folder.path(), &ENVIRONMENT);
+        command.arg("--config").arg(folder.path().join("ash.toml"));
         if self.simulated {
             command.arg("--simulate");
         }
@@ -68,6 +85,12 @@ impl World {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap();
         let folder = server.kill();
         self.start_in(folder);
+    }
+
+    /// The same with another role's program.
+    pub(crate) fn crash_role(&self, role: Role) {
+        let mut roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
+        roles.as_mut().unwrap().crash(role);
     }
 
     pub(crate) fn url(&self) -> String {
