@@ -1,9 +1,6 @@
 //! How the daemon is, and what this host enforces.
 
-use std::time::Duration;
-
 use super::Control;
-use crate::clock::Timestamp;
 use crate::sandbox;
 use crate::session::Status;
 use crate::wire::health::{Cli, Health, Isolation, Level, Pool, StoreTrouble};
@@ -27,8 +24,6 @@ impl Control {
                 Err(error) => Cli { path: None, version: None, problem: Some(error.to_string()) },
             }
         };
-        let millis = Timestamp::now().as_millis().saturating_sub(self.started_at.as_millis());
-        let uptime = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
         let store_problem = self.host.store.problem().await.map(|problem| StoreTrouble {
             code: problem.kind.as_str().to_owned(),
             error: problem.text,
@@ -39,7 +34,7 @@ impl Control {
             store_problem,
             active_sessions: of(Status::Active) + of(Status::Starting),
             active_sandboxes: sandboxes,
-            uptime: uptime.as_secs_f64(),
+            uptime: self.started_at.elapsed().as_secs_f64(),
             pool: Pool {
                 total: sandboxes,
                 running,

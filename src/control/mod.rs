@@ -98,7 +98,7 @@ pub(crate) struct Control {
     care: Arc<Semaphore>,
     /// Read by who makes or copies a version, written by who removes unused ones.
     versions: Arc<RwLock<()>>,
-    started_at: Timestamp,
+    started_at: std::time::Instant,
     /// Since when nothing new is taken.
     drain: Arc<watch::Sender<Option<Timestamp>>>,
     /// What keeps sandboxes in here, once it has been measured.
@@ -123,7 +123,7 @@ impl Control {
             copies: Arc::new(Semaphore::new(COPIES_AT_ONCE_MAX)),
             care: Arc::new(Semaphore::new(CARE_AT_ONCE_MAX)),
             versions: Arc::default(),
-            started_at: Timestamp::now(),
+            started_at: std::time::Instant::now(),
             drain: Arc::new(watch::channel(None).0),
             isolation: Arc::default(),
         }

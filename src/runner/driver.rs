@@ -48,6 +48,8 @@ pub(super) struct Turn {
     pub(super) options: TurnOptions,
     pub(super) accepted_at: Timestamp,
     pub(super) started_at: Option<Timestamp>,
+    /// The same, if this ashd began it.
+    pub(super) began: Option<Instant>,
     /// The number under which its message goes to the bridge, once it runs: that of its first
     /// event. Ordinals would not do, as a turn can be put before others.
     pub(super) input: u64,
@@ -230,7 +232,7 @@ impl Driver {
     pub(super) fn mark_running(&mut self, mut turn: Turn) {
         self.record.status = Status::Active;
         self.turns.begin(turn.ordinal);
-        turn.started_at = Some(Timestamp::now());
+        (turn.started_at, turn.began) = (Some(Timestamp::now()), Some(Instant::now()));
         self.running = Some(turn);
         self.watch_the_clock();
         self.show();

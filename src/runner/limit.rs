@@ -45,10 +45,15 @@ impl Driver {
         let Some(turn) = &self.running else { return };
         let own = turn.options.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let Some(allowed) = own.or(self.host.policy().turn_timeout) else { return };
-        let since = turn.started_at.unwrap_or_else(Timestamp::now).as_millis();
-        // A clock that was set back must not add to it.
-        let ran = u64::try_from(Timestamp::now().as_millis() - since).unwrap_or(0);
-        let left = allowed.saturating_sub(Duration::from_millis(ran));
+        let left = allowed.saturating_sub(turn.began.map_or_else(
+            || {
+                // An earlier ashd began it. A clock that was set back must not add to it.
+                let since = turn.started_at.unwrap_or_else(Timestamp::now).as_millis();
+                let ran = Timestamp::now().as_millis().saturating_sub(since);
+                Duration::from_millis(u64::try_from(ran).unwrap_or(0))
+            },
+            |began| began.elapsed(),
+        ));
         let step = Step::Interrupt { allowed };
         self.limit = Some(TurnLimit { at: Instant::now() + left, step });
     }

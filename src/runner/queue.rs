@@ -54,7 +54,8 @@ impl Driver {
         let accepted_at = Timestamp::now();
         let stored = store::NewTurn { id, ordinal, request, at: accepted_at, idempotency };
         let input = after + 1;
-        let turn = Turn { ordinal, id, content, options, accepted_at, started_at: None, input };
+        let (started_at, began) = (None, None);
+        let turn = Turn { ordinal, id, content, options, accepted_at, started_at, began, input };
         let begins = self.running.is_none() && self.turns.is_idle() && self.queue.is_empty();
         if !begins {
             self.release().await;

@@ -175,6 +175,7 @@ fn turn(record: &TurnRecord) -> Turn {
         options: request.options,
         accepted_at: record.created_at,
         started_at: record.started_at,
+        began: None,
         // Of the first schema: it was sent under its ordinal.
         input: record.begins_after.map_or(record.ordinal, |after| after + 1),
     }

@@ -79,8 +79,12 @@ impl Driver {
         let ended = self.happening("turn.ended").turn(turn.id).with("outcome", name);
         let ended = match turn.started_at {
             Some(since) => {
-                let ran = Timestamp::now().as_millis().saturating_sub(since.as_millis());
-                ended.with("milliseconds", ran.max(0))
+                // An earlier ashd began it: then only the clock of the wall knows.
+                let of_the_wall = Timestamp::now().as_millis().saturating_sub(since.as_millis());
+                let ran = turn.began.map_or(of_the_wall.max(0), |began| {
+                    i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX)
+                });
+                ended.with("milliseconds", ran)
             }
             None => ended,
         };

@@ -6,6 +6,7 @@
 mod agents;
 mod archive;
 mod budgets;
+mod clock;
 mod configure;
 mod daemon;
 mod disk;
