@@ -62,7 +62,7 @@ check: ## Formatting, lints, documentation, shell scripts, unit files
 	$(CARGO) clippy --locked --all-targets --features testing -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --no-deps --document-private-items
 	@if command -v shellcheck >/dev/null; then \
-		echo shellcheck; shellcheck -x -P SCRIPTDIR $(SCRIPTS) tests/system/*.bash tests/system/cases/*.sh tests/system/cases/packages/*.sh; \
+		echo shellcheck; shellcheck -x -P SCRIPTDIR $(SCRIPTS) tests/system/*.bash tests/system/cases/*.sh tests/system/cases/unplugged/*.sh tests/system/cases/packages/*.sh; \
 	else echo "SKIP: shellcheck is not installed"; fi
 	@packaging/verify-units $(UNITS)
 	@if command -v mkdocs >/dev/null; then packaging/site; else echo "SKIP: mkdocs is not installed"; fi

@@ -125,7 +125,11 @@ inner__supervise() { # RUN : process 1 of the namespaces; the VM's kernel is its
       rw quiet audit=0 systemd.show_status=0 panic=5 "systemd.hostname=$NAME" "systemd.machine_id=$MACHINE_ID" \
       </dev/null >"$RUN/boot.log" 2>&1 || true
     cat "$RUN/boot.log" >>"$RUN/console.log"
-    grep -aq 'Failed to exec kernel' "$RUN/boot.log" || break
+    if [ -e "$RUN/unplugged" ]; then
+      rm "$RUN/unplugged"
+    else
+      grep -aq 'Failed to exec kernel' "$RUN/boot.log" || break
+    fi
   done
 }
 
@@ -175,6 +179,19 @@ machine_reboot() {
   # shellcheck disable=SC2317 # called by wait_until
   halted() { ! grep -aq "$READY_MARK" "$RUN/boot.log"; }
   wait_until $BOOT_SECONDS halted || die "'$NAME' did not go down"
+  rm -f "$RUN/ssh"
+  wait_ready
+}
+
+# The kernel is killed where it stands: what it had not written to its disk is gone.
+machine_unplug() {
+  local pid
+  pid=$(alive "$RUN/supervisor") || die "VM '$NAME' is not running"
+  touch "$RUN/unplugged"
+  pkill -KILL --parent "$pid" unshare || die "'$NAME' has no process"
+  # shellcheck disable=SC2317 # called by wait_until
+  restarted() { [ ! -e "$RUN/unplugged" ] && ! grep -aq "$READY_MARK" "$RUN/boot.log"; }
+  wait_until $BOOT_SECONDS restarted || die "'$NAME' was not switched on again"
   rm -f "$RUN/ssh"
   wait_ready
 }
