@@ -24,6 +24,8 @@ mod daemon;
 mod egress;
 mod id;
 mod lifecycle;
+#[cfg(test)]
+mod mutation;
 mod os;
 mod runner;
 mod sandbox;

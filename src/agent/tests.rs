@@ -160,3 +160,17 @@ fn a_full_disk_is_said_to_be_full_and_the_old_version_stays() {
         assert_eq!(fs::read(version.path.join("CLAUDE.md")).unwrap(), b"Be kind.");
     });
 }
+
+proptest! {
+    #[test]
+    fn a_mutated_archive_of_an_agent_is_taken_or_refused_and_leaves_nothing(
+        bytes in {
+            let source = folder(&[("CLAUDE.md", "Be kind."), ("a/b", "x")]);
+            crate::mutation::mutated(vec![packed(source.path())])
+        },
+    ) {
+        let host = Host::new();
+        drop(host.unpack(&bytes));
+        host.assert_nothing_staged();
+    }
+}

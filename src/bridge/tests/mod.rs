@@ -6,6 +6,7 @@ mod faults;
 mod files;
 mod fixture;
 mod hostile;
+mod mutated;
 mod program;
 mod real;
 mod replay;

@@ -25,6 +25,8 @@ use crate::web::server::Peer;
 
 mod answers;
 mod budgets;
+mod malformed;
+mod mutated;
 mod requests;
 mod tunnels;
 

@@ -199,3 +199,29 @@ fn the_last_of_two_entries_of_a_name_counts_and_a_link_is_replaced() {
     assert_eq!(fs::read_to_string(to.path().join("f")).unwrap(), "own");
     assert_eq!(fs::read_to_string(canary).unwrap(), "kept");
 }
+
+fn seeds() -> Vec<Vec<u8>> {
+    let from = tempfile::tempdir().unwrap();
+    fs::create_dir_all(from.path().join("a/b")).unwrap();
+    fs::write(from.path().join("a/b/file"), "content").unwrap();
+    symlink("../../canary", from.path().join("a/link")).unwrap();
+    vec![packed(from.path(), false), packed(from.path(), true)]
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_mutated_archive_is_unpacked_or_refused_and_reaches_nothing_outside(
+        bytes in crate::mutation::mutated(seeds()),
+    ) {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join("canary"), "untouched").unwrap();
+        let inside = place.path().join("inside");
+        fs::create_dir(&inside).unwrap();
+        let _whichever = unpack(&inside, false, 1 << 20, Cursor::new(bytes));
+        let mut names: Vec<_> =
+            fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["canary", "inside"]);
+        assert_eq!(fs::read(place.path().join("canary")).unwrap(), b"untouched");
+    }
+}
