@@ -16,7 +16,9 @@ use super::App;
 use super::answer::Refused;
 use super::params::{bad, check_length, collect, json};
 use crate::control::{About, Caller};
-use crate::wire::agents::{AgentEnvelope, DeployAgent, ENVIRONMENT_HEADER, HOSTS_HEADER};
+use crate::wire::agents::{
+    AgentEnvelope, DeployAgent, ENVIRONMENT_HEADER, HOSTS_HEADER, LIMITS_HEADER,
+};
 
 /// Largest JSON document of a deploy. Its files are held in memory, twice for a moment: what is
 /// larger comes as an archive, which is streamed.
@@ -48,7 +50,11 @@ pub(super) async fn upload(
     let limits = app.control.agent_limits();
     let bytes_max = limits.bytes_max + limits.files_max as u64 * ARCHIVE_FILE_OVERHEAD_BYTES;
     check_length(&headers, bytes_max)?;
-    let about = About { environment: environment(&headers)?, hosts: hosts(&headers)? };
+    let about = About {
+        environment: environment(&headers)?,
+        hosts: hosts(&headers)?,
+        limits: limits_of(&headers)?,
+    };
     let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
     let stream = Limited::new(body, limit).into_data_stream().map_err(std::io::Error::other);
     let archive = SyncIoBridge::new(StreamReader::new(Box::pin(stream)));
@@ -75,6 +81,23 @@ fn hosts(headers: &HeaderMap) -> Result<Option<Vec<String>>, Refused> {
     })?;
     let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
     Ok(Some(names.map(str::to_owned).collect()))
+}
+
+fn limits_of(headers: &HeaderMap) -> Result<Option<BTreeMap<String, u64>>, Refused> {
+    let Some(value) = headers.get(LIMITS_HEADER) else { return Ok(None) };
+    let pair = |text: &str| {
+        let (name, number) = text.split_once('=')?;
+        Some((name.trim().to_owned(), number.trim().parse().ok()?))
+    };
+    let text = value.to_str().ok();
+    let parsed = text.and_then(|text| {
+        let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+        pairs.map(pair).collect::<Option<_>>()
+    });
+    parsed.map(Some).ok_or_else(|| {
+        let text = format!("`{LIMITS_HEADER}` is `name=number`, with commas between");
+        bad(LIMITS_HEADER, text)
+    })
 }
 
 pub(super) async fn list(

@@ -66,6 +66,7 @@ fn show(record: AgentRecord) -> Agent {
         tenant_id: record.tenant,
         env: masked,
         allowed_hosts: record.allowed_hosts,
+        limits: record.limits,
         digest: format!("sha256:{}", record.digest),
         files: record.files,
         bytes: record.bytes,

@@ -19,12 +19,15 @@ impl Control {
         request: &CreateSession,
     ) -> Result<Session, Refusal> {
         self.takes_work()?;
-        let options = SessionOptions::parse(request)?;
+        let mut options = SessionOptions::parse(request)?;
+        self.judge_limits(&options.limits)?;
         self.first_budget(request.budget.as_ref())?;
         check_environment("extraEnv", &request.extra_env)?;
         // No version may go away between its choice and its copy.
         let _kept = self.versions.read().await;
         let agent = self.agent_to_run(caller, &request.agent).await?;
+        // The session's own wishes win over the agent's.
+        options.limits = agent.limits.clone().into_iter().chain(options.limits).collect();
         if !self.host.launcher.is_simulated() {
             let found = self.host.cli.find().await;
             found.map_err(|error| Refusal::Start(crate::runner::handle::StartError::Cli(error)))?;

@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::egress::HostRules;
 use crate::id::AgentName;
 use crate::lifecycle::Happening;
+use crate::sandbox::Wishes;
 use crate::session::options::{OptionError, check_environment};
 use crate::store::NewVersion;
 use crate::wire::agents::{Agent, AgentFile, DeployAgent};
@@ -29,6 +30,8 @@ const CLAUDE_MD: &str = "CLAUDE.md";
 pub(crate) struct About {
     pub(crate) environment: Option<BTreeMap<String, String>>,
     pub(crate) hosts: Option<Vec<String>>,
+    /// Of its sandboxes, by their names.
+    pub(crate) limits: Option<BTreeMap<String, u64>>,
 }
 
 /// Where the files of a version come from.
@@ -74,7 +77,11 @@ impl Control {
             Source::Folder(path) => Some(path.clone()),
             Source::Files(_) => None,
         };
-        let about = About { environment: request.env, hosts: request.allowed_hosts };
+        let about = About {
+            environment: request.env,
+            hosts: request.allowed_hosts,
+            limits: request.limits,
+        };
         self.deploy_version(caller, name, about, path, move |unpacking| fill(unpacking, source))
             .await
     }
@@ -112,6 +119,9 @@ impl Control {
             check_environment("env", environment)?;
         }
         let allowed_hosts = about.hosts.map(|hosts| self.hosts(&hosts)).transpose()?;
+        if let Some(limits) = &about.limits {
+            self.judge_limits(limits)?;
+        }
         let _one_of_few = self.deploys.acquire().await.map_err(|_closed| Refusal::Worker)?;
         let _kept = self.versions.read().await;
         let library = std::sync::Arc::clone(&self.library);
@@ -132,6 +142,7 @@ impl Control {
             path: path.display().to_string(),
             environment: about.environment,
             allowed_hosts,
+            limits: about.limits,
             at: Timestamp::now(),
         };
         let record = self.host.store.deploy_agent(version).await?;
@@ -154,6 +165,14 @@ impl Control {
             None => Ok(asked.texts()),
             Some(host) => Err(Refusal::HostNotAllowed { host: host.to_string() }),
         }
+    }
+
+    /// Limits for sandboxes: none higher than this host's.
+    pub(super) fn judge_limits(&self, wishes: &Wishes) -> Result<(), OptionError> {
+        self.host.settings.limits.judge(wishes).map_err(|error| OptionError {
+            field: format!("limits.{}", error.name()),
+            what: error.to_string(),
+        })
     }
 
     /// A folder of the host is an administrator's to name, or lies below a configured root.

@@ -71,6 +71,7 @@ impl Control {
             model: record.model.clone(),
             config: options.config(&record.environment),
             allowed_hosts: record.allowed_hosts.clone(),
+            limits: self.host.settings.limits.with(&options.limits).by_name(),
             budget,
             usage,
             queued_turns: view.queued,

@@ -7,6 +7,7 @@ use indicatif::HumanBytes;
 
 use super::Context;
 use super::failure::Failure;
+use super::limits::listed;
 use super::output::{Format, Times, cell, columns};
 use crate::id::AgentName;
 use crate::wire::agents::Agent;
@@ -81,6 +82,7 @@ fn details(agent: &Agent, times: Times) -> Table {
         .add_row(["path", &cell(&agent.path)])
         .add_row(["environment", &list_or_dash(&environment)])
         .add_row(["hosts", &list_or_dash(&hosts)])
+        .add_row(["limits", &listed(&agent.limits)])
         .add_row(["created", &times.show(agent.created_at)])
         .add_row(["deployed", &times.show(agent.updated_at)]);
     table

@@ -20,13 +20,16 @@ use super::agent::list_or_dash;
 use super::dotenv::{self, Assignment};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::limits::{Limit, limit};
 use super::output::Output;
 use super::server::{request, whole};
 use crate::agent::{AgentError, AgentLimits, Fault, Survey, pack, survey};
 use crate::chain::chain;
 use crate::id::{AGENT_NAME_BYTES_MAX, AgentName};
 use crate::web::client::{Body, Patience, streamed};
-use crate::wire::agents::{Agent, BUNDLE_CONTENT_TYPE, ENVIRONMENT_HEADER, HOSTS_HEADER};
+use crate::wire::agents::{
+    Agent, BUNDLE_CONTENT_TYPE, ENVIRONMENT_HEADER, HOSTS_HEADER, LIMITS_HEADER,
+};
 
 /// Bytes that are gathered before they are sent: one write of the socket.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -63,6 +66,15 @@ pub(crate) struct Deploy {
     /// for more, `--allow-host=` alone for none, leave it out to keep what the agent has
     #[arg(long = "allow-host", value_name = "HOST[:PORT]")]
     allow_host: Vec<String>,
+
+    /// Limit of the agent's sandboxes below the host's, such as `memoryMib=512`; repeat it for more,
+    /// `--no-limits` for none, leave both out to keep what the agent has
+    #[arg(long = "limit", value_name = "NAME=NUMBER", value_parser = limit, conflicts_with = "no_limits")]
+    limits: Vec<Limit>,
+
+    /// Take back the limits that the agent has
+    #[arg(long)]
+    no_limits: bool,
 }
 
 /// All that a deploy sends.
@@ -73,6 +85,8 @@ struct Parcel {
     environment: Option<BTreeMap<String, String>>,
     /// Likewise.
     hosts: Option<Vec<String>>,
+    /// Likewise.
+    limits: Option<BTreeMap<String, u64>>,
     survey: Survey,
 }
 
@@ -148,7 +162,9 @@ impl Deploy {
         }
         let hosts = (!self.allow_host.is_empty())
             .then(|| self.allow_host.into_iter().filter(|host| !host.is_empty()).collect());
-        Ok(Parcel { name, environment, hosts, survey })
+        let limits = (self.no_limits || !self.limits.is_empty())
+            .then(|| self.limits.into_iter().map(Limit::into_pair).collect());
+        Ok(Parcel { name, environment, hosts, limits, survey })
     }
 }
 
@@ -217,6 +233,12 @@ fn upload(parcel: &Parcel, body: Body) -> Result<Request<Body>, Failure> {
                 .hint("write names beyond ASCII as they go over the wire, `xn--…`")
         })?;
         headers.insert(HeaderName::from_static(HOSTS_HEADER), value);
+    }
+    if let Some(limits) = &parcel.limits {
+        let pairs: Vec<String> =
+            limits.iter().map(|(name, number)| format!("{name}={number}")).collect();
+        let value = HeaderValue::from_str(&pairs.join(",")).expect("they are letters and digits");
+        headers.insert(HeaderName::from_static(LIMITS_HEADER), value);
     }
     Ok(request)
 }
@@ -340,6 +362,7 @@ mod tests {
             name: "qa-bot".parse().unwrap(),
             environment: Some([("A".to_owned(), value)].into()),
             hosts: None,
+            limits: None,
             survey: survey(folder.path(), &AgentLimits::default()).unwrap(),
         };
         let failure = upload(&parcel, crate::web::client::empty()).unwrap_err();

@@ -27,6 +27,7 @@ mod exit;
 mod failure;
 mod interrupt;
 mod key;
+mod limits;
 mod logs;
 mod manual;
 mod output;

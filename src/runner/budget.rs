@@ -9,6 +9,7 @@ use super::driver::Driver;
 use super::host::Host;
 use super::log::Batch;
 use crate::egress::{Budget, Spent, Tokens, Used};
+use crate::sandbox::Limits;
 use crate::session::frame::FrameKind;
 use crate::store::{BudgetRecord, StoreError, TenantBudgetRecord, UsedRecord};
 
@@ -83,13 +84,18 @@ impl Driver {
         batch.push(FrameKind::Error, turn, data.to_string());
     }
 
+    /// What its sandbox may use.
+    pub(super) fn limits(&self) -> Limits {
+        self.host.settings.limits.with(&self.options.limits)
+    }
+
     /// Says so where the memory limit killed a process of the sandbox since the last look.
     pub(super) async fn tell_oom(&mut self, batch: &mut Batch) {
         let Some(kills) = self.host.launcher.oom_kills(self.record.id).await else { return };
         let Some(live) = &mut self.live else { return };
         if kills > live.oom_kills {
             live.oom_kills = kills;
-            let limit = self.host.settings.limits.memory_bytes >> 20;
+            let limit = self.limits().memory_bytes >> 20;
             let error = format!(
                 "the sandbox ran out of memory ({limit} MiB) and the kernel killed a process in it"
             );

@@ -116,7 +116,7 @@ impl Driver {
         let session = self.record.id;
         let host = self.host.clone();
         let _one_of_few = host.launches.acquire().await.map_err(|_closed| StartError::Ending)?;
-        let started = self.host.launcher.jail(session, self.record.uid).await;
+        let started = self.host.launcher.jail(session, self.record.uid, self.limits()).await;
         let stream = started.map_err(StartError::Launch)?;
         match host::connect(stream, 0, GREETING_DEADLINE).await {
             Ok(Link { sender, events, .. }) => {

@@ -123,7 +123,8 @@ impl Driver {
         self.have_files().await?;
         self.host.admit(&self.record).await;
         let environment = model_environment(&self.record);
-        let launched = self.host.launcher.launch(self.record.id, self.record.uid, environment);
+        let (session, uid, limits) = (self.record.id, self.record.uid, self.limits());
+        let launched = self.host.launcher.launch(session, uid, environment, limits);
         let stream = launched.await.map_err(StartError::Launch)?;
         self.record.sandbox_generation += 1;
         let change = SessionChange {

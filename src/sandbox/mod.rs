@@ -33,6 +33,7 @@ mod stage;
 mod start;
 mod stream;
 mod tail;
+mod wishes;
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,7 @@ pub(crate) use placement::Wanted as PlacementChoice;
 pub(crate) use report::{EndCause, EndReport};
 pub(crate) use spec::{Limits, SandboxName, SandboxSpec};
 pub(crate) use stream::BridgeStream;
+pub(crate) use wishes::Wishes;
 
 /// The bridge's socket, in the sandbox's state directory.
 const BRIDGE_SOCKET: &str = "bridge.sock";

@@ -13,7 +13,7 @@ use super::keeper::{Inner, blocking, disk};
 use super::protocol::SandboxdError;
 use crate::chain::chain;
 use crate::id::SessionId;
-use crate::sandbox::{BridgeStream, SandboxName, SandboxSpec};
+use crate::sandbox::{BridgeStream, Limits, SandboxName, SandboxSpec};
 
 impl Inner {
     /// Starts the jail of a session. One that is there already is of an ashd that has died.
@@ -21,6 +21,7 @@ impl Inner {
         self: &Arc<Self>,
         session: SessionId,
         uid: Option<u32>,
+        limits: &Limits,
     ) -> Result<BridgeStream, SandboxdError> {
         self.judge(session, uid)?;
         if self.launcher.is_alive(&session.into()).await {
@@ -40,7 +41,7 @@ impl Inner {
             state: folders.jail_state,
             cli: PathBuf::new(),
             egress: PathBuf::new(),
-            limits: self.settings.limits.clone(),
+            limits: limits.within(&self.settings.limits),
             environment: [].into(),
         };
         match self.launcher.launch(&spec).await {

@@ -95,15 +95,15 @@ impl Inner {
                 let alone = self.turn(session).await;
                 return Ok((Answer::Connected, Some(self.unpack(session, uid, alone).await?)));
             }
-            Request::Launch { session, uid, environment } => {
+            Request::Launch { session, uid, environment, limits } => {
                 let _alone = self.turn(session).await;
-                let stream = self.launch(session, uid, environment).await?;
+                let stream = self.launch(session, uid, environment, &limits).await?;
                 tracing::info!(%session, uid, "sandbox started");
                 return Ok((Answer::Connected, Some(stream)));
             }
-            Request::Jail { session, uid } => {
+            Request::Jail { session, uid, limits } => {
                 let _alone = self.turn(session).await;
-                let stream = self.jail(session, uid).await?;
+                let stream = self.jail(session, uid, &limits).await?;
                 return Ok((Answer::Connected, Some(stream)));
             }
             Request::EndJail { session } => {
@@ -267,6 +267,7 @@ impl Inner {
         session: SessionId,
         uid: Option<u32>,
         environment: BTreeMap<String, String>,
+        limits: &Limits,
     ) -> Result<BridgeStream, SandboxdError> {
         self.judge(session, uid)?;
         // One that a dead ashd left, and that has not noticed yet.
@@ -289,7 +290,7 @@ impl Inner {
             state: folders.state,
             cli,
             egress: self.settings.egress.clone(),
-            limits: self.settings.limits.clone(),
+            limits: limits.within(&self.settings.limits),
             environment,
         };
         match self.launcher.launch(&spec).await {

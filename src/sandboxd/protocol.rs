@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::agent::Digest;
 use crate::id::SessionId;
 use crate::os::cgroup::Usage;
-use crate::sandbox::{EndReport, Isolation};
+use crate::sandbox::{EndReport, Isolation, Limits};
 
 /// The version of everything here. 2: `Fork`. 3: `Jail`, `EndJail`. 4: `Usage`. 5: `Pack`,
-/// `Unpack`.
-pub(super) const PROTOCOL: u32 = 5;
+/// `Unpack`. 6: limits of `Launch` and `Jail`.
+pub(super) const PROTOCOL: u32 = 6;
 
 /// Largest request in bytes: the environment of a sandbox (64 KiB), every byte an escape of six.
 pub(super) const REQUEST_BYTES_MAX: usize = 512 << 10;
@@ -67,12 +67,15 @@ pub(super) enum Request {
         session: SessionId,
         uid: Option<u32>,
         environment: BTreeMap<String, String>,
+        /// What is higher than this program's own is lowered to it.
+        limits: Limits,
     },
     /// Start the jail of a session whose sandbox does not live, and answer with a connection to its
     /// bridge. It has no CLI and no way out, and leaves when the connection ends.
     Jail {
         session: SessionId,
         uid: Option<u32>,
+        limits: Limits,
     },
     /// End everything in the session's jail, if there is one.
     EndJail {

@@ -10,7 +10,7 @@ use super::protocol::{Answer, Request, SandboxdError};
 use crate::agent::Digest;
 use crate::id::SessionId;
 use crate::os::cgroup::Usage;
-use crate::sandbox::{BridgeStream, EndReport, Isolation};
+use crate::sandbox::{BridgeStream, EndReport, Isolation, Limits};
 
 /// Asks for everything that wants privilege. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -115,8 +115,9 @@ impl Sandboxes {
         session: SessionId,
         uid: Option<u32>,
         environment: BTreeMap<String, String>,
+        limits: Limits,
     ) -> Result<BridgeStream, SandboxdError> {
-        match self.ask(Request::Launch { session, uid, environment }).await? {
+        match self.ask(Request::Launch { session, uid, environment, limits }).await? {
             (Answer::Connected, Some(stream)) => Ok(stream),
             other => Err(unexpected(&other)),
         }
@@ -128,8 +129,9 @@ impl Sandboxes {
         &self,
         session: SessionId,
         uid: Option<u32>,
+        limits: Limits,
     ) -> Result<BridgeStream, SandboxdError> {
-        match self.ask(Request::Jail { session, uid }).await? {
+        match self.ask(Request::Jail { session, uid, limits }).await? {
             (Answer::Connected, Some(stream)) => Ok(stream),
             other => Err(unexpected(&other)),
         }

@@ -155,7 +155,7 @@ async fn a_user_that_is_not_the_sessions_own_is_refused() {
     for uid in [None, Some(0), Some(1000), Some(BLOCK.end)] {
         let prepared = sandboxes.prepare(mine, uid, bench.digest).await;
         assert!(matches!(prepared, Err(SandboxdError::Refused { .. })), "{uid:?} {prepared:?}");
-        let launched = sandboxes.launch(mine, uid, BTreeMap::new()).await;
+        let launched = sandboxes.launch(mine, uid, BTreeMap::new(), Limits::default()).await;
         assert!(matches!(launched, Err(SandboxdError::Refused { .. })), "{uid:?} {launched:?}");
     }
     // Somebody's files, as an earlier process left them.
@@ -164,18 +164,19 @@ async fn a_user_that_is_not_the_sessions_own_is_refused() {
     let uid = fs::metadata(&home).unwrap().uid();
     let keeper = keeper(bench.directory.path(), Some(uid..uid + 1)).await;
     let sandboxes = Sandboxes::Here(keeper);
-    let refused = sandboxes.launch(mine, Some(uid), BTreeMap::new()).await.unwrap_err();
+    let refused =
+        sandboxes.launch(mine, Some(uid), BTreeMap::new(), Limits::default()).await.unwrap_err();
     assert!(refused.to_string().contains("another session"), "{refused}");
     sandboxes.remove(other).await.unwrap();
     // The simulated sandbox that starts now needs no user at all.
-    assert!(sandboxes.launch(mine, Some(uid), BTreeMap::new()).await.is_ok());
+    assert!(sandboxes.launch(mine, Some(uid), BTreeMap::new(), Limits::default()).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_start_without_folders_leaves_nothing() {
     let bench = Bench::new(Some(BLOCK)).await;
     let id = SessionId::new();
-    let refused = bench.here().launch(id, Some(1), BTreeMap::new()).await;
+    let refused = bench.here().launch(id, Some(1), BTreeMap::new(), Limits::default()).await;
     assert!(refused.is_err());
     assert_eq!(fs::read_dir(bench.directory.path().join("run/s")).unwrap().count(), 0);
 }

@@ -84,6 +84,9 @@ pub(crate) struct SessionOptions {
     pub(crate) initial_agent: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) mcp_servers: BTreeMap<String, McpServer>,
+    /// Wished limits of its sandbox, with those of its agent.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) limits: BTreeMap<String, u64>,
 }
 
 impl SessionOptions {
@@ -118,6 +121,7 @@ impl SessionOptions {
             subagents: request.subagents.clone(),
             initial_agent: request.initial_agent.clone(),
             mcp_servers: request.mcp_servers.clone(),
+            limits: request.limits.clone(),
         })
     }
 

@@ -22,6 +22,7 @@ impl SessionOptions {
         let request = CreateSession {
             agent: String::new(),
             budget: None,
+            limits: self.limits.clone(),
             credential_id: None,
             extra_env: std::collections::BTreeMap::new(),
             model: model.clone(),
@@ -61,7 +62,7 @@ mod tests {
     #[test]
     fn what_is_not_named_stays_and_null_clears() {
         let before = options(
-            r#"{"agent":"a","systemPrompt":"p","allowedTools":["Read"],"betas":["b"],"mcpServers":{"m":{"command":"x"}}}"#,
+            r#"{"agent":"a","systemPrompt":"p","allowedTools":["Read"],"betas":["b"],"mcpServers":{"m":{"command":"x"}},"limits":{"tasks":50}}"#,
         );
         let patch = serde_json::from_str(r#"{"systemPrompt":null,"allowedTools":[]}"#).unwrap();
         let (after, model) = before.patched(Some("opus"), &patch).unwrap();

@@ -14,7 +14,7 @@ use crate::id::{AgentId, AgentName};
 const DURABLE: Terms = Terms { durable: true, bytes: 0 };
 
 const AGENT: &str = "SELECT id, tenant, name, version, digest, files, bytes, path, environment,
-    created_at, updated_at, allowed_hosts FROM agents";
+    created_at, updated_at, allowed_hosts, limits FROM agents";
 
 impl Store {
     /// Makes the agent, or gives it its next version; every version is remembered.
@@ -86,6 +86,7 @@ fn deploy(connection: &Connection, new: &NewVersion) -> Result<AgentRecord, Stor
             path: new.path.clone(),
             environment: new.environment.clone().unwrap_or(agent.environment),
             allowed_hosts: new.allowed_hosts.clone().unwrap_or(agent.allowed_hosts),
+            limits: new.limits.clone().unwrap_or(agent.limits),
             updated_at: new.at,
             ..agent
         },
@@ -100,6 +101,7 @@ fn deploy(connection: &Connection, new: &NewVersion) -> Result<AgentRecord, Stor
             path: new.path.clone(),
             environment: new.environment.clone().unwrap_or_default(),
             allowed_hosts: new.allowed_hosts.clone().unwrap_or_default(),
+            limits: new.limits.clone().unwrap_or_default(),
             created_at: new.at,
             updated_at: new.at,
         },
@@ -107,12 +109,12 @@ fn deploy(connection: &Connection, new: &NewVersion) -> Result<AgentRecord, Stor
     connection
         .prepare_cached(
             "INSERT INTO agents (id, tenant, name, version, digest, files, bytes, path,
-                environment, created_at, updated_at, allowed_hosts)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                environment, created_at, updated_at, allowed_hosts, limits)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
              ON CONFLICT (id) DO UPDATE SET version = excluded.version,
                 digest = excluded.digest, files = excluded.files, bytes = excluded.bytes,
                 path = excluded.path, environment = excluded.environment,
-                allowed_hosts = excluded.allowed_hosts,
+                allowed_hosts = excluded.allowed_hosts, limits = excluded.limits,
                 updated_at = excluded.updated_at",
         )?
         .execute(params![
@@ -128,6 +130,7 @@ fn deploy(connection: &Connection, new: &NewVersion) -> Result<AgentRecord, Stor
             agent.created_at.as_millis(),
             agent.updated_at.as_millis(),
             row::texts_text(&agent.allowed_hosts),
+            row::numbers_text(&agent.limits),
         ])?;
     connection
         .prepare_cached(
@@ -171,5 +174,6 @@ fn agent(row: &Row<'_>) -> rusqlite::Result<AgentRecord> {
         created_at: row::timestamp(row, 9)?,
         updated_at: row::timestamp(row, 10)?,
         allowed_hosts: row::texts(row, 11)?,
+        limits: row::numbers(row, 12)?,
     })
 }

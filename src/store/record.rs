@@ -28,6 +28,8 @@ pub(crate) struct AgentRecord {
     pub(crate) environment: Environment,
     /// What its sandboxes may reach beside the model.
     pub(crate) allowed_hosts: Vec<String>,
+    /// Limits that its sandboxes are to have, by their names.
+    pub(crate) limits: BTreeMap<String, u64>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
@@ -96,6 +98,8 @@ pub(crate) struct NewVersion {
     pub(crate) environment: Option<Environment>,
     /// Likewise.
     pub(crate) allowed_hosts: Option<Vec<String>>,
+    /// Likewise.
+    pub(crate) limits: Option<BTreeMap<String, u64>>,
     pub(crate) at: Timestamp,
 }
 

@@ -1,5 +1,6 @@
 //! Columns to words of the domain. What does not read back is damage, not a default.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use bytes::Bytes;
@@ -18,6 +19,8 @@ enum ColumnError {
     Environment { source: serde_json::Error },
     #[error("it is no list of texts")]
     Texts { source: serde_json::Error },
+    #[error("it is no map of numbers")]
+    Numbers { source: serde_json::Error },
 }
 
 pub(super) fn timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
@@ -76,6 +79,15 @@ pub(super) fn texts(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<String
 
 pub(super) fn texts_text(texts: &[String]) -> String {
     serde_json::to_string(texts).expect("a list of strings is always JSON")
+}
+
+pub(super) fn numbers(row: &Row<'_>, column: usize) -> rusqlite::Result<BTreeMap<String, u64>> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?)
+        .map_err(|source| broken(column, ColumnError::Numbers { source }))
+}
+
+pub(super) fn numbers_text(numbers: &BTreeMap<String, u64>) -> String {
+    serde_json::to_string(numbers).expect("a map of numbers is always JSON")
 }
 
 fn broken(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {

@@ -18,6 +18,10 @@ pub(crate) const ENVIRONMENT_HEADER: &str = "ash-agent-env";
 /// empty for none. Absent: they stay as they are.
 pub(crate) const HOSTS_HEADER: &str = "ash-agent-hosts";
 
+/// Header of a bundle upload that carries limits of its sandboxes, `name=number` with commas between;
+/// empty for none. Absent: they stay as they are.
+pub(crate) const LIMITS_HEADER: &str = "ash-agent-limits";
+
 /// An agent as every route answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +41,9 @@ pub(crate) struct Agent {
     /// Hosts that its sandboxes may reach beside the model.
     #[serde(default)]
     pub(crate) allowed_hosts: Vec<String>,
+    /// Limits that its sandboxes are to have.
+    #[serde(default)]
+    pub(crate) limits: BTreeMap<String, u64>,
     /// `sha256:` and the digest of the version's content.
     pub(crate) digest: String,
     pub(crate) files: u64,
@@ -71,6 +78,9 @@ pub(crate) struct DeployAgent {
     /// Ours, beside the original's members. Absent: they stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) allowed_hosts: Option<Vec<String>>,
+    /// Likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limits: Option<BTreeMap<String, u64>>,
 }
 
 /// One uploaded file.

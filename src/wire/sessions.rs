@@ -96,6 +96,9 @@ pub(crate) struct Session {
     /// Hosts that its sandbox may reach beside the model.
     #[serde(default)]
     pub(crate) allowed_hosts: Vec<String>,
+    /// What its sandbox may use, by the names of wishes.
+    #[serde(default)]
+    pub(crate) limits: BTreeMap<String, u64>,
     /// What it may use of the model; none if that is not limited.
     #[serde(default)]
     pub(crate) budget: Option<Budget>,
@@ -267,6 +270,9 @@ pub(crate) struct CreateSession {
     /// Ours, beside the original's members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) budget: Option<BudgetChange>,
+    /// Limits of its sandbox; what is absent is its agent's or the host's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) limits: BTreeMap<String, u64>,
 }
 
 /// Body of `PATCH /api/sessions/{id}/config`: what is absent stays, `null` clears.

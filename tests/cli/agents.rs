@@ -48,6 +48,7 @@ fn an_agent_is_shown() {
          path         /var/lib/ash/agents/qa-bot/3\n\
          environment  LEVEL, TOKEN\n\
          hosts        -\n\
+         limits       -\n\
          created      2026-11-20T08:00:00.000Z\n\
          deployed     2026-11-22T10:00:00.000Z\n",
     );

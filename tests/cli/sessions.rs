@@ -86,6 +86,7 @@ fn a_session_is_shown() {
          MCP servers       -\n\
          environment       -\n\
          hosts             -\n\
+         limits            -\n\
          used              0 tokens, 0.0000 dollars\n\
          betas             -\n\
          subagents         -\n\

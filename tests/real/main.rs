@@ -13,6 +13,7 @@ mod exec;
 mod interrupts;
 mod isolation;
 mod jail;
+mod limits;
 mod model;
 mod options;
 mod permissions;

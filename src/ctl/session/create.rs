@@ -12,6 +12,7 @@ use crate::ctl::Context;
 use crate::ctl::budget::{change, limit};
 use crate::ctl::dotenv::Assignment;
 use crate::ctl::failure::Failure;
+use crate::ctl::limits::{self, Limit};
 use crate::ctl::server::{understand, whole};
 use crate::id::AgentName;
 use crate::wire::budgets::Change;
@@ -89,6 +90,10 @@ pub(crate) struct Create {
     #[arg(long = "beta", value_name = "NAME")]
     betas: Vec<String>,
 
+    /// Limit of its sandbox below the host's, such as `memoryMib=512`; repeat it for more
+    #[arg(long = "limit", value_name = "NAME=NUMBER", value_parser = limits::limit)]
+    limits: Vec<Limit>,
+
     /// Tokens of the model that the session may use in all; `none` for no limit
     #[arg(long, value_name = "COUNT|none", value_parser = limit::<u64>)]
     budget_tokens: Option<Change<u64>>,
@@ -141,6 +146,7 @@ impl Create {
             betas: self.betas,
             subagents: self.subagents.as_deref().map(read_json).transpose()?,
             initial_agent: self.initial_agent,
+            limits: self.limits.into_iter().map(Limit::into_pair).collect(),
             budget: change(self.budget_tokens, self.budget_dollars),
         })
     }

@@ -7,6 +7,7 @@ use super::id;
 use crate::ctl::agent::list_or_dash;
 use crate::ctl::budget::used;
 use crate::ctl::failure::Failure;
+use crate::ctl::limits::listed;
 use crate::ctl::output::{Format, Output, Times, cell, columns, optional};
 use crate::ctl::server::understand;
 use crate::wire::sessions::{Session, SessionArchive, SessionList, Tier};
@@ -89,6 +90,7 @@ fn details(session: &Session, times: Times) -> Table {
         .add_row(["MCP servers", &names(&config.mcp_servers)])
         .add_row(["environment", &names(&config.extra_env)])
         .add_row(["hosts", &names(&session.allowed_hosts)])
+        .add_row(["limits", &listed(&session.limits)])
         .add_row(["used", &used(&session.usage, session.budget.as_ref())])
         .add_row(["betas", &names(&config.betas)])
         .add_row(["subagents", &names(&subagents)])

@@ -15,6 +15,7 @@ fn version(name: &str, digest: &str, millis: i64) -> NewVersion {
         path: format!("/agents/{digest}"),
         environment: None,
         allowed_hosts: None,
+        limits: None,
         at: at(millis),
     }
 }

@@ -16,6 +16,7 @@ const VERSION_5: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sto
 const VERSION_6: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v6.db");
 const VERSION_7: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v7.db");
 const VERSION_8: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v8.db");
+const VERSION_9: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v9.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const VERSION_4_SESSION: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
@@ -30,6 +31,7 @@ async fn fill(store: &Store) {
         path: "/agents/d1".to_owned(),
         environment: Some(Environment::from([("A".to_owned(), "1".to_owned())])),
         allowed_hosts: None,
+        limits: None,
         at: at(1),
     };
     store.deploy_agent(agent).await.unwrap();
@@ -134,6 +136,7 @@ async fn fill_hosts(store: &Store) {
         path: "/agents/d2".to_owned(),
         environment: None,
         allowed_hosts: Some(vec!["github.com".to_owned()]),
+        limits: None,
         at: at(1),
     };
     store.deploy_agent(agent).await.unwrap();
@@ -267,6 +270,37 @@ async fn a_database_of_version_8_loads_for_ever() {
     assert_eq!(tenant, TenantBudgetRecord { budget, used });
 }
 
+/// What the ninth version of the schema can hold beside it.
+async fn fill_limits(store: &Store) {
+    let version = NewVersion {
+        tenant: DEFAULT_TENANT.to_owned(),
+        name: "limited".parse().unwrap(),
+        digest: "d".repeat(64),
+        files: 1,
+        bytes: 2,
+        path: "/agents/limited".to_owned(),
+        environment: None,
+        allowed_hosts: None,
+        limits: Some([("memoryMib".to_owned(), 512)].into()),
+        at: at(9),
+    };
+    store.deploy_agent(version).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_9_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_9, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    let limits = async |name: &str| {
+        let name = name.parse().unwrap();
+        store.agent(DEFAULT_TENANT, &name).await.unwrap().unwrap().limits
+    };
+    assert_eq!(limits("limited").await, [("memoryMib".to_owned(), 512)].into());
+    assert!(limits("qa-bot").await.is_empty());
+}
+
 #[tokio::test]
 #[ignore = "writes the fixture of a new version of the schema"]
 async fn record_this_version() {
@@ -282,6 +316,7 @@ async fn record_this_version() {
     fill_audit(&fixture.store).await;
     fill_archive(&fixture.store).await;
     fill_budget(&fixture.store).await;
+    fill_limits(&fixture.store).await;
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }

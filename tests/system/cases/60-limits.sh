@@ -59,3 +59,30 @@ all_sandboxes_together_are_limited() {
   [ "$(cat "$CGROUP/ash.slice/ash-sandbox.slice/memory.max")" != max ] || fail "no memory limit on the slice"
   [ "$(cat "$CGROUP/ash.slice/ash-sandbox.slice/pids.max")" != max ] || fail "no task limit on the slice"
 }
+
+# What the agent and the session wish, and what systemd was told; the kernel where it counts.
+a_session_has_the_lower_limits_that_it_and_its_agent_wish() {
+  local session unit cgroup refused
+  ashctl deploy /ash-test/agents/hello --name limited --limit tasks=150 --limit cpuWeight=50
+  session=$(ashctl session create limited --limit memoryMib=700 --limit cpuPercent=50 --limit tasks=120 -o id)
+  unit=ash-s-$session.scope
+  equal $((700 << 20)) "$(systemctl show "$unit" -P MemoryMax)" MemoryMax
+  equal 120 "$(systemctl show "$unit" -P TasksMax)" "TasksMax, the session's own"
+  equal 50 "$(systemctl show "$unit" -P CPUWeight)" "CPUWeight, the agent's"
+  equal 500ms "$(systemctl show "$unit" -P CPUQuotaPerSecUSec)" CPUQuotaPerSecUSec
+  equal "700 120" "$(api GET "/api/sessions/$session" | jq -r '.session.limits | "\(.memoryMib) \(.tasks)"')"
+  if grep -qw memory "$CGROUP/cgroup.controllers"; then
+    cgroup=$(cgroup_of "$session")
+    equal $((700 << 20)) "$(cat "$cgroup/memory.max")" memory.max
+    equal 120 "$(cat "$cgroup/pids.max")" pids.max
+    equal "50000 100000" "$(cat "$cgroup/cpu.max")" cpu.max
+  fi
+  ashctl session stop "$session"
+  contains "$(ask "$session" '[[say:again]]')" again
+  equal 120 "$(systemctl show "$unit" -P TasksMax)" "TasksMax after a stop"
+  refused=$(ashctl session create limited --limit memoryMib=801 2>&1) && fail "more than the host allows"
+  contains "$refused" "limits.memoryMib"
+  contains "$refused" "sandbox.memory_mib"
+  ashctl session end "$session"
+  ashctl agent delete limited
+}
