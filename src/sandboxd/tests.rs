@@ -364,3 +364,29 @@ async fn files_leave_a_session_and_come_to_another() {
         assert!(sandboxes.pack(SessionId::new(), None).await.is_err());
     }
 }
+
+fn requests() -> Vec<Vec<u8>> {
+    use super::protocol::{Envelope, Request};
+    let session: SessionId = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse().unwrap();
+    let environment = [("A".to_owned(), "b\"\u{0}".to_owned())].into();
+    let limits = Limits::default();
+    [
+        Request::Hello,
+        Request::Launch { session, uid: Some(5), environment, limits },
+        Request::Prepare { session, uid: None, digest: "1".repeat(64).parse().unwrap() },
+        Request::Pack { session, unless: Some("x".to_owned()) },
+    ]
+    .map(|request| serde_json::to_vec(&Envelope { protocol: PROTOCOL, request }).unwrap())
+    .into()
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_mutated_request_is_the_one_it_says_or_none(bytes in crate::mutation::mutated(requests())) {
+        use super::protocol::{Envelope, Request};
+        if let Ok(read) = serde_json::from_slice::<Envelope<Request>>(&bytes) {
+            let again = serde_json::to_vec(&read).unwrap();
+            assert_eq!(serde_json::from_slice::<Envelope<Request>>(&again).unwrap(), read);
+        }
+    }
+}
