@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::record::{AgentRecord, NewVersion};
+use super::agent_record::{AgentRecord, NewVersion};
 use super::sessions::LIVE;
 use super::writer::Terms;
 use super::{Store, StoreError, row};

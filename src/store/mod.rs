@@ -7,6 +7,7 @@
 //!
 //! *Invariant:* no SQL and no type of SQLite leaves this module.
 
+mod agent_record;
 mod agents;
 mod archives;
 mod audit;
@@ -42,6 +43,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
+pub(crate) use agent_record::*;
 pub(crate) use check::{Checked, Finding, check_file};
 pub(crate) use error::{Series, StoreError};
 pub(crate) use keys::ApiKeyRecord;

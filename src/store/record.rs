@@ -8,31 +8,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::id::{AgentId, AgentName, SessionId, TurnId};
+use crate::id::{AgentName, SessionId, TurnId};
 use crate::session::Status;
 
 /// Variables by name.
 pub(crate) type Environment = BTreeMap<String, String>;
-
-/// A deployed agent at its newest version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct AgentRecord {
-    pub(crate) id: AgentId,
-    pub(crate) tenant: String,
-    pub(crate) name: AgentName,
-    pub(crate) version: u32,
-    pub(crate) digest: String,
-    pub(crate) files: u64,
-    pub(crate) bytes: u64,
-    pub(crate) path: String,
-    pub(crate) environment: Environment,
-    /// What its sandboxes may reach beside the model.
-    pub(crate) allowed_hosts: Vec<String>,
-    /// Limits that its sandboxes are to have, by their names.
-    pub(crate) limits: BTreeMap<String, u64>,
-    pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
-}
 
 /// What a session may use of the model; `None` is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,24 +63,6 @@ impl BudgetRecord {
         self.tokens.is_some_and(|max| used.tokens() >= max)
             || self.money.is_some_and(|max| used.money >= max)
     }
-}
-
-/// A deployment: the first of its name, or the next version.
-#[derive(Debug, Clone)]
-pub(crate) struct NewVersion {
-    pub(crate) tenant: String,
-    pub(crate) name: AgentName,
-    pub(crate) digest: String,
-    pub(crate) files: u64,
-    pub(crate) bytes: u64,
-    pub(crate) path: String,
-    /// `None` keeps what the agent has.
-    pub(crate) environment: Option<Environment>,
-    /// Likewise.
-    pub(crate) allowed_hosts: Option<Vec<String>>,
-    /// Likewise.
-    pub(crate) limits: Option<BTreeMap<String, u64>>,
-    pub(crate) at: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -106,8 +106,8 @@ ubuntu_keys() {
   local package=$CACHE/ubuntu-keys.deb
   [ ! -d "$CACHE/ubuntu-keys" ] || return 0
   ensure_commands curl:curl
-  curl --silent --show-error --fail --retry "$APT_TRIES" --output "$package" "$UBUNTU_MIRROR/$UBUNTU_KEYS" &&
-    sha256sum --quiet --check <<<"$UBUNTU_KEYS_SHA256  $package" || die "Ubuntu's keys could not be fetched"
+  { curl --silent --show-error --fail --retry "$APT_TRIES" --output "$package" "$UBUNTU_MIRROR/$UBUNTU_KEYS" &&
+    sha256sum --quiet --check <<<"$UBUNTU_KEYS_SHA256  $package"; } || die "Ubuntu's keys could not be fetched"
   dpkg-deb --extract "$package" "$CACHE/ubuntu-keys"
 }
 
