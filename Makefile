@@ -55,6 +55,7 @@ test-faults: ## More than a thousand kills of ashd in the middle of turns, and o
 
 test-release: test test-faults ## What a release wants besides: other releases of systemd, the container image
 	tests/system/run --suite jammy --suite noble container
+	tests/system/run --suite trixie vm
 	tests/image/run
 
 check: ## Formatting, lints, documentation, shell scripts, unit files
