@@ -68,6 +68,9 @@ check: ## Formatting, lints, documentation, shell scripts, unit files
 	@packaging/verify-units $(UNITS)
 	@if command -v mkdocs >/dev/null; then packaging/site; else echo "SKIP: mkdocs is not installed"; fi
 
+openapi: ## Write docs/openapi.json anew, from the operations and their types
+	ASH_WRITE_OPENAPI=1 $(CARGO) test --locked --features testing --lib wire::openapi
+
 bench: ## Measure; prints tables of p50, p95, p99 and maximum
 	$(CARGO) bench --locked --features testing
 
@@ -100,4 +103,4 @@ install: manual ## Install what `make build` built; DESTDIR= and PROFILE= are ho
 	install -D -m 0644 -t $(DESTDIR)$(fishcompletiondir) $(manual)/completions/ashctl.fish
 	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE-APACHE LICENSE-MIT
 
-.PHONY: help build manual demo test test-faults test-release check bench site deb apt-repo rpm install
+.PHONY: help build manual demo test test-faults test-release check openapi bench site deb apt-repo rpm install

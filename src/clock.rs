@@ -8,7 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A moment, in whole milliseconds since 1970 (UTC). On the wire: ISO 8601 with milliseconds
 /// and `Z`, as the original's clients parse it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Timestamp(i64);
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(transparent))]
+pub(crate) struct Timestamp(
+    #[cfg_attr(test, schemars(with = "String", extend("format" = "date-time")))] i64,
+);
 
 impl Timestamp {
     #[expect(clippy::disallowed_methods, reason = "the one place that asks for the time")]

@@ -24,6 +24,8 @@ pub(crate) enum IdError {
 
 /// The name of an agent: 1 to 255 of `A-Z a-z 0-9 _ -`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(extend("pattern" = "^[A-Za-z0-9_-]{1,255}$")))]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct AgentName(String);
 
@@ -75,6 +77,7 @@ macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident, $new:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
         #[serde(transparent)]
         pub(crate) struct $name(Uuid);
 

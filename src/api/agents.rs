@@ -16,6 +16,7 @@ use super::App;
 use super::answer::Refused;
 use super::params::{bad, check_length, collect, json};
 use crate::control::{About, Caller};
+use crate::wire::Done;
 use crate::wire::agents::{
     AgentEnvelope, DeployAgent, ENVIRONMENT_HEADER, HOSTS_HEADER, LIMITS_HEADER,
 };
@@ -122,5 +123,5 @@ pub(super) async fn remove(
     Path(name): Path<String>,
 ) -> Result<Response, Refused> {
     app.control.delete_agent(&caller, &name).await?;
-    Ok(axum::Json(serde_json::json!({ "ok": true })).into_response())
+    Ok(axum::Json(Done { ok: true }).into_response())
 }

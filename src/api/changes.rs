@@ -8,7 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use serde_json::json;
 
 use super::App;
 use super::answer::Refused;
@@ -17,7 +16,10 @@ use crate::control::changes::{self, ARCHIVE_BYTES_MAX, Packed, Upload, WRITE_BYT
 use crate::control::{Caller, Refusal};
 use crate::id::SessionId;
 use crate::wire::problem::{Code, Problem};
-use crate::wire::sessions::{UploadFiles, UploadedFile, WorkspaceBundle};
+use crate::wire::workspace::{
+    DeletedFile, UnpackedWorkspace, UploadFiles, UploadedFile, UploadedFiles, WorkspaceBundle,
+    WrittenFile,
+};
 
 /// Largest JSON document with files in it, which is in memory: what is larger comes as a body.
 const DOCUMENT_BYTES_MAX: u64 = 96 << 20;
@@ -38,7 +40,7 @@ pub(super) async fn write(
     check_length(&headers, WRITE_BYTES_MAX)?;
     let upload = app.control.write_file(&caller, id, &path, executable).await?;
     let written = fill(upload, body, WRITE_BYTES_MAX).await?;
-    let answer = json!({ "path": path, "written": true, "size": written.bytes });
+    let answer = WrittenFile { path, written: true, size: written.bytes };
     Ok(axum::Json(answer).into_response())
 }
 
@@ -48,7 +50,7 @@ pub(super) async fn remove(
     Path((id, path)): Path<(String, String)>,
 ) -> Result<Response, Refused> {
     app.control.delete_file(&caller, session_id(&id)?, &path).await?;
-    Ok(axum::Json(json!({ "path": path, "deleted": true })).into_response())
+    Ok(axum::Json(DeletedFile { path, deleted: true }).into_response())
 }
 
 /// Several files in one document, as the original takes them.
@@ -84,7 +86,7 @@ pub(super) async fn upload(
         };
         files.push(UploadedFile { path: file.path, written: error.is_none(), size, error });
     }
-    Ok(axum::Json(json!({ "files": files })).into_response())
+    Ok(axum::Json(UploadedFiles { files }).into_response())
 }
 
 async fn one(
@@ -132,7 +134,7 @@ pub(super) async fn replace(
     check_length(&headers, ARCHIVE_BYTES_MAX)?;
     let upload = app.control.unpack(&caller, id, keep).await?;
     let written = fill(upload, body, ARCHIVE_BYTES_MAX).await?;
-    let answer = json!({ "files": written.files, "bytes": written.bytes });
+    let answer = UnpackedWorkspace { message: None, files: written.files, bytes: written.bytes };
     Ok(axum::Json(answer).into_response())
 }
 
@@ -153,8 +155,8 @@ pub(super) async fn restore(
     }
     let upload = app.control.unpack(&caller, id, true).await?;
     let written = fill(upload, Body::from(archive), ARCHIVE_BYTES_MAX).await?;
-    let message = "Workspace restored to live sandbox";
-    let answer = json!({ "message": message, "files": written.files, "bytes": written.bytes });
+    let message = Some("Workspace restored to live sandbox".to_owned());
+    let answer = UnpackedWorkspace { message, files: written.files, bytes: written.bytes };
     Ok(axum::Json(answer).into_response())
 }
 

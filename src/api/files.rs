@@ -11,7 +11,7 @@ use super::answer::Refused;
 use super::params::{Query, bad, session_id};
 use crate::control::files::{FileStream, JSON_BYTES_MAX, RAW_BYTES_MAX};
 use crate::control::{Caller, Refusal};
-use crate::wire::sessions::WorkspaceFileContent;
+use crate::wire::workspace::WorkspaceFileContent;
 
 pub(super) async fn list(
     State(app): State<App>,

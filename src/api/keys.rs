@@ -9,6 +9,7 @@ use super::App;
 use super::answer::Refused;
 use super::params::{collect, json, key_id};
 use crate::control::Caller;
+use crate::wire::Done;
 use crate::wire::keys::CreateApiKey;
 
 /// Largest request: a label and a few words.
@@ -41,5 +42,5 @@ pub(super) async fn revoke(
     Path(id): Path<String>,
 ) -> Result<Response, Refused> {
     app.control.revoke_key(&caller, key_id(&id)?).await?;
-    Ok(axum::Json(serde_json::json!({ "ok": true })).into_response())
+    Ok(axum::Json(Done { ok: true }).into_response())
 }

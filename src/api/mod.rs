@@ -16,6 +16,7 @@ mod lifecycle;
 mod params;
 mod permissions;
 mod queue;
+mod reference;
 mod sessions;
 mod stream;
 mod turns;
@@ -64,6 +65,8 @@ fn filter(method: &str) -> MethodFilter {
 fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
     match operation {
         Operation::Health => routing::on(method, health::health),
+        Operation::ShowReference => routing::on(method, reference::page),
+        Operation::ReadReference => routing::on(method, reference::file),
         Operation::DeployAgent => routing::on(method, agents::deploy),
         Operation::UploadAgent => routing::on(method, agents::upload),
         Operation::ListAgents => routing::on(method, agents::list),

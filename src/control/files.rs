@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::runner::handle::Reached;
 use crate::session::Status;
-use crate::wire::sessions::{WorkspaceFile, WorkspaceFiles};
+use crate::wire::workspace::{WorkspaceFile, WorkspaceFiles};
 
 /// Largest file that is served raw: the original's limit.
 pub(crate) const RAW_BYTES_MAX: u64 = 100 << 20;

@@ -24,6 +24,7 @@ pub(crate) const LIMITS_HEADER: &str = "ash-agent-limits";
 
 /// An agent as every route answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Agent {
     pub(crate) id: AgentId,
@@ -51,17 +52,20 @@ pub(crate) struct Agent {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct AgentEnvelope {
     pub(crate) agent: Agent,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct AgentList {
     pub(crate) agents: Vec<Agent>,
 }
 
 /// Body of `POST /api/agents`: `path`, or `files`, or `systemPrompt`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct DeployAgent {
     pub(crate) name: String,
@@ -85,6 +89,7 @@ pub(crate) struct DeployAgent {
 
 /// One uploaded file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AgentFile {
     pub(crate) path: String,
@@ -93,4 +98,31 @@ pub(crate) struct AgentFile {
     /// Ours, beside the original's members: the file may be executed.
     #[serde(default)]
     pub(crate) executable: bool,
+}
+
+#[cfg(test)]
+pub(super) fn described() -> Vec<super::openapi::Described> {
+    use super::openapi::operation;
+    use super::operations::Operation;
+    use super::problem::Code;
+    vec![
+        operation(Operation::DeployAgent, "Deploys an agent from files or from a prompt.")
+            .body::<DeployAgent>()
+            .answers::<AgentEnvelope>(201)
+            .refuses(&[Code::AgentInvalid]),
+        operation(Operation::UploadAgent, "Deploys an agent from an archive.")
+            .header(
+                ENVIRONMENT_HEADER,
+                "Its environment: base64 (URL alphabet, no padding) of a JSON object of strings.",
+            )
+            .header(HOSTS_HEADER, "Hosts that its sessions may reach, with commas between.")
+            .header(LIMITS_HEADER, "Limits of its sandboxes, `name=number` with commas between.")
+            .takes(BUNDLE_CONTENT_TYPE)
+            .answers::<AgentEnvelope>(201)
+            .refuses(&[Code::AgentInvalid, Code::ArchiveInvalid]),
+        operation(Operation::ListAgents, "Lists the agents, by name.").answers::<AgentList>(200),
+        operation(Operation::GetAgent, "Tells about an agent.").answers::<AgentEnvelope>(200),
+        operation(Operation::DeleteAgent, "Deletes an agent; its sessions go on.")
+            .answers::<super::Done>(200),
+    ]
 }

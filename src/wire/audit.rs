@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 
 /// One decision at the way out of a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AuditEntry {
     /// From 1; the oldest are removed, so that a list may begin later.
@@ -39,6 +40,23 @@ fn is_zero(count: &u64) -> bool {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct AuditList {
     pub(crate) entries: Vec<AuditEntry>,
+}
+
+#[cfg(test)]
+pub(super) fn described() -> Vec<super::openapi::Described> {
+    use super::openapi::{operation, whole};
+    use super::operations::Operation;
+    vec![
+        operation(Operation::ListAudit, "Lists what was decided at the way out of a session.")
+            .query(
+                "after",
+                whole(0, i64::MAX.unsigned_abs()),
+                "The `sequence` behind which to begin.",
+            )
+            .query("limit", whole(1, 1000), "By default 200.")
+            .answers::<AuditList>(200),
+    ]
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What may be used in all; `null` is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Budget {
     /// Read and written, cached ones included.
     pub(crate) tokens: Option<u64>,
@@ -16,6 +17,7 @@ pub(crate) struct Budget {
 
 /// What was used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Used {
     pub(crate) input_tokens: u64,
@@ -29,6 +31,7 @@ pub(crate) struct Used {
 
 /// A wish for a budget.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct BudgetChange {
     #[serde(skip_serializing_if = "Change::is_none")]
@@ -39,6 +42,7 @@ pub(crate) struct BudgetChange {
 
 /// What becomes of one limit: absent, it stays; `null`, there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(from = "Option<T>", into = "Option<T>")]
 #[serde(bound(serialize = "T: Clone + Serialize"))]
 pub(crate) enum Change<T> {
@@ -71,9 +75,31 @@ impl<T> From<Change<T>> for Option<T> {
 
 /// What the sessions of a tenant may use together, and have used, those that are gone included.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TenantBudget {
     pub(crate) tenant_id: String,
     pub(crate) budget: Option<Budget>,
     pub(crate) usage: Used,
+}
+
+#[cfg(test)]
+pub(super) fn described() -> Vec<super::openapi::Described> {
+    use super::openapi::operation;
+    use super::operations::Operation;
+    use super::problem::Code;
+    vec![
+        operation(Operation::ChangeBudget, "Changes what a session may use of the model.")
+            .body::<BudgetChange>()
+            .answers::<super::sessions::SessionEnvelope>(200)
+            .refuses(&[Code::SessionEnded]),
+        operation(
+            Operation::ShowBudget,
+            "Tells what the tenant may use of the model, and has used.",
+        )
+        .answers::<TenantBudget>(200),
+        operation(Operation::ChangeTenantBudget, "Changes what a tenant may use of the model.")
+            .body::<BudgetChange>()
+            .answers::<TenantBudget>(200),
+    ]
 }

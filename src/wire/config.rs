@@ -5,6 +5,7 @@ use serde_json::Value;
 
 /// Answer of `GET /api/config`: what ashd runs with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Configuration {
     /// The files that were read, lowest first.
@@ -14,6 +15,7 @@ pub(crate) struct Configuration {
 
 /// A setting in force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Setting {
     /// As the file names it, e.g. `api.port`.
@@ -32,6 +34,7 @@ pub(crate) struct Setting {
 
 /// Answer of `POST /api/config/reload`: what was written anew.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Reloaded {
     /// In force from now on.
     pub(crate) changed: Vec<Change>,
@@ -41,6 +44,7 @@ pub(crate) struct Reloaded {
 
 /// A setting that was written anew.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Change {
     pub(crate) key: String,
     pub(crate) before: Value,
@@ -51,6 +55,7 @@ pub(crate) struct Change {
 
 /// Where a setting comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "from", rename_all = "lowercase")]
 pub(crate) enum Origin {
     Default,
@@ -71,4 +76,18 @@ impl Configuration {
             if self.files.is_empty() { "no file".to_owned() } else { self.files.join(", ") };
         format!("the configuration is in order: {files}")
     }
+}
+
+#[cfg(test)]
+pub(super) fn described() -> Vec<super::openapi::Described> {
+    use super::openapi::operation;
+    use super::operations::Operation;
+    use super::problem::Code;
+    vec![
+        operation(Operation::ShowConfiguration, "Tells what ashd runs with.")
+            .answers::<Configuration>(200),
+        operation(Operation::ReloadConfiguration, "Reads the configuration again.")
+            .answers::<Reloaded>(200)
+            .refuses(&[Code::ConfigInvalid]),
+    ]
 }

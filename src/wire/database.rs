@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What was looked at, and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DatabaseCheck {
     /// Nothing is wrong.
@@ -18,6 +19,7 @@ pub(crate) struct DatabaseCheck {
 
 /// Something that must not be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DatabaseFinding {
     /// `damage`, `orphan`, `gap`, `end` or `stuck`.
@@ -27,4 +29,18 @@ pub(crate) struct DatabaseFinding {
     pub(crate) text: String,
     /// What to do about it.
     pub(crate) hint: String,
+}
+
+#[cfg(test)]
+pub(super) fn described() -> Vec<super::openapi::Described> {
+    use super::openapi::operation;
+    use super::operations::Operation;
+    use super::problem::Code;
+    vec![
+        operation(Operation::BackUpDatabase, "Sends a copy of the database.")
+            .sends("application/vnd.sqlite3")
+            .refuses(&[Code::DiskFull]),
+        operation(Operation::CheckDatabase, "Tells whether the database is sound.")
+            .answers::<DatabaseCheck>(200),
+    ]
 }

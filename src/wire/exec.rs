@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Body of `POST /api/sessions/{id}/exec`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ExecCommand {
     pub(crate) command: Command,
@@ -28,6 +29,7 @@ pub(crate) struct ExecCommand {
 
 /// A line for a shell, or a program and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub(crate) enum Command {
     Shell(String),
@@ -36,6 +38,7 @@ pub(crate) enum Command {
 
 /// The answer that is not streamed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ExecResult {
     pub(crate) exec_id: String,
@@ -47,6 +50,7 @@ pub(crate) struct ExecResult {
 
 /// How a command ended; also the last event of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ExecEnd {
     /// Of a command that a signal ended: 128 and the signal, as a shell says it; of one that took
@@ -61,6 +65,7 @@ pub(crate) struct ExecEnd {
 
 /// The first event of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ExecStart {
     pub(crate) exec_id: String,
@@ -68,6 +73,7 @@ pub(crate) struct ExecStart {
 
 /// A piece of output: text where it is text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ExecOutput {
     Text(String),
@@ -81,4 +87,30 @@ pub(crate) mod event {
     pub(crate) const STDERR: &str = "stderr";
     pub(crate) const EXIT: &str = "exit";
     pub(crate) const ERROR: &str = "error";
+}
+
+#[cfg(test)]
+pub(super) fn described() -> Vec<super::openapi::Described> {
+    use super::openapi::operation;
+    use super::operations::Operation;
+    use super::problem::Code;
+    vec![
+        operation(Operation::ExecCommand, "Runs a command in a session.")
+            .body::<ExecCommand>()
+            .answers::<ExecResult>(200)
+            .streams("`POST /api/sessions/{id}/exec`")
+            .refuses(&[
+                Code::ArchiveFailed,
+                Code::CutOff,
+                Code::FileNotFound,
+                Code::NotSupported,
+                Code::PathOutside,
+                Code::SandboxFailed,
+                Code::SessionBusy,
+                Code::SessionEnded,
+                Code::SessionState,
+                Code::TooManyCommands,
+                Code::TooManySessions,
+            ]),
+    ]
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Answer of `GET /health`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Health {
     /// `ok`, or `degraded` while the database cannot be used as it should.
@@ -38,6 +39,7 @@ fn one() -> String {
 
 /// The original's pool figures.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Pool {
     pub(crate) total: u64,
@@ -54,6 +56,7 @@ pub(crate) struct Pool {
 
 /// Why the database cannot be used as it should.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct StoreTrouble {
     /// `disk_full`, `read_only`, `locked`, `moved`, `failing` or `damaged`.
     pub(crate) code: String,
@@ -64,6 +67,7 @@ pub(crate) struct StoreTrouble {
 
 /// How far a protection goes on this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Level {
     /// Not there.
@@ -76,6 +80,7 @@ pub(crate) enum Level {
 
 /// What keeps a sandbox in, one member per wall.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Isolation {
     /// `scope` (systemd), `plain` (one process tree) or `simulated`.
     pub(crate) placement: String,
@@ -96,9 +101,17 @@ pub(crate) struct Isolation {
 
 /// The Claude Code CLI that sessions run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Cli {
     pub(crate) path: Option<String>,
     pub(crate) version: Option<String>,
     /// Why no session can start, if none can.
     pub(crate) problem: Option<String>,
+}
+
+#[cfg(test)]
+pub(super) fn described() -> Vec<super::openapi::Described> {
+    use super::openapi::operation;
+    use super::operations::Operation;
+    vec![operation(Operation::Health, "Tells how the daemon is.").answers::<Health>(200)]
 }

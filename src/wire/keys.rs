@@ -11,6 +11,7 @@ pub(crate) const TENANT: &str = "ash-tenant";
 
 /// A key, without what only its holder knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ApiKey {
     pub(crate) id: KeyId,
@@ -27,6 +28,7 @@ pub(crate) struct ApiKey {
 
 /// Body of `POST /api/api-keys`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreateApiKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +44,7 @@ pub(crate) struct CreateApiKey {
 
 /// Answer to it.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CreatedApiKey {
     /// What the holder shows; it cannot be had again.
@@ -51,6 +54,24 @@ pub(crate) struct CreatedApiKey {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ApiKeyList {
     pub(crate) keys: Vec<ApiKey>,
+}
+
+#[cfg(test)]
+pub(super) fn described() -> Vec<super::openapi::Described> {
+    use super::openapi::operation;
+    use super::operations::Operation;
+    use super::problem::Code;
+    vec![
+        operation(Operation::CreateApiKey, "Makes an API key.")
+            .may_have_body::<CreateApiKey>()
+            .answers::<CreatedApiKey>(201)
+            .refuses(&[Code::TooManyKeys]),
+        operation(Operation::ListApiKeys, "Lists the API keys.").answers::<ApiKeyList>(200),
+        operation(Operation::RevokeApiKey, "Revokes an API key.")
+            .answers::<super::Done>(200)
+            .refuses(&[Code::KeyNotFound]),
+    ]
 }

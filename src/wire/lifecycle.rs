@@ -8,6 +8,7 @@ use crate::id::{AgentName, SessionId, TurnId};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct HostEvent {
     /// One more than that of the event before; those of a later ashd are greater.
@@ -55,3 +56,18 @@ pub(crate) const NAMES: [(&str, &str); 23] = [
     ),
     ("turn.ended", "`outcome` (`completed`, `interrupted`, `failed`), `milliseconds`"),
 ];
+
+#[cfg(test)]
+pub(super) fn described() -> Vec<super::openapi::Described> {
+    use super::openapi::{flag, operation, uuid, whole};
+    use super::operations::Operation;
+    vec![
+        operation(Operation::FollowHost, "Streams what happens on the host.")
+            .query("after", whole(0, i64::MAX.unsigned_abs()), "The number behind which to begin.")
+            .query("last", whole(0, 4096), "How many of the past.")
+            .query("session", uuid(), "Only of this session.")
+            .query("follow", flag(), "`false`: end behind what has happened so far.")
+            .header(super::turns::LAST_EVENT_ID, "As `after`, and wins.")
+            .streams("`GET /api/events`"),
+    ]
+}

@@ -11,9 +11,22 @@ pub(crate) mod exec;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod lifecycle;
+#[cfg(test)]
+mod openapi;
 pub(crate) mod operations;
 pub(crate) mod permissions;
 pub(crate) mod problem;
+pub(crate) mod reference;
 pub(crate) mod sessions;
 pub(crate) mod turns;
 pub(crate) mod usage;
+pub(crate) mod workspace;
+
+use serde::{Deserialize, Serialize};
+
+/// Answer of what has nothing else to tell.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Done {
+    pub(crate) ok: bool,
+}

@@ -7,6 +7,8 @@ use crate::scope::Scope;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Operation {
     Health,
+    ShowReference,
+    ReadReference,
     DeployAgent,
     UploadAgent,
     ListAgents,
@@ -103,6 +105,8 @@ const fn about_keys(operation: Operation, method: &'static str, path: &'static s
 
 pub(crate) const OPERATIONS: &[Route] = &[
     Route { open: true, ..route(Operation::Health, "GET", "/health") },
+    Route { open: true, ..route(Operation::ShowReference, "GET", "/docs") },
+    Route { open: true, ..route(Operation::ReadReference, "GET", "/docs/{file}") },
     route(Operation::DeployAgent, "POST", "/api/agents"),
     route(Operation::UploadAgent, "PUT", "/api/agents/{name}/bundle"),
     route(Operation::ListAgents, "GET", "/api/agents"),

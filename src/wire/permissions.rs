@@ -8,6 +8,7 @@ use crate::id::{PermissionId, SessionId, TurnId};
 
 /// Yes or no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum PermissionBehavior {
     Allow,
@@ -17,6 +18,7 @@ pub(crate) enum PermissionBehavior {
 /// A question: `data` of the event `permission_request`, and an entry of
 /// `GET /api/sessions/{id}/permissions`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PermissionRequest {
     pub(crate) permission_id: PermissionId,
@@ -43,6 +45,7 @@ pub(crate) struct PermissionRequest {
 
 /// What became of a question: `data` of the event `permission_resolved`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PermissionResolution {
     pub(crate) permission_id: PermissionId,
@@ -63,6 +66,7 @@ pub(crate) struct PermissionResolution {
 
 /// How a question was settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ResolvedBehavior {
     Allow,
@@ -73,6 +77,7 @@ pub(crate) enum ResolvedBehavior {
 
 /// Who settled it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ResolvedBy {
     Client,
@@ -102,12 +107,14 @@ impl ResolvedBy {
 
 /// Answer of `GET /api/sessions/{id}/permissions`: the oldest first.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct PermissionList {
     pub(crate) permissions: Vec<PermissionRequest>,
 }
 
 /// Body of `POST /api/sessions/{id}/permissions/{permission}`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct AnswerPermission {
     pub(crate) behavior: PermissionBehavior,
@@ -127,6 +134,7 @@ pub(crate) struct AnswerPermission {
 
 /// Answer of the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PermissionAnswered {
     pub(crate) permission_id: PermissionId,
@@ -134,4 +142,19 @@ pub(crate) struct PermissionAnswered {
     /// What is not asked again in this session, as rules of `allowedTools`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) remembered: Vec<String>,
+}
+
+#[cfg(test)]
+pub(super) fn described() -> Vec<super::openapi::Described> {
+    use super::openapi::operation;
+    use super::operations::Operation;
+    use super::problem::Code;
+    vec![
+        operation(Operation::ListPermissions, "Lists what a session asks.")
+            .answers::<PermissionList>(200),
+        operation(Operation::AnswerPermission, "Answers what a session asks.")
+            .body::<AnswerPermission>()
+            .answers::<PermissionAnswered>(200)
+            .refuses(&[Code::PermissionNotFound, Code::PermissionResolved]),
+    ]
 }

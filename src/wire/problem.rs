@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a request was refused: stable, part of the contract. Each has one HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Code {
     AgentInvalid,
@@ -46,6 +47,7 @@ pub(crate) enum Code {
     TurnRunning,
     Unauthorized,
     #[serde(other)]
+    #[cfg_attr(test, schemars(skip))]
     Unknown,
 }
 
@@ -181,6 +183,7 @@ impl Code {
 
 /// The body of every answer that is not a success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Problem {
     #[serde(default = "unknown")]
     pub(crate) code: Code,

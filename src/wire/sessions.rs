@@ -23,6 +23,7 @@ use crate::id::{AgentName, SessionId};
     Deserialize,
     clap::ValueEnum,
 )]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SessionStatus {
     Starting,
@@ -48,6 +49,7 @@ impl SessionStatus {
 
 /// How warm a session's sandbox is, from the warmest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Tier {
     /// Its processes run.
@@ -77,6 +79,7 @@ impl Tier {
 
 /// A session as every route answers it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
@@ -127,6 +130,7 @@ pub(crate) struct Session {
 
 /// A snapshot outside of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SessionArchive {
     pub(crate) made_at: Timestamp,
@@ -138,6 +142,7 @@ pub(crate) struct SessionArchive {
 
 /// The verdict of `/health` on the walls around a session, in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct SessionIsolation {
     /// `scope` (systemd), `plain` (one process tree) or `simulated`.
     pub(crate) placement: String,
@@ -147,6 +152,7 @@ pub(crate) struct SessionIsolation {
 
 /// What `GET` shows of a session's options.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct SessionConfig {
     pub(crate) permission_mode: PermissionMode,
@@ -178,6 +184,7 @@ pub(crate) struct SessionConfig {
 
 /// Who decides what a tool may do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) enum PermissionMode {
     /// The sandbox is the wall; every tool runs.
     #[default]
@@ -201,12 +208,14 @@ pub(crate) enum PermissionMode {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct SessionEnvelope {
     pub(crate) session: Session,
 }
 
 /// Answer of `POST …/fork`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ForkEnvelope {
     pub(crate) session: Session,
     pub(crate) fork: Fork,
@@ -214,6 +223,7 @@ pub(crate) struct ForkEnvelope {
 
 /// What a fork was made of.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Fork {
     /// The last turn that history and conversation have; absent: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -223,6 +233,7 @@ pub(crate) struct Fork {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct SessionList {
     pub(crate) sessions: Vec<Session>,
     /// Sessions that match, whatever the page.
@@ -232,6 +243,7 @@ pub(crate) struct SessionList {
 
 /// Body of `POST /api/sessions`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreateSession {
     pub(crate) agent: String,
@@ -278,6 +290,7 @@ pub(crate) struct CreateSession {
 /// Body of `PATCH /api/sessions/{id}/config`: what is absent stays, `null` clears.
 #[expect(clippy::option_option, reason = "absent is not null")]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ConfigureSession {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
@@ -316,6 +329,7 @@ where
 
 /// An MCP server of a session: `command` (with `args`, `env`) or `url` (with `headers`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct McpServer {
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
@@ -332,70 +346,75 @@ pub(crate) struct McpServer {
     pub(crate) headers: BTreeMap<String, String>,
 }
 
-/// One file of a session's workspace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct WorkspaceFile {
-    pub(crate) path: String,
-    pub(crate) size: u64,
-    pub(crate) modified_at: Timestamp,
-}
+/// What may hinder that a session gets its sandbox and its CLI.
+#[cfg(test)]
+pub(super) const STARTS: &[super::problem::Code] = &[
+    super::problem::Code::ArchiveFailed,
+    super::problem::Code::CliMissing,
+    super::problem::Code::CliTooOld,
+    super::problem::Code::Draining,
+    super::problem::Code::SandboxFailed,
+    super::problem::Code::TooManySessions,
+];
 
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct WorkspaceFiles {
-    pub(crate) files: Vec<WorkspaceFile>,
-    /// `sandbox` (live) or `snapshot`.
-    pub(crate) source: String,
-    /// More files exist than are listed.
-    #[serde(default)]
-    pub(crate) truncated: bool,
-}
-
-/// A file read with `?format=json`.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct WorkspaceFileContent {
-    pub(crate) path: String,
-    pub(crate) content: String,
-    pub(crate) size: u64,
-    pub(crate) source: String,
-}
-
-/// Body of `POST /api/sessions/{id}/files`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct UploadFiles {
-    pub(crate) files: Vec<UploadFile>,
-    /// The folder that the paths are in; absent: the workspace.
-    #[serde(default)]
-    pub(crate) target_path: Option<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct UploadFile {
-    pub(crate) path: String,
-    /// In base64.
-    pub(crate) content: String,
-    /// Not used: a file is its bytes.
-    #[serde(default)]
-    pub(crate) mime_type: Option<String>,
-}
-
-/// What became of one file.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct UploadedFile {
-    pub(crate) path: String,
-    pub(crate) written: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) size: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<String>,
-}
-
-/// Body of `POST /api/sessions/{id}/workspace`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct WorkspaceBundle {
-    /// A tar archive in base64.
-    pub(crate) bundle: String,
+#[cfg(test)]
+pub(super) fn described() -> Vec<super::openapi::Described> {
+    use super::openapi::{flag, one_of, operation, text, whole};
+    use super::operations::Operation;
+    use super::problem::Code;
+    vec![
+        operation(Operation::CreateSession, "Creates a session of an agent.")
+            .body::<CreateSession>()
+            .answers::<SessionEnvelope>(201)
+            .refuses(STARTS)
+            .refuses(&[Code::AgentNotFound]),
+        operation(Operation::ListSessions, "Lists sessions, the newest first.")
+            .query("agent", text(), "Only of this agent.")
+            .query(
+                "status",
+                one_of(&["starting", "active", "paused", "stopped", "ended", "error"]),
+                "Only with this status.",
+            )
+            .query("limit", whole(1, 1000), "By default 1000.")
+            .query("offset", whole(0, u64::from(u32::MAX)), "How many to leave out.")
+            .answers::<SessionList>(200),
+        operation(Operation::GetSession, "Tells about a session.").answers::<SessionEnvelope>(200),
+        operation(Operation::EndSession, "Ends a session.").answers::<SessionEnvelope>(200),
+        operation(Operation::ConfigureSession, "Changes options of a session.")
+            .body::<ConfigureSession>()
+            .answers::<SessionEnvelope>(200)
+            .refuses(&[Code::SessionEnded]),
+        operation(Operation::PauseSession, "Freezes a session.")
+            .answers::<SessionEnvelope>(200)
+            .refuses(&[Code::SandboxFailed, Code::SessionBusy, Code::SessionState]),
+        operation(Operation::ResumeSession, "Has a session ready for a message.")
+            .answers::<SessionEnvelope>(200)
+            .refuses(STARTS)
+            .refuses(&[Code::SessionEnded, Code::SessionState]),
+        operation(Operation::StopSession, "Ends the processes of a session.")
+            .answers::<SessionEnvelope>(200)
+            .refuses(&[Code::SessionState]),
+        operation(Operation::ForkSession, "Makes a new session of one.")
+            .query("turn", whole(1, u64::from(u32::MAX)), "The last turn that it has; absent: all.")
+            .answers::<ForkEnvelope>(201)
+            .refuses(STARTS)
+            .refuses(&[Code::SessionBusy, Code::SessionEnded, Code::SessionState]),
+        operation(Operation::ArchiveSession, "Makes a snapshot of a session outside of the host.")
+            .query("keep", flag(), "Keep the files here, too.")
+            .answers::<SessionEnvelope>(200)
+            .refuses(&[
+                Code::ArchiveFailed,
+                Code::SessionBusy,
+                Code::SessionEnded,
+                Code::SessionState,
+            ]),
+        operation(Operation::RestoreSession, "Brings an archived session back.")
+            .answers::<SessionEnvelope>(200)
+            .refuses(&[
+                Code::ArchiveFailed,
+                Code::SessionBusy,
+                Code::SessionState,
+                Code::TooManySessions,
+            ]),
+    ]
 }

@@ -13,6 +13,7 @@ pub(crate) const BLOCKS_MAX: usize = 20;
 /// Body of `POST /api/sessions/:id/messages`. `content` is a text, one block, or a list of
 /// blocks (`text`, `image`, `document`); it is judged by `control::send`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SendMessage {
     pub(crate) content: serde_json::Value,
@@ -54,6 +55,7 @@ impl SendMessage {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Effort {
     Low,
@@ -63,6 +65,7 @@ pub(crate) enum Effort {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Thinking {
     #[serde(rename = "type")]
@@ -72,6 +75,7 @@ pub(crate) struct Thinking {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ThinkingKind {
     Adaptive,
@@ -80,6 +84,7 @@ pub(crate) enum ThinkingKind {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OutputFormat {
     #[serde(rename = "type")]
@@ -88,6 +93,7 @@ pub(crate) struct OutputFormat {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) enum OutputKind {
     #[serde(rename = "json_schema")]
     JsonSchema,
@@ -125,6 +131,7 @@ pub(crate) const LAST_EVENT_ID: &str = "last-event-id";
 
 /// One row of `GET /api/sessions/:id/messages`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StoredMessage {
     pub(crate) id: uuid::Uuid,
@@ -140,12 +147,14 @@ pub(crate) struct StoredMessage {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct MessageList {
     pub(crate) messages: Vec<StoredMessage>,
 }
 
 /// One row of `GET /api/sessions/:id/events`: the timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TimelineEvent {
     pub(crate) id: uuid::Uuid,
@@ -162,12 +171,14 @@ pub(crate) struct TimelineEvent {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct TimelineList {
     pub(crate) events: Vec<TimelineEvent>,
 }
 
 /// Data of `resync`: some of what was asked for cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Resync {
     pub(crate) reason: ResyncReason,
     /// The last event that the client has.
@@ -177,6 +188,7 @@ pub(crate) struct Resync {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ResyncReason {
     /// The events between were removed.
@@ -189,6 +201,7 @@ pub(crate) enum ResyncReason {
 
 /// One row of `GET /api/sessions/:id/queue`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct QueuedTurn {
     pub(crate) turn_id: TurnId,
@@ -201,6 +214,7 @@ pub(crate) struct QueuedTurn {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Queue {
     /// The running turn, then those that wait, in their order.
     pub(crate) turns: Vec<QueuedTurn>,
@@ -208,6 +222,7 @@ pub(crate) struct Queue {
 
 /// Answer of `DELETE /api/sessions/:id/queue/:turn`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Removed {
     pub(crate) turn_id: TurnId,
@@ -215,6 +230,7 @@ pub(crate) struct Removed {
 
 /// Answer of `POST /api/sessions/:id/queue/:turn/now`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SentNow {
     /// The turn that runs next.
@@ -225,8 +241,61 @@ pub(crate) struct SentNow {
 
 /// Answer of `POST /api/sessions/:id/interrupt`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Interrupted {
     /// The turn that was told to stop; none ran if absent.
     pub(crate) turn_id: Option<TurnId>,
+}
+
+#[cfg(test)]
+pub(super) fn described() -> Vec<super::openapi::Described> {
+    use super::openapi::{flag, one_of, operation, text, uuid, whole};
+    use super::operations::Operation;
+    use super::problem::Code;
+    use super::sessions::STARTS;
+    vec![
+        operation(Operation::SendMessage, "Sends a message and streams its turn.")
+            .header(LAST_EVENT_ID, "Of a repeated request: the event behind which to go on.")
+            .body::<SendMessage>()
+            .streams("The stream")
+            .refuses(STARTS)
+            .refuses(&[Code::IdempotencyMismatch, Code::QueueFull, Code::SessionState]),
+        operation(Operation::StreamSession, "Streams the events of a session.")
+            .query("after", whole(0, i64::MAX.unsigned_abs()), "The event behind which to begin.")
+            .query("includePartialMessages", flag(), "Also the text while it is written.")
+            .query("turn", uuid(), "Only this turn, up to its `done`.")
+            .query("until", one_of(&["done"]), "The stream ends behind the first `done`.")
+            .header(LAST_EVENT_ID, "As `after`, and wins.")
+            .streams("The stream")
+            .answers_nothing(204)
+            .refuses(&[Code::TurnNotFound]),
+        operation(Operation::InterruptSession, "Interrupts the running turn.")
+            .answers::<Interrupted>(200),
+        operation(Operation::ListQueue, "Lists the running turn and those that wait.")
+            .answers::<Queue>(200),
+        operation(Operation::RemoveTurn, "Removes a turn that waits.")
+            .answers::<Removed>(200)
+            .refuses(&[Code::TurnNotFound, Code::TurnRunning]),
+        operation(Operation::SendNow, "Puts a turn that waits before all others.")
+            .answers::<SentNow>(200)
+            .refuses(&[Code::TurnNotFound, Code::TurnRunning]),
+        operation(Operation::ListMessages, "Lists the history of a session.")
+            .query(
+                "after",
+                whole(0, i64::MAX.unsigned_abs()),
+                "The `sequence` behind which to begin.",
+            )
+            .query("limit", whole(1, 1000), "By default 100.")
+            .answers::<MessageList>(200),
+        operation(Operation::ListEvents, "Lists the timeline of a session.")
+            .query(
+                "after",
+                whole(0, i64::MAX.unsigned_abs()),
+                "The `sequence` behind which to begin.",
+            )
+            .query("limit", whole(1, 1000), "By default 200.")
+            .query("type", text(), "Only of this type.")
+            .answers::<TimelineList>(200),
+    ]
 }

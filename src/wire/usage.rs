@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::id::{AgentName, SessionId, TurnId};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Usage {
     /// When the figures were read.
@@ -17,6 +18,7 @@ pub(crate) struct Usage {
 
 /// A figure that is not known is absent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SessionUsage {
     pub(crate) session: SessionId,
@@ -43,4 +45,14 @@ pub(crate) struct SessionUsage {
     pub(crate) turn_since: Option<Timestamp>,
     /// Turns that wait behind it.
     pub(crate) queued_turns: u32,
+}
+
+#[cfg(test)]
+pub(super) fn described() -> Vec<super::openapi::Described> {
+    use super::openapi::operation;
+    use super::operations::Operation;
+    vec![
+        operation(Operation::ShowUsage, "Tells what the sessions use that have not ended.")
+            .answers::<Usage>(200),
+    ]
 }

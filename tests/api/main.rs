@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by failing")]
 
+mod administration;
 mod agents;
 mod archive;
 mod budgets;
@@ -15,6 +16,7 @@ mod history;
 mod keys;
 mod permissions;
 mod queue;
+mod reference;
 mod server;
 mod sessions;
 mod stream;

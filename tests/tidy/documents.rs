@@ -26,16 +26,23 @@ fn operation_complaints(source: &str, document: &str) -> Vec<String> {
     missing.chain(extra).collect()
 }
 
-/// `METHOD /path` of each entry of the table: the two literals behind `Operation::Name`.
+/// `METHOD /path` of each entry of the table.
 fn operations(source: &str) -> BTreeSet<String> {
-    let Some((_, table)) = source.split_once("const OPERATIONS") else { return BTreeSet::new() };
+    let named = operations_by_name(source);
+    named.values().map(|(method, path)| format!("{method} {path}")).collect()
+}
+
+/// Name to method and path, of each entry of the table: the two literals behind `Operation::Name`.
+pub(crate) fn operations_by_name(source: &str) -> BTreeMap<String, (String, String)> {
+    let Some((_, table)) = source.split_once("const OPERATIONS") else { return BTreeMap::new() };
     let table = table.split_once("\n];").map_or(table, |(table, _)| table);
     table
         .split("Operation::")
         .skip(1)
         .filter_map(|entry| {
+            let name = entry.chars().take_while(|c| c.is_alphanumeric()).collect();
             let mut literals = entry.split('"').skip(1).step_by(2);
-            Some(format!("{} {}", literals.next()?, literals.next()?))
+            Some((name, (literals.next()?.to_owned(), literals.next()?.to_owned())))
         })
         .collect()
 }

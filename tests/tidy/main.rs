@@ -16,6 +16,7 @@ mod files;
 mod layers;
 mod machine;
 mod names;
+mod operations;
 mod orphans;
 mod rust;
 mod sizes;

@@ -11,7 +11,7 @@ use crate::ctl::prefix::resolve;
 use crate::ctl::server::{encode_path, request, understand};
 use crate::id::SessionId;
 use crate::web::client::{Patience, empty};
-use crate::wire::sessions::{WorkspaceFile, WorkspaceFiles};
+use crate::wire::workspace::{WorkspaceFile, WorkspaceFiles};
 
 /// List the files of a session's workspace, or print one
 #[derive(Debug, Args)]
