@@ -43,6 +43,7 @@ pub(crate) struct BudgetChange {
 /// What becomes of one limit: absent, it stays; `null`, there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(inline))]
 #[serde(from = "Option<T>", into = "Option<T>")]
 #[serde(bound(serialize = "T: Clone + Serialize"))]
 pub(crate) enum Change<T> {

@@ -45,6 +45,7 @@ pub(crate) struct Reloaded {
 /// A setting that was written anew.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "SettingChange"))]
 pub(crate) struct Change {
     pub(crate) key: String,
     pub(crate) before: Value,

@@ -65,7 +65,10 @@ fn every_operation_is_there_and_refuses_as_it_says() {
                 if operation.get("requestBody").is_some() { b"{\"no\":" } else { b"" };
             let close = ("connection", "close");
             let answer = server.send(&method, &url, &[close], body);
-            let told = &operation["responses"][answer.status.to_string()];
+            let mut told = &operation["responses"][answer.status.to_string()];
+            if let Some(shared) = told["$ref"].as_str() {
+                told = document.pointer(shared.trim_start_matches('#')).unwrap();
+            }
             assert!(told.is_object(), "{method} {path}: {} {}", answer.status, answer.body);
             if answer.status >= 400 {
                 let codes = &told["content"]["application/problem+json"]["schema"]["properties"]["code"]

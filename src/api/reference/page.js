@@ -65,7 +65,9 @@ function bodies(content) {
     element("p", {}, element("code", {}, type), " ", type.includes("json") ? kind(body.schema) : ""));
 }
 
-function operation(path, method, about) {
+function operation(api, path, method, about) {
+  const answers = Object.entries(about.responses).map(([status, answer]) =>
+    [status, answer.$ref ? api.components.responses[named(answer.$ref)] : answer]);
   const section = element("section", { id: about.operationId },
     element("h3", {}, element("span", { class: "method" }, method.toUpperCase()), element("code", {}, path)),
     element("p", {}, element("strong", {}, about.summary)));
@@ -77,9 +79,9 @@ function operation(path, method, about) {
   if (parameters) section.append(parameters);
   if (about.requestBody) section.append(element("h4", {}, "Body"), ...bodies(about.requestBody.content));
   section.append(element("h4", {}, "Answers"));
-  section.append(table(["status", "", ""], Object.entries(about.responses).map(([status, answer]) => [
+  section.append(table(["status", "", ""], answers.map(([status, answer]) => [
     status, bodies(status < "300" ? answer.content : {}), prose(answer.description)])));
-  for (const body of Object.values(about.responses).flatMap((answer) => Object.values(answer.content || {}))) {
+  for (const body of answers.flatMap(([, answer]) => Object.values(answer.content || {}))) {
     if (!body["x-ash-events"]) continue;
     section.append(table(["event", "when"], Object.entries(body["x-ash-events"]).map(([name, when]) =>
       [element("code", {}, name), inline(when)])));
@@ -98,7 +100,7 @@ function show(api) {
     main.append(element("h2", {}, tag.name));
     for (const [path, item] of Object.entries(api.paths)) {
       for (const method of METHODS.filter((method) => item[method] && item[method].tags.includes(tag.name))) {
-        main.append(operation(path, method, item[method]));
+        main.append(operation(api, path, method, item[method]));
         links.push(element("a", { href: "#" + item[method].operationId, title: method.toUpperCase() + " " + path }, item[method].summary));
       }
     }

@@ -17,6 +17,8 @@ use crate::wire::problem::{Code, Problem};
 struct Schemas {
     taken: SchemaGenerator,
     answered: SchemaGenerator,
+    /// Answers that many operations share.
+    problems: Map<String, Value>,
 }
 
 impl Schemas {
@@ -30,6 +32,7 @@ impl Schemas {
         Self {
             taken: settings().for_deserialize().into_generator(),
             answered: settings().for_serialize().into_generator(),
+            problems: Map::new(),
         }
     }
 
@@ -60,6 +63,7 @@ pub(super) fn document(described: &[Described]) -> Value {
         let path = paths.entry(route.path.replace("{*", "{")).or_insert_with(|| json!({}));
         path[route.method.to_lowercase()] = one(route, described, &mut schemas, &meanings);
     }
+    let problems = std::mem::take(&mut schemas.problems);
     let licence = json!({ "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" });
     json!({
         "openapi": "3.1.0",
@@ -76,6 +80,7 @@ pub(super) fn document(described: &[Described]) -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": { "apiKey": { "type": "http", "scheme": "bearer", "description": "An API key. Its scope is `read`, `use`, `deploy` or `admin`; each includes those before it." } },
+            "responses": problems,
             "schemas": schemas.into_components(),
         },
     })
@@ -223,24 +228,34 @@ fn answers(
     }
     for (status, codes) in by_status {
         let words: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
-        let meaning =
-            |word: &&str| format!("`{word}`: {}", meanings.get(*word).map_or("", |text| text));
-        let text = words.iter().map(meaning).collect::<Vec<_>>().join("\n\n");
-        let problem = json!({
-            "allOf": [{ "$ref": "#/components/schemas/Problem" }],
-            "properties": { "code": { "enum": words } },
-        });
-        let content = json!({ "application/problem+json": { "schema": problem } });
-        let mut answer = json!({ "description": text, "content": content });
-        if status == 429 || status == 503 {
-            answer["headers"] = json!({ "Retry-After": {
-                "description": "Seconds after which it is worth another try.",
-                "schema": { "type": "integer", "minimum": 0 },
-            } });
-        }
-        answers.insert(status.to_string(), answer);
+        let name = format!("{status}-{}", words.join("-"));
+        answers.insert(
+            status.to_string(),
+            json!({ "$ref": format!("#/components/responses/{name}") }),
+        );
+        schemas.problems.entry(name).or_insert_with(|| problem(status, &words, meanings));
     }
     json!(answers)
+}
+
+/// An answer with a status of an error, shared by all operations with the same codes.
+fn problem(status: u16, words: &[&str], meanings: &BTreeMap<String, String>) -> Value {
+    let meaning =
+        |word: &&str| format!("`{word}`: {}.", meanings.get(*word).map_or("", |text| text));
+    let text = words.iter().map(meaning).collect::<Vec<_>>().join("\n\n");
+    let schema = json!({
+        "allOf": [{ "$ref": "#/components/schemas/Problem" }],
+        "properties": { "code": { "enum": words } },
+    });
+    let content = json!({ "application/problem+json": { "schema": schema } });
+    let mut answer = json!({ "description": text, "content": content });
+    if status == 429 || status == 503 {
+        answer["headers"] = json!({ "Retry-After": {
+            "description": "Seconds after which it is worth another try.",
+            "schema": { "type": "integer", "minimum": 0 },
+        } });
+    }
+    answer
 }
 
 /// The problems of an operation: its own, and those that follow from what it is.
