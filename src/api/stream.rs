@@ -18,7 +18,7 @@ use super::answer::Refused;
 use super::params::{Query, bad, last_event_id, session_id, turn_id};
 use crate::control::Caller;
 use crate::control::stream::{EventStream, Read, Scope, StreamRequest};
-use crate::session::frame::Frame;
+use crate::session::frame::{Frame, FrameKind};
 use crate::session::shown::{Audience, shown};
 use crate::wire::turns::{Resync, ResyncReason, event};
 
@@ -138,6 +138,14 @@ impl EventBody {
         let mut next = Some(first);
         while let Some(read) = next {
             match read {
+                // Who did not ask for pieces misses none.
+                Read::Frame(frame) if frame.kind == FrameKind::Pruned => {
+                    if self.events.partial {
+                        let asked = self.events.after.max(frame.sequence - u64::from(frame.width));
+                        let gap = resync(ResyncReason::Pruned, asked, frame.sequence);
+                        chunk.extend_from_slice(&gap);
+                    }
+                }
                 Read::Frame(frame) => encode(&frame, &self.events, &mut chunk),
                 Read::Gap { from } => {
                     let gap = resync(ResyncReason::Pruned, self.events.after, from);
@@ -199,7 +207,6 @@ fn encode_for(frame: &Frame, reader: Reader, text: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::frame::FrameKind;
 
     fn encode_to(frame: &Frame, reader: Reader) -> Bytes {
         let mut text = Vec::new();

@@ -114,6 +114,7 @@ pub(super) struct Agents {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Sessions {
     pub(super) keep_ended_hours: Option<u32>,
+    pub(super) keep_pieces_hours: Option<u32>,
     pub(super) turn_timeout_seconds: Option<u32>,
     pub(super) permission_timeout_seconds: Option<u32>,
     pub(super) permission_timeout_action: Option<PermissionBehavior>,

@@ -41,7 +41,7 @@ const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
 const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
 const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
-pub(crate) const KEYS: [Key; 52] = [
+pub(crate) const KEYS: [Key; 53] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -221,6 +221,12 @@ pub(crate) const KEYS: [Key; 52] = [
         None,
         "24",
         "Hours after which the files of an ended session are removed.",
+    ),
+    key(
+        "sessions.keep_pieces_hours",
+        None,
+        "0",
+        "Hours after the end of a turn for which its messages can be had piece by piece (`text_delta` and the like); the whole messages stay. 0: for ever.",
     ),
     key(
         "sessions.turn_timeout_seconds",

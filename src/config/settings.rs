@@ -77,6 +77,8 @@ pub(crate) struct Settings {
     pub(crate) agent_roots: Vec<PathBuf>,
     pub(crate) agent_limits: AgentLimits,
     pub(crate) keep_ended: Duration,
+    /// None if the pieces of messages are kept for ever.
+    pub(crate) keep_pieces: Option<Duration>,
     /// None if turns may take as long as they want.
     pub(crate) turn_timeout: Option<Duration>,
     pub(crate) permission_timeout: Option<Duration>,
@@ -180,6 +182,10 @@ impl Settings {
             .sessions
             .keep_ended_hours
             .unwrap_or_else(|| number_of("sessions.keep_ended_hours"));
+        let pieces_hours: u32 = file
+            .sessions
+            .keep_pieces_hours
+            .unwrap_or_else(|| number_of("sessions.keep_pieces_hours"));
         let turn_seconds = file
             .sessions
             .turn_timeout_seconds
@@ -238,6 +244,8 @@ impl Settings {
             agent_roots: file.agents.roots,
             agent_limits,
             keep_ended: Duration::from_secs(u64::from(keep_hours) * 60 * 60),
+            keep_pieces: (pieces_hours > 0)
+                .then(|| Duration::from_secs(u64::from(pieces_hours) * 60 * 60)),
             turn_timeout: (turn_seconds > 0).then(|| Duration::from_secs(turn_seconds.into())),
             permission_timeout: (permission_seconds > 0)
                 .then(|| Duration::from_secs(permission_seconds.into())),

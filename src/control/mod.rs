@@ -67,6 +67,8 @@ pub(crate) struct ControlSettings {
     pub(crate) agent_roots: Vec<PathBuf>,
     /// How long the files of an ended session are kept.
     pub(crate) keep_ended: Duration,
+    /// How long the pieces of a message are kept after its turn; `None` for ever.
+    pub(crate) keep_pieces: Option<Duration>,
     /// After how much rest a hibernated session is archived; `None` for never.
     pub(crate) archive_after: Option<Duration>,
     /// What ashd runs with, as administrators see it.

@@ -266,7 +266,8 @@ fn speaker(kind: FrameKind, data: &[u8]) -> Option<Speaker> {
         | FrameKind::Done
         | FrameKind::Lifecycle
         | FrameKind::PermissionAsked
-        | FrameKind::PermissionResolved => None,
+        | FrameKind::PermissionResolved
+        | FrameKind::Pruned => None,
     }
 }
 

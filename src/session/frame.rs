@@ -25,6 +25,8 @@ pub(crate) enum FrameKind {
     PermissionAsked = 6,
     /// What became of such a question.
     PermissionResolved = 7,
+    /// Some events of a message were removed here, long after it became whole. Empty.
+    Pruned = 8,
 }
 
 impl FrameKind {
@@ -38,10 +40,16 @@ impl FrameKind {
             Self::Lifecycle,
             Self::PermissionAsked,
             Self::PermissionResolved,
+            Self::Pruned,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == number)
     }
+}
+
+/// Whether the frame is a piece of a message that another one holds as a whole, once it is whole.
+pub(crate) fn is_piece(kind: u8, data: &[u8]) -> bool {
+    kind == FrameKind::Cli as u8 && Head::read(data).kind == "stream_event"
 }
 
 /// A frame with its place in the session's log. It is shown as `width` events, which have the

@@ -52,6 +52,7 @@ pub(crate) fn shown(kind: FrameKind, data: &[u8]) -> Vec<Shown<'_>> {
         FrameKind::PermissionResolved => {
             vec![Shown::new(event::PERMISSION_RESOLVED, data, Audience::Everyone)]
         }
+        FrameKind::Pruned => vec![Shown::new(event::RESYNC, data, Audience::Partial)],
         FrameKind::Cli => cli(data),
     }
 }

@@ -22,7 +22,9 @@ pub(crate) fn timeline(kind: FrameKind, data: &[u8]) -> Vec<TimelinePart> {
     match kind {
         // The published clients know no such types.
         FrameKind::PermissionAsked | FrameKind::PermissionResolved => Vec::new(),
-        FrameKind::TurnStarted | FrameKind::User | FrameKind::Done => Vec::new(),
+        FrameKind::TurnStarted | FrameKind::User | FrameKind::Done | FrameKind::Pruned => {
+            Vec::new()
+        }
         FrameKind::Error => vec![part("error", data.to_vec())],
         FrameKind::Lifecycle => vec![part("lifecycle", data.to_vec())],
         FrameKind::Cli => cli(data),

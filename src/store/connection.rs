@@ -26,6 +26,10 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection: more than the store has.
 const STATEMENTS_CACHED: usize = 64;
 
+/// Cache of a connection that only reads. A log is read once and in order, and the kernel has the
+/// file in memory; what is read again are the few pages that lead to the rows.
+const READER_CACHE_KIB: i64 = 512;
+
 /// Only the service's own account may read what sessions said.
 pub(super) const FILE_MODE: u32 = 0o600;
 
@@ -69,6 +73,7 @@ pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, StoreError> {
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path)?;
     connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     Ok(connection)
 }
 

@@ -1,8 +1,8 @@
 //! What ashd remembers: agents, sessions, turns, and the log of each session.
 //!
 //! One SQLite database with a write-ahead log. One thread writes ([`writer`]), a few connections
-//! read ([`readers`]), and a second thread keeps the log short ([`checkpoint`]). They are asked in
-//! verbs of the domain, one file for each kind of thing: [`agents`], [`sessions`], [`turns`],
+//! read ([`readers`]), a second thread keeps the log short ([`checkpoint`]), and a third brings to the disk
+//! what nobody waited for ([`syncer`]). They are asked in verbs of the domain, one file for each kind of thing: [`agents`], [`sessions`], [`turns`],
 //! [`log`].
 //!
 //! *Invariant:* no SQL and no type of SQLite leaves this module.
@@ -21,10 +21,12 @@ mod fork;
 mod keys;
 mod log;
 mod portable;
+mod pruning;
 mod readers;
 mod record;
 mod row;
 mod sessions;
+mod syncer;
 mod transcripts;
 mod trouble;
 mod turns;
@@ -50,6 +52,7 @@ pub(crate) use keys::ApiKeyRecord;
 #[cfg(feature = "testing")]
 pub use measure::main as measure_main;
 pub(crate) use portable::Row;
+pub(crate) use pruning::{Pruned, Pruning};
 pub(crate) use record::*;
 #[cfg(feature = "testing")]
 pub(crate) use writer::Statistics;
@@ -84,8 +87,9 @@ impl Store {
         let readers = Readers::open(path)?;
         let files = Files::opened(path).map_err(|error| StoreError::opening(path, error))?;
         let trouble = Arc::new(Trouble::new(path));
-        let (writer, writes) = Writer::start(connection, files, Arc::clone(&trouble))
+        let (writer, more) = Writer::start(connection, path, files, Arc::clone(&trouble))
             .map_err(|error| StoreError::opening(path, error))?;
+        let threads = more.into_iter().chain([checkpoints]).collect();
         if let Err(error) = backup::remove_drafts(path) {
             tracing::warn!(%error, "could not remove what is left of a backup");
         }
@@ -94,7 +98,7 @@ impl Store {
             writer,
             readers,
             trouble,
-            threads: Arc::new(Mutex::new(vec![writes, checkpoints])),
+            threads: Arc::new(Mutex::new(threads)),
             uid_search: Arc::new(AtomicU32::new(0)),
         })
     }

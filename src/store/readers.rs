@@ -9,8 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::StoreError;
 use super::connection::open_reader;
 
-/// Reads at the same time: a read takes microseconds, so a few serve very many callers; each
-/// holds a cache of 2 MB.
+/// Reads at the same time: a read takes microseconds, so a few serve very many callers.
 const READERS: usize = 4;
 
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@
 //! disk does that), every write of it is performed again by itself. So work is repeatable.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -14,6 +15,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
+use super::syncer::Syncer;
 use super::trouble::{Files, Trouble};
 
 /// Most writes in one commit: beyond this the first of them would wait for no gain.
@@ -34,12 +36,15 @@ pub(crate) struct Statistics {
     pub(crate) writes: u64,
     /// Transactions that were committed.
     pub(crate) commits: u64,
+    /// Syncs of what no commit waited for.
+    pub(crate) syncs: u64,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
     writes: AtomicU64,
     commits: AtomicU64,
+    syncs: AtomicU64,
 }
 
 /// What a write needs from its commit.
@@ -65,21 +70,26 @@ enum Message {
 }
 
 impl Writer {
-    /// Starts the thread; it ends on `close` or when the last `Writer` is gone, and drops the
-    /// connection then.
+    /// Starts the thread, and the one that syncs behind it; they end on `close` or when the last `Writer`
+    /// is gone, and drop the connection then.
     pub(super) fn start(
         connection: Connection,
+        path: &Path,
         files: Files,
         trouble: Arc<Trouble>,
-    ) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
+    ) -> std::io::Result<(Self, [thread::JoinHandle<()>; 2])> {
         let (queue, waiting) = mpsc::channel(QUEUE_WRITES_MAX);
         let counts = Arc::new(Counts::default());
         let (synchronous, counted) = (None, Arc::clone(&counts));
-        let desk = Desk { connection, files, trouble, synchronous, counts: counted };
+        let noted = Arc::clone(&counts);
+        let (syncer, syncs) = Syncer::start(path, move || {
+            noted.syncs.fetch_add(1, Ordering::Relaxed);
+        })?;
+        let desk = Desk { connection, files, trouble, synchronous, syncer, counts: counted };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || desk.serve(waiting))?;
-        Ok((Self { queue, counts }, thread))
+        Ok((Self { queue, counts }, [thread, syncs]))
     }
 
     /// Performs `work` in a transaction and answers when that is committed. Once it waits it is
@@ -107,6 +117,7 @@ impl Writer {
         Statistics {
             writes: self.counts.writes.load(Ordering::Relaxed),
             commits: self.counts.commits.load(Ordering::Relaxed),
+            syncs: self.counts.syncs.load(Ordering::Relaxed),
         }
     }
 }
@@ -165,12 +176,13 @@ struct Desk {
     trouble: Arc<Trouble>,
     /// What `PRAGMA synchronous` was set to last.
     synchronous: Option<Synchronous>,
+    syncer: Syncer,
     counts: Arc<Counts>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Synchronous {
-    /// A power cut can undo the last commits, never damage the database.
+    /// A power cut can undo the commits of the last second, never damage the database.
     Normal,
     /// A commit is on the disk.
     Full,
@@ -265,6 +277,7 @@ impl Desk {
         let committed = execute(&self.connection, "COMMIT");
         if committed.is_ok() {
             self.counts.commits.fetch_add(1, Ordering::Relaxed);
+            self.syncer.after_commit(self.synchronous == Some(Synchronous::Full));
         } else {
             self.roll_back();
         }

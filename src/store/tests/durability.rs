@@ -121,3 +121,23 @@ async fn the_write_ahead_log_is_copied_into_the_database_while_writes_go_on() {
         store.append(step(key, [frame(sequence)])).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn what_no_commit_waited_for_is_synced_soon_and_once_for_many() {
+    let fixture = Fixture::new();
+    let (store, key) = (&fixture.store, fixture.session().await.key);
+    let durable = |sequence| Append { durable: true, ..step(key, [frame(sequence)]) };
+    store.append(durable(1)).await.unwrap();
+    let before = store.statistics();
+    for sequence in 2..50 {
+        store.append(step(key, [frame(sequence)])).await.unwrap();
+    }
+    while store.statistics().syncs == before.syncs {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let after = store.statistics();
+    assert!(after.syncs - before.syncs < after.commits - before.commits);
+    // The end of the store leaves nothing behind either.
+    store.append(step(key, [frame(50)])).await.unwrap();
+    store.close().await;
+}

@@ -10,6 +10,7 @@ mod durability;
 mod fork;
 mod keys;
 mod opening;
+mod pruning;
 mod reading;
 mod sessions;
 mod turns;
