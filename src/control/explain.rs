@@ -147,12 +147,18 @@ fn start(error: &StartError) -> Problem {
             Problem::new(Code::CliTooOld, cli.to_string())
         }
         StartError::Cli(cli) => Problem::new(Code::CliMissing, cli.to_string()),
-        StartError::TooMany { .. } => Problem::new(Code::TooManySessions, error.to_string())
-            .hint("wait, end sessions, or raise `[sandbox] max`"),
+        StartError::TooMany { position, .. } => {
+            Problem::new(Code::TooManySessions, error.to_string())
+                .queue_position(*position)
+                .hint("wait, end sessions, or raise `[sandbox] max`")
+        }
         StartError::NoJail { .. } => Problem::new(Code::TooManySessions, error.to_string())
             .hint("wait; a session that has its sandbox is always served"),
-        StartError::MemoryShort => Problem::new(Code::TooManySessions, error.to_string())
-            .hint("wait, end sessions, or give the host more memory"),
+        StartError::MemoryShort { position } => {
+            Problem::new(Code::TooManySessions, error.to_string())
+                .queue_position(*position)
+                .hint("wait, end sessions, or give the host more memory")
+        }
         StartError::Archive(error) => archive(error),
         StartError::Store(error) => store(error),
         StartError::Ending => Problem::new(Code::ShuttingDown, error.to_string()),

@@ -53,6 +53,8 @@ pub(super) struct Turn {
     /// The number under which its message goes to the bridge, once it runs: that of its first
     /// event. Ordinals would not do, as a turn can be put before others.
     pub(super) input: u64,
+    /// Whether its message may be given to another CLI, if the bridge has given it to none.
+    pub(super) may_try_again: bool,
 }
 
 /// A turn's request as it is stored.
@@ -259,7 +261,7 @@ impl Driver {
     pub(super) async fn hear(&mut self, first: BridgeEvent) {
         let mut batch = Batch::default();
         let mut bytes = 0;
-        let mut broken = None;
+        let (mut broken, mut again) = (None, None);
         let mut next = Some(first);
         let mut ended = None;
         let mut mirrored = Vec::new();
@@ -282,7 +284,10 @@ impl Driver {
                         if head.kind == "result" {
                             self.spent.hear(&line);
                         }
-                        let turn = self.running.as_ref().map(|turn| turn.ordinal);
+                        let turn = self.running.as_mut().map(|turn| {
+                            turn.may_try_again = false;
+                            turn.ordinal
+                        });
                         batch.push(FrameKind::Cli, turn, line);
                     }
                 }
@@ -303,20 +308,26 @@ impl Driver {
             self.tell_oom(&mut batch).await;
             self.tell_budget(&mut batch).await;
             self.finish(outcome, &mut batch);
-        } else if let Some(reason) = broken {
+        } else if let Some(broken) = &broken {
             self.tell_oom(&mut batch).await;
-            self.break_off(&reason, &mut batch);
+            if broken.was_late && self.running.as_ref().is_some_and(|turn| turn.may_try_again) {
+                again = Some(&broken.reason);
+            } else {
+                self.break_off(&broken.reason, &mut batch);
+            }
         }
         let stored = batch.bridge_stored;
         batch.transcript = packed(mirrored).await;
-        if self.log.commit(batch).await
-            && let (Some(live), Some(stored)) = (&mut self.live, stored)
-        {
+        let is_stored = self.log.commit(batch).await;
+        if is_stored && let (Some(live), Some(stored)) = (&mut self.live, stored) {
             live.stored = stored;
             live.sender.acknowledge(stored);
         }
         if ended.is_some() {
             self.rest.touch();
+        }
+        if let Some(reason) = again.filter(|_| is_stored) {
+            self.try_again(reason).await;
         }
     }
 

@@ -240,9 +240,9 @@ pub(crate) enum StartError {
     #[error("no session can start")]
     Cli(#[source] crate::sandbox::CliError),
     #[error("the memory of the host is short")]
-    MemoryShort,
+    MemoryShort { position: usize },
     #[error("{running} sandboxes run, and {max} is the most")]
-    TooMany { running: usize, max: usize },
+    TooMany { running: usize, max: usize, position: usize },
     #[error(
         "{max} sessions without a sandbox are asked for files or commands, and that is the most"
     )]

@@ -76,6 +76,11 @@ impl Starts {
         self.open += 1;
     }
 
+    /// The notice is of the time before this connection.
+    pub(super) fn is_replayed(&self, number: u64) -> bool {
+        number <= self.replayed
+    }
+
     /// The notice `number` tells an end; says whether another was started behind that one.
     pub(super) fn is_of_an_earlier(&mut self, number: u64) -> bool {
         if number > self.replayed {

@@ -7,6 +7,24 @@ use super::log::Batch;
 use crate::bridge::protocol::Notice;
 use crate::session::frame::FrameKind;
 
+/// The CLI is gone, or takes nothing.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) reason: String,
+    /// It may have been gone before it could take the running turn's message.
+    pub(super) was_late: bool,
+}
+
+impl Broken {
+    fn early(reason: String) -> Self {
+        Self { reason, was_late: false }
+    }
+
+    fn late(reason: String) -> Self {
+        Self { reason, was_late: true }
+    }
+}
+
 impl Driver {
     /// Answers why the CLI is gone, if it is.
     pub(super) fn notice(
@@ -14,7 +32,7 @@ impl Driver {
         number: u64,
         notice: Notice,
         batch: &mut Batch,
-    ) -> Option<String> {
+    ) -> Option<Broken> {
         let session = self.record.id;
         let ends = matches!(notice, Notice::StartFailed { .. } | Notice::Exited { .. });
         if ends && self.live.as_mut().is_some_and(|live| live.starts.is_of_an_earlier(number)) {
@@ -36,7 +54,9 @@ impl Driver {
                 tracing::debug!(%session, version, pid, "Claude Code is ready");
                 None
             }
-            Notice::StartFailed { reason } => Some(format!("Claude Code did not start: {reason}")),
+            Notice::StartFailed { reason } => {
+                Some(Broken::early(format!("Claude Code did not start: {reason}")))
+            }
             Notice::Exited { requested: true, .. } => None,
             Notice::Exited { code, signal, stderr, requested: false } => {
                 let how = match (code, signal) {
@@ -46,7 +66,7 @@ impl Driver {
                 };
                 let stderr = stderr.trim();
                 let said = if stderr.is_empty() { String::new() } else { format!(": {stderr}") };
-                Some(format!("Claude Code {how}{said}"))
+                Some(Broken::late(format!("Claude Code {how}{said}")))
             }
             Notice::LineTooLong { bytes } => {
                 let error = format!(
@@ -68,14 +88,15 @@ impl Driver {
                 );
                 None
             }
-            // Of a turn that has ended already.
-            Notice::InputRefused { number, .. }
-                if self.running.as_ref().is_none_or(|turn| turn.input != number) =>
+            // Of a turn that has ended already, or of a message that was given to another CLI since.
+            Notice::InputRefused { number: input, .. }
+                if self.running.as_ref().is_none_or(|turn| turn.input != input)
+                    || self.live.as_ref().is_some_and(|live| live.starts.is_replayed(number)) =>
             {
                 None
             }
             Notice::InputRefused { reason, .. } => {
-                Some(format!("Claude Code took no message: {reason}"))
+                Some(Broken::late(format!("Claude Code took no message: {reason}")))
             }
             Notice::Unknown => None,
         }

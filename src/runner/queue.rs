@@ -55,7 +55,18 @@ impl Driver {
         let stored = store::NewTurn { id, ordinal, request, at: accepted_at, idempotency };
         let input = after + 1;
         let (started_at, began) = (None, None);
-        let turn = Turn { ordinal, id, content, options, accepted_at, started_at, began, input };
+        let may_try_again = !self.host.launcher.is_simulated();
+        let turn = Turn {
+            ordinal,
+            id,
+            content,
+            options,
+            accepted_at,
+            started_at,
+            began,
+            input,
+            may_try_again,
+        };
         let begins = self.running.is_none() && self.turns.is_idle() && self.queue.is_empty();
         if !begins {
             self.release().await;

@@ -101,6 +101,29 @@ impl Driver {
         }
     }
 
+    /// The CLI is gone, and the turn's message may have come too late for it. The bridge knows: it greets
+    /// with the last one that it gave to a CLI.
+    pub(super) async fn try_again(&mut self, reason: &str) {
+        let stored = self.live.as_ref().map_or(0, |live| live.stored);
+        self.live = None;
+        let session = self.record.id;
+        let linked = match self.host.launcher.reconnect(session).await {
+            Ok(Some(stream)) => self.link(stream, stored).await.is_ok(),
+            Ok(None) | Err(_) => false,
+        };
+        if !linked {
+            self.end_sandbox().await;
+        }
+        let Some(turn) = &mut self.running else { return };
+        turn.may_try_again = false;
+        if linked && self.bridge_last_input < turn.input {
+            tracing::info!(%session, reason, "a message came too late for its CLI and goes to another");
+            self.run_turn().await;
+        } else {
+            self.fail(reason).await;
+        }
+    }
+
     /// Waits until a read that failed is worth another try; `false` if it never is.
     async fn reads_again(&self, error: &StoreError) -> bool {
         if !error.may_pass() {
@@ -176,6 +199,7 @@ fn turn(record: &TurnRecord) -> Turn {
         accepted_at: record.created_at,
         started_at: record.started_at,
         began: None,
+        may_try_again: false,
         // Of the first schema: it was sent under its ordinal.
         input: record.begins_after.map_or(record.ordinal, |after| after + 1),
     }

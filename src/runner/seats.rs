@@ -1,6 +1,7 @@
 //! Room for sandboxes on this host. Who finds none waits in line, for a while; meanwhile sessions
 //! that have rested longest make room.
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +27,33 @@ pub(crate) struct Seats {
     free: Arc<Semaphore>,
     limit: Arc<Mutex<Limit>>,
     taken: Arc<AtomicUsize>,
-    waiting: AtomicUsize,
+    line: Line,
+}
+
+/// Who waits, by numbers that grow.
+#[derive(Debug, Default)]
+struct Line(Mutex<(u64, BTreeSet<u64>)>);
+
+impl Line {
+    fn waiting(&self) -> MutexGuard<'_, (u64, BTreeSet<u64>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place at its end; none if it is too long.
+    fn join(&self) -> Option<Waiting<'_>> {
+        let mut waiting = self.waiting();
+        if waiting.1.len() >= WAITING_MAX {
+            return None;
+        }
+        waiting.0 += 1;
+        let number = waiting.0;
+        waiting.1.insert(number);
+        Some(Waiting { line: self, number })
+    }
+
+    fn len(&self) -> usize {
+        self.waiting().1.len()
+    }
 }
 
 #[derive(Debug)]
@@ -59,11 +86,21 @@ impl Drop for Seat {
 }
 
 /// One who waits; leaves the line when dropped.
-struct Waiting<'a>(&'a AtomicUsize);
+struct Waiting<'a> {
+    line: &'a Line,
+    number: u64,
+}
+
+impl Waiting<'_> {
+    /// From 1.
+    fn position(&self) -> usize {
+        self.line.waiting().1.range(..=self.number).count()
+    }
+}
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.line.waiting().1.remove(&self.number);
     }
 }
 
@@ -74,7 +111,7 @@ impl Seats {
             free: Arc::new(Semaphore::new(max)),
             limit: Arc::new(Mutex::new(Limit { max, excess: 0, wait_max })),
             taken: Arc::default(),
-            waiting: AtomicUsize::new(0),
+            line: Line::default(),
         }
     }
 
@@ -118,8 +155,8 @@ impl Seats {
         Seat { permit, limit: Arc::clone(&self.limit), taken: Arc::clone(&self.taken) }
     }
 
-    fn too_many(&self) -> StartError {
-        StartError::TooMany { running: self.taken(), max: self.max() }
+    fn too_many(&self, position: usize) -> StartError {
+        StartError::TooMany { running: self.taken(), max: self.max(), position }
     }
 }
 
@@ -132,11 +169,9 @@ impl Host {
         {
             return Ok(seats.seat(Some(permit)));
         }
-        if seats.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
-            seats.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(seats.too_many());
-        }
-        let _waiting = Waiting(&seats.waiting);
+        let Some(waiting) = seats.line.join() else {
+            return Err(seats.too_many(seats.line.len() + 1));
+        };
         let deadline = Instant::now() + seats.limit().wait_max;
         let mut permit = pin!(Arc::clone(&seats.free).acquire_owned());
         let mut looks = interval(LOOK_EVERY);
@@ -152,11 +187,14 @@ impl Host {
                 () = self.pressure.relieved(), if held.is_some() => {
                     return Ok(seats.seat(held));
                 }
-                () = sleep_until(deadline) => return Err(if held.is_some() {
-                    StartError::MemoryShort
-                } else {
-                    seats.too_many()
-                }),
+                () = sleep_until(deadline) => {
+                    let position = waiting.position();
+                    return Err(if held.is_some() {
+                        StartError::MemoryShort { position }
+                    } else {
+                        seats.too_many(position)
+                    });
+                }
                 _ = looks.tick(), if held.is_none() => {
                     if let Some(victim) = self.longest_at_rest(Tier::Hibernated) {
                         // It may have been called upon meanwhile, and then stays.
@@ -206,6 +244,20 @@ mod tests {
         drop((taken, second));
         assert_eq!(seats.taken(), 0);
         assert_eq!(std::iter::from_fn(|| take(&seats)).collect::<Vec<_>>().len(), 2);
+    }
+
+    #[test]
+    fn who_waits_moves_up_when_others_leave_and_the_line_has_an_end() {
+        let line = Line::default();
+        let [first, second] = [line.join().unwrap(), line.join().unwrap()];
+        assert_eq!((first.position(), second.position()), (1, 2));
+        drop(first);
+        let third = line.join().unwrap();
+        assert_eq!((second.position(), third.position(), line.len()), (1, 2, 2));
+        let all: Vec<_> = std::iter::from_fn(|| line.join()).collect();
+        assert_eq!((line.len(), all.len()), (WAITING_MAX, WAITING_MAX - 2));
+        drop((second, third, all));
+        assert_eq!(line.len(), 0);
     }
 
     #[test]

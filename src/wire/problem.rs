@@ -203,6 +203,9 @@ pub(crate) struct Problem {
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<String>,
+    /// Where the request stood among those that wait for room, from 1.
+    #[serde(rename = "queuePosition", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) queue_position: Option<usize>,
 }
 
 fn unknown() -> Code {
@@ -221,7 +224,14 @@ impl Problem {
             status: code.status(),
             field: None,
             hint: None,
+            queue_position: None,
         }
+    }
+
+    #[must_use]
+    pub(crate) fn queue_position(mut self, position: usize) -> Self {
+        self.queue_position = Some(position);
+        self
     }
 
     #[must_use]

@@ -217,6 +217,7 @@ fn where_all_are_busy_a_request_waits_and_is_then_refused_with_the_time_to_come_
     let refused = server.post("/api/sessions", &json!({ "agent": "tester" }));
     assert_eq!((refused.status, &refused.body["code"]), (503, &json!("too_many_sessions")));
     assert_eq!(refused.retry_after.as_deref(), Some("5"));
+    assert_eq!(refused.body["queuePosition"], 1, "{refused:?}");
     let listed = server.get("/api/sessions").body;
     assert_eq!(listed["total"], 1, "nothing is left of what was refused: {listed}");
 }

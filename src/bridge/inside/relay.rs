@@ -197,7 +197,13 @@ impl Relay {
     /// Draws the conclusions of what happened; `false` when it is time to leave.
     fn settle(&mut self) -> bool {
         if let Some(cli) = self.cli.take_if(|cli| cli.is_gone()) {
+            let untaken = cli.untaken();
             cli::note(&mut self.journal, &cli.last_words());
+            if let Some(number) = untaken.filter(|number| *number == self.last_input) {
+                // It may come again, for another.
+                self.last_input = number - 1;
+                self.refuse(number, "the CLI was gone when the message came");
+            }
         }
         if self.cli.is_none() && self.preparing.is_none() {
             match self.next.take() {
@@ -413,7 +419,7 @@ impl Relay {
             match waiting {
                 Waiting::Input(number, payload) => {
                     self.last_input = number;
-                    cli.tell(&payload);
+                    cli.tell_message(number, &payload);
                 }
                 Waiting::Interrupt => cli.interrupt(),
             }
@@ -444,7 +450,7 @@ impl Relay {
         match self.cli.as_mut().filter(|cli| cli.takes_input()) {
             Some(cli) => {
                 self.last_input = number;
-                cli.tell(&payload);
+                cli.tell_message(number, &payload);
             }
             None => self.refuse(number, "no CLI runs"),
         }

@@ -203,3 +203,26 @@ async fn until(condition: impl Fn() -> bool) {
     };
     tokio::time::timeout(super::rig::PATIENCE, polling).await.expect("it comes true");
 }
+
+#[tokio::test]
+async fn a_message_that_comes_when_the_cli_is_dead_is_refused_and_may_come_again() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.connect(0).await;
+    link.sender.start(&rig.start()).unwrap();
+    let Notice::Ready { pid, .. } = link.notice().await else { panic!("it is not ready") };
+    // Nobody of this runtime runs meanwhile: the bridge has the death and the message at once.
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    let stat = format!("/proc/{pid}/stat");
+    while fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") Z ")) {
+        std::thread::yield_now();
+    }
+    link.run(1, "frame one");
+    assert_eq!(link.notice().await, exited(None, Some(9), false, ""));
+    let refused = link.notice().await;
+    assert!(matches!(refused, Notice::InputRefused { number: 1, .. }), "{refused:?}");
+    link.sender.start(&rig.start()).unwrap();
+    link.run(1, "frame one");
+    assert!(matches!(link.notice().await, Notice::Ready { .. }));
+    assert_eq!(link.frame().await, frame("one"));
+}
