@@ -103,6 +103,19 @@ impl Ashd {
         })
     }
 
+    /// `kill -9`, and the next one on the same data; its sandboxes live on.
+    pub(crate) fn kill(self, next: &dyn Fn() -> Self) -> Self {
+        // Its end kills it.
+        drop(self);
+        next()
+    }
+
+    /// The same by SIGTERM.
+    pub(crate) fn leave(mut self, next: &dyn Fn() -> Self) -> Self {
+        process::terminate(&mut self.kept.0);
+        next()
+    }
+
     /// SIGTERM; its sandboxes are gone with it, for nobody else wants them.
     pub(crate) fn stop(mut self) {
         let sandboxes = process::below(self.pid());

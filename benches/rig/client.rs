@@ -64,6 +64,52 @@ impl Client {
         }
     }
 
+    /// Asks for a stream; its events come by [`Self::next_id`].
+    pub(crate) fn open(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<()> {
+        self.send(method, path, body)
+    }
+
+    /// The number of the next event of a stream.
+    pub(crate) fn next_id(&mut self) -> std::io::Result<u64> {
+        loop {
+            if let Some(start) = find(&self.buffer, b"\nid: ") {
+                let number = &self.buffer[start + 5..];
+                if let Some(end) = find(number, b"\n") {
+                    let text = std::str::from_utf8(&number[..end]).expect("an id is a number");
+                    let id = text.parse().expect("an id is a number");
+                    self.buffer.drain(..start + 5 + end);
+                    return Ok(id);
+                }
+            }
+            self.more()?;
+        }
+    }
+
+    /// Whether what was received and not taken has these bytes.
+    pub(crate) fn buffered(&self, bytes: &[u8]) -> bool {
+        find(&self.buffer, bytes).is_some()
+    }
+
+    /// Reads a stream to its end, and keeps nothing; answers its bytes and its events.
+    pub(crate) fn read_all(&mut self, method: &str, path: &str) -> std::io::Result<(usize, usize)> {
+        self.send(method, path, "")?;
+        let (mut bytes, mut events, mut tail) = (0, 0, Vec::new());
+        let mut piece = vec![0; 256 << 10];
+        loop {
+            let count = self.stream.read(&mut piece)?;
+            if count == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            bytes += count;
+            events += piece[..count].windows(4).filter(|bytes| *bytes == b"id: ").count();
+            tail.extend_from_slice(&piece[..count]);
+            tail.drain(..tail.len().saturating_sub(LAST_CHUNK.len()));
+            if tail == LAST_CHUNK {
+                return Ok((bytes, events));
+            }
+        }
+    }
+
     /// Reads what comes behind `done`, so that the connection can be used again.
     pub(crate) fn rest(&mut self) {
         while !self.buffer.ends_with(LAST_CHUNK) {

@@ -225,8 +225,13 @@ pub(crate) fn command(folder: &Path, environment: &[(&str, &str)]) -> Command {
 
 /// `ashd` with nothing of the test's own environment.
 pub(crate) fn ashd(folder: &Path, environment: &[(&str, &str)]) -> Command {
+    ashd_at(Path::new(env!("CARGO_BIN_EXE_ashd")), folder, environment)
+}
+
+/// The same of a program of its own.
+pub(crate) fn ashd_at(program: &Path, folder: &Path, environment: &[(&str, &str)]) -> Command {
     #[expect(clippy::disallowed_methods, reason = "a test starts the program itself")]
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ashd"));
+    let mut command = Command::new(program);
     command
         .env_clear()
         .env("ASH_DATA_DIR", folder.join("data"))

@@ -70,12 +70,29 @@ fn send(world: &World, session: &str, key: &str, text: &str, last: Option<u64>) 
     opened(request.send_json(json!({ "content": text, "includePartialMessages": true })))
 }
 
-/// Sends the message `number` and follows its turn to the end.
-pub(crate) fn lead(world: &World, session: &str, number: &str, chance: &mut Chance) -> Seen {
-    let words = 1 + chance.below(30);
-    let text = (0..words).map(|word| format!("{number}-{word}")).collect::<Vec<_>>().join(" ");
-    let (pieces, pause) = (1 + chance.below(12), chance.below(15));
-    let content = format!("Message {number}. [[chunks:{pieces}:{pause}]][[say:{text}]]");
+/// A message, and how it is to be answered.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// Its idempotency key.
+    pub(crate) number: String,
+    pub(crate) words: u64,
+    pub(crate) pieces: u64,
+    pub(crate) pause_milliseconds: u64,
+}
+
+impl Message {
+    pub(crate) fn by_chance(number: String, chance: &mut Chance) -> Self {
+        let (words, pieces) = (1 + chance.below(30), 1 + chance.below(12));
+        Self { number, words, pieces, pause_milliseconds: chance.below(15) }
+    }
+}
+
+/// Sends a message and follows its turn to the end.
+pub(crate) fn lead(world: &World, session: &str, message: &Message, chance: &mut Chance) -> Seen {
+    let Message { number, words, pieces, pause_milliseconds } = message;
+    let text = (0..*words).map(|word| format!("{number}-{word}")).collect::<Vec<_>>().join(" ");
+    let content =
+        format!("Message {number}. [[chunks:{pieces}:{pause_milliseconds}]][[say:{text}]]");
     let until = Instant::now() + 2 * PATIENCE;
     let (mut turn, mut events): (Option<String>, Vec<Event>) = (None, Vec::new());
     loop {

@@ -11,9 +11,11 @@
 
 mod chance;
 mod client;
+mod fifty;
 #[path = "../real/processes.rs"]
 #[expect(dead_code, reason = "shared, and not all of it is needed here")]
 mod processes;
+mod regressions;
 mod roles;
 mod schedule;
 #[path = "../api/server.rs"]
@@ -24,6 +26,10 @@ mod verdict;
 mod world;
 
 use crate::schedule::{Faults, run};
+use crate::world::Cli;
+
+/// Fewer deaths than of the fake CLI: each start of the real one takes half a second of a core.
+const REAL_IN: u64 = 2;
 
 /// A number of the environment.
 fn number(name: &str, default: u64) -> u64 {
@@ -32,24 +38,37 @@ fn number(name: &str, default: u64) -> u64 {
     text.map_or(default, |text| text.parse().unwrap())
 }
 
-fn every_seed(faults: Faults) {
-    let (seeds, kills) = (number("ASH_FAULT_SEEDS", 1), number("ASH_FAULT_KILLS", 8));
+fn every_seed(faults: Faults, cli: Cli) {
+    let (mut seeds, mut kills) = (number("ASH_FAULT_SEEDS", 1), number("ASH_FAULT_KILLS", 8));
+    if cli == Cli::Real {
+        (seeds, kills) = (seeds.div_ceil(REAL_IN), kills.div_ceil(REAL_IN));
+    }
     for seed in 1..=seeds {
-        run(seed, kills, faults);
+        run(seed, kills, faults, cli);
     }
 }
 
 #[test]
 fn a_killed_ashd_loses_nothing_and_doubles_nothing() {
-    every_seed(Faults::Ashd);
+    every_seed(Faults::Ashd, Cli::Fake);
 }
 
 #[test]
 fn whatever_is_killed_each_turn_ends_once_and_the_session_goes_on() {
-    every_seed(Faults::Anything);
+    every_seed(Faults::Anything, Cli::Fake);
 }
 
 #[test]
 fn a_turn_whose_sandbox_dies_with_ashd_is_interrupted_and_says_so() {
-    every_seed(Faults::AshdAndSandboxes);
+    every_seed(Faults::AshdAndSandboxes, Cli::Fake);
+}
+
+#[test]
+fn a_killed_ashd_loses_nothing_of_the_real_cli_and_doubles_nothing() {
+    every_seed(Faults::Ashd, Cli::Real);
+}
+
+#[test]
+fn whatever_is_killed_around_the_real_cli_each_turn_ends_once_and_the_session_goes_on() {
+    every_seed(Faults::Anything, Cli::Real);
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::chance::Chance;
-use crate::client::{Seen, follow, lead};
+use crate::client::{Message, Seen, follow, lead};
 use crate::roles::Role;
 use crate::server::eventually;
 use crate::verdict::{self, Ran};
-use crate::world::World;
+use crate::world::{Build, Cli, World};
 
 /// Sessions of a run, and clients that talk to each at the same time: one of them waits.
 const SESSIONS: usize = 2;
@@ -31,10 +31,11 @@ pub(crate) enum Faults {
     AshdAndSandboxes,
 }
 
-pub(crate) fn run(seed: u64, kills: u64, faults: Faults) {
+pub(crate) fn run(seed: u64, kills: u64, faults: Faults, cli: Cli) {
     let started = match faults {
-        Faults::Anything => World::start_split(),
-        Faults::Ashd | Faults::AshdAndSandboxes => World::start(faults == Faults::AshdAndSandboxes),
+        Faults::Anything => World::start(Build { split: true, cli, ..Build::default() }),
+        Faults::Ashd => World::start(Build { cli, ..Build::default() }),
+        Faults::AshdAndSandboxes => World::start(Build { simulated: true, ..Build::default() }),
     };
     let Some(world) = started else { return };
     world.with(|server| server.deploy("tester"));
@@ -78,6 +79,7 @@ pub(crate) fn run(seed: u64, kills: u64, faults: Faults) {
         verdict::judge(world, ran, faults);
     }
     eventually("that no process is left", || world.processes().is_empty());
+    eventually("that no file of them is left", || world.files().is_empty());
 }
 
 /// Turn after turn, until the killer is done and this client has seen some.
@@ -90,8 +92,8 @@ fn talk(
 ) -> Vec<Seen> {
     let mut turns = Vec::new();
     while !over.load(Ordering::Relaxed) || turns.len() < 2 {
-        let number = format!("{client}.{}", turns.len());
-        turns.push(lead(world, session, &number, &mut chance));
+        let message = Message::by_chance(format!("{client}.{}", turns.len()), &mut chance);
+        turns.push(lead(world, session, &message, &mut chance));
     }
     turns
 }
@@ -135,7 +137,7 @@ fn ask(world: &World, session: &str, chance: &mut Chance) {
 }
 
 /// The session is usable after all; then it is ended. Answers what its CLI has written down.
-fn settle(world: &World, session: &str) -> Vec<serde_json::Value> {
+pub(crate) fn settle(world: &World, session: &str) -> Vec<serde_json::Value> {
     let path = format!("/api/sessions/{session}");
     eventually("that nothing runs or waits", || {
         let state = world.with(|server| server.get(&path)).body["session"].clone();

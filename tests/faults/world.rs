@@ -1,13 +1,15 @@
 //! An ashd that dies and comes back on the same data, and what lives in its sandboxes.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use ash::testing::{MessagesApi, MessagesApiSettings};
 use tempfile::TempDir;
 
 use crate::processes::{self, Process};
 use crate::roles::{self, Role, Roles};
-use crate::server::{Server, ashd};
+use crate::server::{Server, ashd_at};
 
 /// Where ashd looks for bubblewrap.
 const BWRAP: &str = "/usr/bin/bwrap";
@@ -16,13 +18,37 @@ const BWRAP: &str = "/usr/bin/bwrap";
 const BRIDGE: &str = "/opt/ash/bridge";
 const CLI: &str = "/opt/ash/claude";
 
-/// Of all programs.
-const ENVIRONMENT: [(&str, &str); 4] = [
-    ("CLAUDE_CODE_EXECUTABLE", env!("CARGO_BIN_EXE_ash-fake-claude")),
-    ("ANTHROPIC_API_KEY", "sk-ant-nobody-asks"),
-    ("ASH_ALLOW_DEGRADED", "identity,memory,processes,cpu,disk"),
-    ("ASH_LOG", "warn"),
-];
+/// The one key that the stand-in for the model API takes.
+const MODEL_KEY: &str = "sk-ant-only-the-stand-in-asks";
+
+/// What answers the messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Cli {
+    #[default]
+    Fake,
+    /// Claude Code, and a stand-in for the model API.
+    Real,
+}
+
+/// What a world is made of.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Build {
+    pub(crate) simulated: bool,
+    /// Programs of their own for each role.
+    pub(crate) split: bool,
+    pub(crate) cli: Cli,
+}
+
+/// How an ashd leaves, and another one comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// `kill -9`.
+    Killed,
+    /// SIGTERM, as at a restart.
+    Restarted,
+    /// The same, and the next is another file.
+    Replaced,
+}
 
 pub(crate) struct World {
     server: Mutex<Option<Server>>,
@@ -30,26 +56,57 @@ pub(crate) struct World {
     folder: PathBuf,
     roles: Mutex<Option<Roles>>,
     simulated: bool,
+    /// Of all programs.
+    environment: Vec<(String, String)>,
+    /// The file that is ashd.
+    program: Mutex<PathBuf>,
+    _model: Option<(tokio::runtime::Runtime, MessagesApi)>,
+}
+
+/// Straight to stdout: the test harness swallows what passing tests print.
+fn skip(reason: &str) {
+    use std::io::Write as _;
+    std::io::stdout().write_all(format!("SKIP: {reason}\n").as_bytes()).unwrap();
+}
+
+/// The CLI that `make test` found.
+fn real_cli() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
+    let named = std::env::var_os("ASH_TEST_CLAUDE").map(PathBuf::from);
+    if named.is_none() {
+        skip("no Claude CLI (set ASH_TEST_CLAUDE)");
+    }
+    named
+}
+
+fn model() -> (tokio::runtime::Runtime, MessagesApi) {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(1).enable_all().build().unwrap();
+    let require_key = Some(MODEL_KEY.to_owned());
+    let settings = MessagesApiSettings { require_key, ..MessagesApiSettings::default() };
+    let api = runtime.block_on(MessagesApi::start(settings)).unwrap();
+    (runtime, api)
 }
 
 impl World {
-    /// Programs of their own for each role.
-    pub(crate) fn start_split() -> Option<Self> {
-        Self::start_with(false, true)
-    }
-
-    /// `None` where there are no sandboxes; it says so.
-    pub(crate) fn start(simulated: bool) -> Option<Self> {
-        Self::start_with(simulated, false)
-    }
-
-    fn start_with(simulated: bool, split: bool) -> Option<Self> {
-        if !simulated && !Path::new(BWRAP).exists() {
-            use std::io::Write as _;
-            // Straight to stdout: the test harness swallows what passing tests print.
-            let text = format!("SKIP: no bubblewrap at {BWRAP}\n");
-            std::io::stdout().write_all(text.as_bytes()).unwrap();
+    /// `None` where there are no sandboxes, or no such CLI; it says so.
+    pub(crate) fn start(build: Build) -> Option<Self> {
+        if !build.simulated && !Path::new(BWRAP).exists() {
+            skip(&format!("no bubblewrap at {BWRAP}"));
             return None;
+        }
+        let (cli, model) = match build.cli {
+            Cli::Fake => (PathBuf::from(env!("CARGO_BIN_EXE_ash-fake-claude")), None),
+            Cli::Real => (real_cli()?, Some(model())),
+        };
+        let mut environment = vec![
+            ("CLAUDE_CODE_EXECUTABLE", cli.display().to_string()),
+            ("ANTHROPIC_API_KEY", MODEL_KEY.to_owned()),
+            ("ASH_ALLOW_DEGRADED", "identity,memory,processes,cpu,disk".to_owned()),
+            ("ASH_LOG", "warn".to_owned()),
+        ];
+        if let Some((_, api)) = &model {
+            environment.push(("ANTHROPIC_BASE_URL", format!("http://{}", api.address())));
         }
         let folder = tempfile::tempdir().unwrap();
         let world = Self {
@@ -57,20 +114,33 @@ impl World {
             url: Mutex::new(String::new()),
             folder: folder.path().to_owned(),
             roles: Mutex::new(None),
-            simulated,
+            simulated: build.simulated,
+            environment: environment
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            program: Mutex::new(env!("CARGO_BIN_EXE_ashd").into()),
+            _model: model,
         };
-        let more = if split { roles::sockets(folder.path()) } else { String::new() };
-        let text = format!("[sandbox]\nplacement = \"plain\"\n{more}");
+        // Another file of ashd has no bridge beside it.
+        let libexec = Path::new(env!("CARGO_BIN_EXE_ash-bridge")).parent().unwrap().display();
+        let more = if build.split { roles::sockets(folder.path()) } else { String::new() };
+        let text = format!("[sandbox]\nplacement = \"plain\"\nlibexec_dir = \"{libexec}\"\n{more}");
         std::fs::write(folder.path().join("ash.toml"), text).unwrap();
-        if split {
-            *world.roles.lock().unwrap() = Some(Roles::start(folder.path(), &ENVIRONMENT));
+        if build.split {
+            *world.roles.lock().unwrap() = Some(Roles::start(folder.path(), &world.environment()));
         }
         world.start_in(folder);
         Some(world)
     }
 
+    fn environment(&self) -> Vec<(&str, &str)> {
+        self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
     fn start_in(&self, folder: TempDir) {
-        let mut command = ashd(folder.path(), &ENVIRONMENT);
+        let program = self.program.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut command = ashd_at(&program, folder.path(), &self.environment());
         command.arg("--config").arg(folder.path().join("ash.toml"));
         if self.simulated {
             command.arg("--simulate");
@@ -82,8 +152,27 @@ impl World {
 
     /// `kill -9`, and a new one on the same data.
     pub(crate) fn crash(&self) {
+        self.change(Change::Killed);
+    }
+
+    /// Another ashd on the same data.
+    pub(crate) fn change(&self, change: Change) {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap();
-        let folder = server.kill();
+        let folder = if change == Change::Killed {
+            server.kill()
+        } else {
+            let (in_order, folder) = server.stop();
+            assert!(in_order, "ashd did not leave in order");
+            folder
+        };
+        if change == Change::Replaced {
+            let newer = folder.path().join("ashd");
+            let mut program = std::fs::read(env!("CARGO_BIN_EXE_ashd")).unwrap();
+            program.extend(b"a newer build");
+            std::fs::write(&newer, program).unwrap();
+            std::fs::set_permissions(&newer, std::fs::Permissions::from_mode(0o755)).unwrap();
+            *self.program.lock().unwrap_or_else(PoisonError::into_inner) = newer;
+        }
         self.start_in(folder);
     }
 
@@ -105,6 +194,13 @@ impl World {
     /// Everything in and around the sandboxes.
     pub(crate) fn processes(&self) -> Vec<Process> {
         processes::of_records(&self.folder.join("run/sandboxes"), "s-")
+    }
+
+    /// Notes and sockets of sandboxes and jails.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let folders = ["sandboxes", "s", "j"].map(|name| self.folder.join("run").join(name));
+        let entries = folders.into_iter().filter_map(|folder| std::fs::read_dir(folder).ok());
+        entries.flatten().map(|entry| entry.unwrap().path()).collect()
     }
 
     /// What may be killed in the sandboxes.

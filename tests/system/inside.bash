@@ -124,6 +124,81 @@ tool_output() {
       if type == "array" then map(.text // "") | join("\n") else . end'
 }
 
+# ---- many streams --------------------------------------------------------------------------------
+
+STREAMED=/run/ash-case.streams # what each client has, whole events only
+PIECES=120                     # of a streamed answer
+PIECE_MS=200
+
+# with_fake_cli : from now on sessions run the fake CLI, fifty of which fit where a few real ones do.
+with_fake_cli() {
+  printf '[claude]\npath = "/ash-test/root/usr/libexec/ash-test/ash-fake-claude"\n' >/etc/ash/ash.toml.d/zz-fake.toml
+  systemctl reset-failed ashd.service
+  systemctl restart ash-sandboxd.service ashd.service
+  within 20 health
+}
+with_real_cli() {
+  rm -f /etc/ash/ash.toml.d/zz-fake.toml
+  systemctl reset-failed ashd.service
+  systemctl restart ash-sandboxd.service ashd.service
+  within 20 health
+}
+said_by() { for ((piece = 0; piece < PIECES; piece++)); do printf '%s-%d.' "${1:0:8}" "$piece"; done; } # SESSION
+
+# whole_events : of what a connection had, those that were not cut
+whole_events() { awk '/^(id|event|data):/ {event = event $0 "\n"} /^$/ {printf "%s", event (event == "" ? "" : "\n"); event = ""}'; }
+
+# stream_from SESSION : says one message and follows its turn to the end. After each loss of its connection
+# it comes back behind its last event; a connection that is refused is noted.
+stream_from() {
+  local file=$STREAMED/$1 last=0 status key body
+  key=$(cat /var/lib/ash/initial-api-key)
+  body=$(jq -cn --arg text "[[say:$(said_by "$1")]][[chunks:$PIECES:$PIECE_MS]]" '{content: $text, includePartialMessages: true}')
+  : >"$file"
+  until grep -qx 'event: done' "$file"; do
+    status=0
+    curl --silent --no-buffer --max-time 120 --header "authorization: Bearer $key" --header 'idempotency-key: one' \
+      --header "last-event-id: $last" --header 'content-type: application/json' --data "$body" \
+      "http://127.0.0.1:4100/api/sessions/$1/messages" >"$file.part" || status=$?
+    [ $status != 7 ] || echo "$1" >>"$STREAMED/refused"
+    whole_events <"$file.part" >>"$file"
+    last=$(sed -n 's/^id: //p' "$file" | tail -n 1)
+    last=${last:-0}
+    echo "$last" >>"$file.connections"
+  done
+}
+
+# start_streams COUNT : that many sessions stream when it returns; their ids are in `sessions`
+start_streams() {
+  local at session
+  rm -rf "$STREAMED"
+  mkdir "$STREAMED"
+  sessions=()
+  for ((at = 0; at < $1; at++)); do sessions+=("$(new_session '{"agent":"hello"}')"); done
+  for session in "${sessions[@]}"; do stream_from "$session" & done
+  within 60 streams_go_on
+}
+streams_go_on() {
+  local session
+  for session in "${sessions[@]}"; do
+    grep -q text_delta "$STREAMED/$session.part" || return
+    ! grep -qx 'event: done' "$STREAMED/$session.part" || return
+  done
+}
+
+# streams_are_whole : nobody was refused, each client has exactly what is stored, and that is what the CLI said
+streams_are_whole() {
+  local session
+  [ ! -e "$STREAMED/refused" ] || fail "$(wc -l <"$STREAMED/refused") connections were refused"
+  for session in "${sessions[@]}"; do
+    api GET "/api/sessions/$session/stream?after=0&until=done&includePartialMessages=true" | whole_events |
+      awk 'BEGIN {RS = ""; ORS = "\n\n"} !/\nevent: user_message\n/' >"$STREAMED/stored"
+    cmp "$STREAMED/stored" "$STREAMED/$session" || fail "a client of $session has something else than what is stored"
+    equal "$(said_by "$session")" "$(sed -n '/^event: text_delta$/{n;s/^data: //p}' "$STREAMED/$session" | jq -rj .delta)" "what was said"
+    [ "$(wc -l <"$STREAMED/$session.connections")" -gt 1 ] || fail "the connection of $session was never lost"
+  done
+}
+
 # ---- where it runs -----------------------------------------------------------------------------
 
 scope_of() { echo "ash-s-$1.scope"; }

@@ -114,3 +114,20 @@ stopping_the_slice_ends_every_sandbox() {
   gone() { ! systemctl is-active "$(scope_of "$session")"; }
   within 5 gone
 }
+
+fifty_streams_outlive_a_kill_and_a_restart_of_ashd() {
+  local sessions session before
+  with_fake_cli
+  start_streams 50
+  before=$(for session in "${sessions[@]}"; do processes_of "$session"; done | sort)
+  _killed
+  within 20 health
+  within 30 streams_go_on
+  systemctl restart ashd.service
+  within 20 health
+  within 30 streams_go_on
+  equal "$before" "$(for session in "${sessions[@]}"; do processes_of "$session"; done | sort)" "processes of the sessions"
+  wait
+  streams_are_whole
+  with_real_cli
+}

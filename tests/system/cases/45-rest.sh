@@ -80,15 +80,38 @@ a_stopped_session_has_no_process_and_resumes() {
 
 a_session_at_rest_gives_its_memory_back() {
   needs_limits
-  local session before
+  local session before after from
   printf '%s\n' '[tiers]' freeze_after_seconds=1 reclaim_after_seconds=2 >/etc/ash/ash.toml.d/rest.toml
   systemctl restart ashd.service
   session=$(new_session)
   ask "$session" 'Remember the word marmalade. [[say:yes]]' >/dev/null
   before=$(cat "$(cgroup_of "$session")/memory.current")
   within 60 _is "$session" reclaimed
-  [ "$(cat "$(cgroup_of "$session")/memory.current")" -lt "$before" ] || fail "it is as large as before: $before"
+  after=$(cat "$(cgroup_of "$session")/memory.current")
+  [ "$after" -lt "$before" ] || fail "it is as large as before: $before"
   rm /etc/ash/ash.toml.d/rest.toml
   systemctl restart ashd.service
+  within 20 health
+  from=$(date +%s%N)
   contains "$(ask "$session" '[[recall]]')" marmalade "the answer"
+  echo "# memory of a session with the real CLI: $((before >> 10)) KiB hot, $((after >> 10)) KiB reclaimed;" \
+    "answered $((($(date +%s%N) - from) / 1000000)) ms after a message woke it"
+}
+
+a_paused_session_wakes_twenty_times() {
+  local session times=() from
+  session=$(_resting)
+  for _ in {1..20}; do
+    from=$(date +%s%N)
+    api POST "/api/sessions/$session/resume" '{}' >/dev/null
+    times+=($((($(date +%s%N) - from) / 1000)))
+    _frozen "$session" 0
+    api POST "/api/sessions/$session/pause" '{}' >/dev/null
+    _frozen "$session" 1
+  done
+  mapfile -t times < <(printf '%s\n' "${times[@]}" | sort -n)
+  from=$(date +%s%N)
+  health >/dev/null
+  echo "# resume of a frozen session by curl, n = 20: p50 ${times[9]} us, p95 ${times[18]} us, max ${times[19]} us;" \
+    "GET /health by curl: $((($(date +%s%N) - from) / 1000)) us"
 }

@@ -1,9 +1,6 @@
 # shellcheck shell=bash
 # From an empty machine to a purged one, in this order: what apt makes of our repository.
 
-LINES=20 # of a streamed answer
-STREAMS=6
-
 _repository() { # FOLDER of the share
   printf '%s\n' 'Types: deb' "URIs: file:/ash-test/$1" 'Suites: stable' 'Components: main' \
     "Signed-By: /ash-test/$1/ash.asc" >/etc/apt/sources.list.d/ash.sources
@@ -58,17 +55,11 @@ the_manual_and_the_completion_are_there() {
   contains "${COMPREPLY[*]}" hello "what is offered"
 }
 
-an_upgrade_refuses_nobody_and_loses_no_turn() {
-  local session sessions=() processes=() at before
-  for ((at = 0; at < STREAMS; at++)); do
-    session=$(new_session)
-    ask "$session" '[[say:up]]' >/dev/null
-    sessions+=("$session")
-    processes+=("$(processes_of "$session" | sort)")
-  done
-  for session in "${sessions[@]}"; do
-    ask "$session" "[[say:abcdefghij0123456789]][[chunks:$LINES:400]]" >/dev/null 2>&1 &
-  done
+fifty_streams_outlive_an_upgrade_that_refuses_nobody() {
+  local sessions session before processes
+  with_fake_cli
+  start_streams 50
+  processes=$(for session in "${sessions[@]}"; do processes_of "$session"; done | sort)
   # Somebody asks all the time, and is never refused.
   (
     until [ -e /run/ash-case.done ]; do
@@ -78,21 +69,16 @@ an_upgrade_refuses_nobody_and_loses_no_turn() {
   before=$(property ashd.service MainPID)
   _repository apt-next
   _apt dist-upgrade >/run/ash-case.apt
+  within 30 streams_go_on
   touch /run/ash-case.done
   wait
   rm /run/ash-case.done
   [ ! -e /run/ash-case.refused ] || fail "$(wc -l </run/ash-case.refused) requests were refused"
   contains "$(_version ashd)" -2 version
   [ "$(property ashd.service MainPID)" != "$before" ] || fail "ashd was not restarted"
-  for at in "${!sessions[@]}"; do
-    session=${sessions[at]}
-    told() {
-      api GET "/api/sessions/$session/messages?limit=1000" |
-        jq -e '[.messages[].content | select(contains("assistant") and contains("abcdefghij0123456789"))] | length == 1'
-    }
-    within 30 told
-    equal "${processes[at]}" "$(processes_of "$session" | sort)" "processes of the session"
-  done
+  equal "$processes" "$(for session in "${sessions[@]}"; do processes_of "$session"; done | sort)" "processes of the sessions"
+  streams_are_whole
+  with_real_cli
 }
 
 the_scripts_can_run_twice() {
