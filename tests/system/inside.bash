@@ -108,6 +108,7 @@ clean_up() {
     ashctl session end "$id" >/dev/null 2>&1
   done 2>/dev/null </run/ash-case.sessions
   rm -f /run/ash-case.sessions
+  [ ! -e /etc/ash/ash.toml.d/zz-fake.toml ] || with_real_cli
 }
 ask() { ashctl send "$1" "$2"; } # SESSION TEXT : prints the answer
 # in_sandbox SESSION COMMAND : what the agent's Bash tool makes of it

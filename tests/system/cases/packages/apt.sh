@@ -69,7 +69,6 @@ fifty_streams_outlive_an_upgrade_that_refuses_nobody() {
   before=$(property ashd.service MainPID)
   _repository apt-next
   _apt dist-upgrade >/run/ash-case.apt
-  within 30 streams_go_on
   touch /run/ash-case.done
   wait
   rm /run/ash-case.done
@@ -78,7 +77,6 @@ fifty_streams_outlive_an_upgrade_that_refuses_nobody() {
   [ "$(property ashd.service MainPID)" != "$before" ] || fail "ashd was not restarted"
   equal "$processes" "$(for session in "${sessions[@]}"; do processes_of "$session"; done | sort)" "processes of the sessions"
   streams_are_whole
-  with_real_cli
 }
 
 the_scripts_can_run_twice() {
