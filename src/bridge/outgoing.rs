@@ -17,6 +17,8 @@ pub(super) struct Outgoing {
     whole: VecDeque<Bytes>,
     tail: BytesMut,
     bytes: usize,
+    /// Bytes that have left.
+    passed: u64,
 }
 
 impl Outgoing {
@@ -51,6 +53,16 @@ impl Outgoing {
     pub(super) fn is_empty(&self) -> bool {
         self.bytes == 0
     }
+
+    /// Bytes that have left.
+    pub(super) fn passed(&self) -> u64 {
+        self.passed
+    }
+
+    /// Forgets what has not left.
+    pub(super) fn clear(&mut self) {
+        *self = Self { passed: self.passed, ..Self::default() };
+    }
 }
 
 impl Buf for Outgoing {
@@ -75,6 +87,7 @@ impl Buf for Outgoing {
 
     fn advance(&mut self, mut count: usize) {
         self.bytes -= count;
+        self.passed += count as u64;
         while let Some(front) = self.whole.front_mut() {
             if count < front.len() {
                 front.advance(count);

@@ -53,8 +53,6 @@ pub(super) struct Cli {
     life: Life,
     input: Option<Input>,
     unwritten: Outgoing,
-    /// Bytes that went into its input.
-    written: u64,
     /// The last message, and the bytes before it.
     newest: Option<(u64, u64)>,
     lines: Lines<Output>,
@@ -130,7 +128,6 @@ impl Cli {
             life: process.life,
             input: Some(process.input),
             unwritten: Outgoing::default(),
-            written: 0,
             newest: None,
             lines: Lines::new(process.output, line_max),
             errors: process.errors,
@@ -188,13 +185,14 @@ impl Cli {
 
     /// Writes a message.
     pub(super) fn tell_message(&mut self, number: u64, lines: &Bytes) {
-        self.newest = Some((number, self.written + self.unwritten.len() as u64));
+        self.newest = Some((number, self.unwritten.passed() + self.unwritten.len() as u64));
         self.tell(lines);
     }
 
     /// The last message, if not one byte of it went into its input.
     pub(super) fn untaken(&self) -> Option<u64> {
-        self.newest.filter(|(_, before)| self.written <= *before).map(|(number, _)| number)
+        let written = self.unwritten.passed();
+        self.newest.filter(|(_, before)| written <= *before).map(|(number, _)| number)
     }
 
     pub(super) fn interrupt(&mut self) {
@@ -261,7 +259,6 @@ impl Cli {
     pub(super) async fn event(&mut self, may_read: bool) -> CliEvent {
         let Self { life, input, unwritten, lines, errors, noise, exit, .. } = self;
         let read_lines = may_read && !lines.has_ended();
-        let waiting = unwritten.len();
         tokio::select! {
             () = lines.fill(), if read_lines => CliEvent::Output,
             result = read_some(errors, noise), if errors.is_some() => {
@@ -276,9 +273,7 @@ impl Cli {
                 if result.is_err() {
                     // It closed its input; its end says more.
                     self.input = None;
-                    self.unwritten = Outgoing::default();
-                } else {
-                    self.written += (waiting - self.unwritten.len()) as u64;
+                    self.unwritten.clear();
                 }
                 self.close_input();
                 CliEvent::Wrote
