@@ -119,6 +119,11 @@ uuid_id!(
     new_v4
 );
 uuid_id!(
+    /// A version of an agent, beside its number.
+    VersionId,
+    new_v4
+);
+uuid_id!(
     /// One turn of a session: a message and everything up to its `done`.
     TurnId,
     new_v4

@@ -14,10 +14,14 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use crate::os::fs::{self, Root};
+
 use super::digest::Digest;
 use super::error::AgentError;
-use super::limits::AgentLimits;
+use super::limits::{ANY_SIZE, AgentLimits};
+use super::path::EntryPath;
 use super::staging::{Staging, opened};
+use super::survey::{Survey, survey_version};
 use super::unpacking::{Unpacked, Unpacking};
 
 const STAGING: &str = ".staging";
@@ -35,6 +39,14 @@ pub(crate) struct Version {
     pub(crate) path: PathBuf,
     pub(crate) files: u64,
     pub(crate) bytes: u64,
+}
+
+/// What a path of a version leads to.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    File { file: File, bytes: u64 },
+    NotFile,
+    Missing,
 }
 
 impl Library {
@@ -80,6 +92,27 @@ impl Library {
             Err(source) => return Err(AgentError::io("keep", &path, source)),
         }
         Ok(Version { digest, path, files, bytes })
+    }
+
+    /// What a version has.
+    pub(crate) fn survey(&self, digest: &Digest) -> Result<Survey, AgentError> {
+        survey_version(&self.path(digest), &ANY_SIZE)
+    }
+
+    /// Opens a file of a version.
+    pub(crate) fn open_file(&self, digest: &Digest, path: &str) -> Result<Opened, AgentError> {
+        let path = EntryPath::parse(path.as_bytes(), &ANY_SIZE)?;
+        let version = self.path(digest);
+        let failed = |source| AgentError::io("read", &version, source);
+        match Root::open(&version).map_err(failed)?.open_file(path.as_path()) {
+            Ok(file) => {
+                let bytes = file.metadata().map_err(failed)?.len();
+                Ok(Opened::File { file, bytes })
+            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(Opened::NotFile),
+            Err(error) if fs::is_something_else(&error) => Ok(Opened::Missing),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// Where a version lies, if it is kept.

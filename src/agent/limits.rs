@@ -26,6 +26,15 @@ pub(crate) struct AgentLimits {
     pub(crate) file_bytes_max: u64,
 }
 
+/// Of what was let in before, when the limits may have been others.
+pub(super) const ANY_SIZE: AgentLimits = AgentLimits {
+    bytes_max: u64::MAX,
+    files_max: usize::MAX,
+    path_bytes_max: PATH_BYTES_MAX,
+    depth_max: DEPTH_MAX,
+    file_bytes_max: u64::MAX,
+};
+
 impl Default for AgentLimits {
     fn default() -> Self {
         Self {

@@ -30,9 +30,9 @@ mod tests;
 
 pub(crate) use digest::Digest;
 pub(crate) use error::{AgentError, Fault};
-pub(crate) use library::Library;
+pub(crate) use library::{Library, Opened, Version};
 pub(crate) use limits::AgentLimits;
 pub(crate) use pack::pack;
-pub(crate) use survey::{Survey, survey};
+pub(crate) use survey::{Survey, SurveyedFile, survey};
 pub(crate) use unpacking::Unpacking;
 pub(crate) use workspace::copy_workspace;

@@ -50,7 +50,7 @@ pub(crate) struct Ignored {
 
 /// Judges the folder at `path`; links in the path itself are followed.
 pub(crate) fn survey(path: &Path, limits: &AgentLimits) -> Result<Survey, AgentError> {
-    survey_opened(Root::open(path), path, limits)
+    survey_opened(Root::open(path), path, limits, true)
 }
 
 /// Judges the folder at an absolute `path` in which no component is a link, as it is after
@@ -59,13 +59,19 @@ pub(super) fn survey_without_links(
     path: &Path,
     limits: &AgentLimits,
 ) -> Result<Survey, AgentError> {
-    survey_opened(Root::open_without_links(path), path, limits)
+    survey_opened(Root::open_without_links(path), path, limits, true)
+}
+
+/// Lists a version that is kept: what it has was deployed, whatever its `.ashignore` says.
+pub(super) fn survey_version(path: &Path, limits: &AgentLimits) -> Result<Survey, AgentError> {
+    survey_opened(Root::open(path), path, limits, false)
 }
 
 fn survey_opened(
     root: io::Result<Root>,
     folder: &Path,
     limits: &AgentLimits,
+    ignores: bool,
 ) -> Result<Survey, AgentError> {
     let root = root.map_err(|source| {
         if fs::is_something_else(&source) {
@@ -74,7 +80,8 @@ fn survey_opened(
             AgentError::io("open", folder, source)
         }
     })?;
-    let mut walk = Walk { folder, limits, rules: Rules::default(), found: Found::default() };
+    let mut walk =
+        Walk { folder, limits, ignores, rules: Rules::default(), found: Found::default() };
     walk.directory(&root, Path::new(""))?;
     let Found { mut files, mut empty_directories, bytes, ignored, claude_md_ignored, .. } =
         walk.found;
@@ -96,11 +103,13 @@ impl Survey {
         &self.files
     }
 
-    /// Leaves out the file `path` of the folder's top as well.
-    pub(crate) fn leave_out(&mut self, path: &str) {
-        if let Some(index) = self.files.iter().position(|file| file.path.as_str() == path) {
+    /// Leaves out the file `path` as well; says whether it was there.
+    pub(crate) fn leave_out(&mut self, path: &str) -> bool {
+        let found = self.files.iter().position(|file| file.path.as_str() == path);
+        if let Some(index) = found {
             self.bytes -= self.files.remove(index).bytes;
         }
+        found.is_some()
     }
 
     /// Directories of which nothing else would tell, because no file below them is deployed.
@@ -145,6 +154,8 @@ pub(super) fn changed(file: &SurveyedFile) -> AgentError {
 struct Walk<'a> {
     folder: &'a Path,
     limits: &'a AgentLimits,
+    /// What `.ashignore` names is left out.
+    ignores: bool,
     rules: Rules,
     found: Found,
 }
@@ -170,8 +181,10 @@ impl Walk<'_> {
                 AgentError::io("read", &self.folder.join(path), source)
             }
         })?;
-        let has_rules =
-            entries.iter().any(|entry| entry.name == rules::FILE_NAME && entry.kind == Kind::File);
+        let has_rules = self.ignores
+            && entries
+                .iter()
+                .any(|entry| entry.name == rules::FILE_NAME && entry.kind == Kind::File);
         if has_rules {
             self.rules.enter(directory, path)?;
         }

@@ -17,7 +17,7 @@ use super::limits::AgentLimits;
 use super::pack::{MODE_EXECUTABLE, MODE_PLAIN};
 use super::path::{EntryPath, shown};
 use super::staging::Staging;
-use super::survey::{self, CLAUDE_MD};
+use super::survey::{self, CLAUDE_MD, Survey};
 
 /// How much content is held in memory at a time.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -99,8 +99,13 @@ impl Unpacking {
 
     /// Copies a folder of this host, with the same rules as `ashctl deploy`. The path must be
     /// absolute and without links, as it is after `canonicalize`.
-    pub(crate) fn copy_folder(mut self, source_dir: &Path) -> Result<Self, AgentError> {
+    pub(crate) fn copy_folder(self, source_dir: &Path) -> Result<Self, AgentError> {
         let survey = survey::survey_without_links(source_dir, &self.limits)?;
+        self.copy_surveyed(&survey)
+    }
+
+    /// Copies what was surveyed.
+    pub(crate) fn copy_surveyed(mut self, survey: &Survey) -> Result<Self, AgentError> {
         for path in survey.empty_directories() {
             self.add_directory(path.clone())?;
         }

@@ -18,12 +18,16 @@ use super::params::{bad, check_length, collect, json};
 use crate::control::{About, Caller};
 use crate::wire::Done;
 use crate::wire::agents::{
-    AgentEnvelope, DeployAgent, ENVIRONMENT_HEADER, HOSTS_HEADER, LIMITS_HEADER,
+    AgentEnvelope, ChangeAgent, ConfigEnvelope, DeployAgent, ENVIRONMENT_HEADER, HOSTS_HEADER,
+    LIMITS_HEADER,
 };
 
 /// Largest JSON document of a deploy. Its files are held in memory, twice for a moment: what is
 /// larger comes as an archive, which is streamed.
-const DEPLOY_BYTES_MAX: u64 = 96 << 20;
+pub(super) const DEPLOY_BYTES_MAX: u64 = 96 << 20;
+
+/// Largest change: a preset has a system prompt of a megabyte, escaped, and servers.
+const CHANGE_BYTES_MAX: u64 = 16 << 20;
 
 /// What an archive may have on top of its files: headers of 512 bytes and padding for each.
 const ARCHIVE_FILE_OVERHEAD_BYTES: u64 = 3 * 512;
@@ -55,6 +59,7 @@ pub(super) async fn upload(
         environment: environment(&headers)?,
         hosts: hosts(&headers)?,
         limits: limits_of(&headers)?,
+        config: None,
     };
     let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
     let stream = Limited::new(body, limit).into_data_stream().map_err(std::io::Error::other);
@@ -115,6 +120,43 @@ pub(super) async fn show(
 ) -> Result<Response, Refused> {
     let agent = app.control.agent(&caller, &name).await?;
     Ok(axum::Json(AgentEnvelope { agent }).into_response())
+}
+
+pub(super) async fn change(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let request: ChangeAgent = json(&collect(&headers, body, CHANGE_BYTES_MAX).await?)?;
+    let agent = app.control.change_agent(&caller, &name, request).await?;
+    Ok(axum::Json(AgentEnvelope { agent }).into_response())
+}
+
+pub(super) async fn config(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Response, Refused> {
+    let config = app.control.agent(&caller, &name).await?.config;
+    Ok(axum::Json(ConfigEnvelope { config }).into_response())
+}
+
+pub(super) async fn change_config(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let config = json(&collect(&headers, body, CHANGE_BYTES_MAX).await?)?;
+    let request = ChangeAgent { config: Some(config), ..ChangeAgent::default() };
+    let changed = app.control.change_agent(&caller, &name, request).await;
+    // Here the configuration is the whole body.
+    let config =
+        changed.map_err(|refusal| Refused::from(refusal).without_field_prefix("config."))?.config;
+    Ok(axum::Json(ConfigEnvelope { config }).into_response())
 }
 
 pub(super) async fn remove(

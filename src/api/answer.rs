@@ -22,6 +22,18 @@ impl Refused {
     pub(super) fn text(&self) -> String {
         self.0.error.clone()
     }
+
+    /// Names the field as it stands in the body.
+    pub(super) fn without_field_prefix(mut self, prefix: &str) -> Self {
+        let Some(field) = &mut self.0.field else { return self };
+        let Some(short) = field.strip_prefix(prefix).map(str::to_owned) else { return self };
+        let (long, quoted) = (format!("`{field}`"), format!("`{short}`"));
+        for text in [&mut self.0.error, &mut self.0.message, &mut self.0.detail] {
+            *text = text.replace(&long, &quoted);
+        }
+        self.0.field = Some(short);
+        self
+    }
 }
 
 impl From<Problem> for Refused {

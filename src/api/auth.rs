@@ -51,18 +51,19 @@ fn administrator(headers: &HeaderMap) -> Result<Caller, Refused> {
             tenant_name(name).map_err(|refusal| refusal.problem().field(TENANT))?
         }
     };
-    Ok(Caller { tenant, administrator: true })
+    Ok(Caller { tenant, administrator: true, key: None })
 }
 
 /// Whose key it is, if it is good for what is asked.
 fn holder(control: &Control, request: &Request) -> Result<Caller, Refused> {
     let route = route(request);
     if route.is_some_and(|route| route.open) {
-        return Ok(Caller { tenant: DEFAULT_TENANT.to_owned(), administrator: false });
+        let tenant = DEFAULT_TENANT.to_owned();
+        return Ok(Caller { tenant, administrator: false, key: None });
     }
     let refused = |text: String| Problem::new(Code::Unauthorized, text);
     let key = key(request.headers()).map_err(|text| refused(text.to_owned()))?;
-    let Holder { tenant, scope } =
+    let Holder { tenant, scope, key } =
         control.recognize(key).map_err(|error| refused(error.to_string()))?;
     match route {
         Some(route) if route.administrators => {
@@ -77,7 +78,7 @@ fn holder(control: &Control, request: &Request) -> Result<Caller, Refused> {
                 .hint("use another key; an administrator makes one with `ashctl key create`")
                 .into())
         }
-        _ => Ok(Caller { tenant, administrator: false }),
+        _ => Ok(Caller { tenant, administrator: false, key }),
     }
 }
 

@@ -44,14 +44,20 @@ pub(super) async fn read(
 }
 
 fn raw(path: &str, file: FileStream) -> Response {
-    let (size, source) = (file.size, file.source);
-    let mut response = Body::from_stream(file.chunks).into_response();
+    let source = file.source;
+    let mut response = attachment(path, file.size, Body::from_stream(file.chunks));
+    response.headers_mut().insert("x-ash-source", HeaderValue::from_static(source));
+    response
+}
+
+/// A file as it is.
+pub(super) fn attachment(path: &str, size: u64, body: Body) -> Response {
+    let mut response = body.into_response();
     let headers = response.headers_mut();
     // Never shown by a browser as a page of ours, whatever the agent wrote into it.
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
-    headers.insert("x-ash-source", HeaderValue::from_static(source));
     let name = path.rsplit('/').next().unwrap_or_default();
     let disposition = format!("attachment; filename*=UTF-8''{}", percent(name));
     if let Ok(value) = HeaderValue::from_str(&disposition) {
@@ -66,11 +72,16 @@ async fn whole(path: String, mut file: FileStream) -> Result<Response, Refused> 
         content.extend_from_slice(&chunk.map_err(Refusal::Bridge)?);
     }
     let size = content.len() as u64;
-    let content = String::from_utf8(content).map_err(|_binary| {
-        bad("format", "the file is not text; read it with `format=raw`".to_owned())
-    })?;
+    let content = text(content)?;
     let source = file.source.to_owned();
     Ok(axum::Json(WorkspaceFileContent { path, content, size, source }).into_response())
+}
+
+/// The content of a file in a JSON document.
+pub(super) fn text(content: Vec<u8>) -> Result<String, Refused> {
+    String::from_utf8(content).map_err(|_binary| {
+        bad("format", "the file is not text; read it with `format=raw`".to_owned())
+    })
 }
 
 /// Percent-encodes all but the characters of RFC 5987's `attr-char`.

@@ -2,6 +2,7 @@
 //! `control`. The router is built from the one table of operations.
 
 mod administration;
+mod agent_files;
 mod agents;
 mod answer;
 mod auth;
@@ -20,6 +21,7 @@ mod reference;
 mod sessions;
 mod stream;
 mod turns;
+mod versions;
 
 use axum::Router;
 use axum::extract::Request;
@@ -71,7 +73,20 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::UploadAgent => routing::on(method, agents::upload),
         Operation::ListAgents => routing::on(method, agents::list),
         Operation::GetAgent => routing::on(method, agents::show),
+        Operation::ChangeAgent => routing::on(method, agents::change),
         Operation::DeleteAgent => routing::on(method, agents::remove),
+        Operation::GetAgentConfig => routing::on(method, agents::config),
+        Operation::ChangeAgentConfig => routing::on(method, agents::change_config),
+        Operation::ListVersions => routing::on(method, versions::list),
+        Operation::CreateVersion => routing::on(method, versions::create),
+        Operation::GetVersion => routing::on(method, versions::show),
+        Operation::ChangeVersion => routing::on(method, versions::change),
+        Operation::DeleteVersion => routing::on(method, versions::remove),
+        Operation::ActivateVersion => routing::on(method, versions::activate),
+        Operation::ListAgentFiles => routing::on(method, agent_files::list),
+        Operation::ReadAgentFile => routing::on(method, agent_files::read),
+        Operation::WriteAgentFiles => routing::on(method, agent_files::write),
+        Operation::DeleteAgentFile => routing::on(method, agent_files::remove),
         Operation::CreateSession => routing::on(method, sessions::create),
         Operation::ListSessions => routing::on(method, sessions::list),
         Operation::GetSession => routing::on(method, sessions::show),

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use super::agents::preset_of;
 use super::{Caller, Control, Refusal, happening};
 use crate::clock::Timestamp;
 use crate::egress::Placeholder;
 use crate::id::{AgentName, SessionId};
 use crate::session::Status;
 use crate::session::options::{SessionOptions, check_environment};
-use crate::store::{AgentRecord, NewSession, SessionRecord, StoreError, UsedRecord};
+use crate::session::preset;
+use crate::store::{AgentRecord, NewSession, SessionRecord, StoreError, UsedRecord, VersionRecord};
 use crate::wire::sessions::{CreateSession, Session};
 
 impl Control {
@@ -19,13 +21,14 @@ impl Control {
         request: &CreateSession,
     ) -> Result<Session, Refusal> {
         self.takes_work()?;
-        let mut options = SessionOptions::parse(request)?;
-        self.judge_limits(&options.limits)?;
+        self.judge_limits(&request.limits)?;
         self.first_budget(request.budget.as_ref())?;
         check_environment("extraEnv", &request.extra_env)?;
         // No version may go away between its choice and its copy.
         let _kept = self.versions.read().await;
-        let agent = self.agent_to_run(caller, &request.agent).await?;
+        let agent = self.agent_to_run(caller, request).await?;
+        let request = &preset::over(request.clone(), &preset_of(&agent)?);
+        let mut options = SessionOptions::parse(request)?;
         // The session's own wishes win over the agent's.
         options.limits = agent.limits.clone().into_iter().chain(options.limits).collect();
         if !self.host.launcher.is_simulated() {
@@ -44,10 +47,21 @@ impl Control {
         Ok(self.show(&record))
     }
 
-    async fn agent_to_run(&self, caller: &Caller, name: &str) -> Result<AgentRecord, Refusal> {
+    /// The agent at the version that is asked for.
+    async fn agent_to_run(
+        &self,
+        caller: &Caller,
+        request: &CreateSession,
+    ) -> Result<AgentRecord, Refusal> {
+        let name = &request.agent;
         let unknown = || Refusal::AgentUnknown { name: name.chars().take(300).collect() };
         let parsed: AgentName = name.parse().map_err(|_invalid| unknown())?;
-        self.host.store.agent(&caller.tenant, &parsed).await?.ok_or_else(unknown)
+        let agent = self.host.store.agent(&caller.tenant, &parsed).await?.ok_or_else(unknown)?;
+        let Some(version) = &request.version else { return Ok(agent) };
+        let found = self.find_version(caller, &parsed, version).await?;
+        let VersionRecord { version, digest, .. } =
+            found.ok_or(Refusal::VersionUnknown { field: "version" })?;
+        Ok(AgentRecord { version, digest, ..agent })
     }
 
     async fn store_session(

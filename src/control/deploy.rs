@@ -9,21 +9,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Caller, Control, Refusal};
-use crate::agent::{AgentError, Unpacking};
+use crate::agent::{AgentError, Unpacking, Version};
 use crate::clock::Timestamp;
 use crate::egress::HostRules;
 use crate::id::AgentName;
 use crate::lifecycle::Happening;
 use crate::sandbox::Wishes;
 use crate::session::options::{OptionError, check_environment};
-use crate::store::NewVersion;
+use crate::session::preset::{self, AgentConfig};
+use crate::store::{AgentRecord, NewVersion, VersionWords};
 use crate::wire::agents::{Agent, AgentFile, DeployAgent};
 
 /// Most hosts of an agent: what a person can still judge.
 const HOSTS_MAX: usize = 64;
 
 /// What every agent has.
-const CLAUDE_MD: &str = "CLAUDE.md";
+pub(super) const CLAUDE_MD: &str = "CLAUDE.md";
 
 /// What is deployed beside files; what is `None` stays as the agent has it.
 #[derive(Debug, Default)]
@@ -32,6 +33,8 @@ pub(crate) struct About {
     pub(crate) hosts: Option<Vec<String>>,
     /// Of its sandboxes, by their names.
     pub(crate) limits: Option<BTreeMap<String, u64>>,
+    /// Judged already; JSON.
+    pub(crate) config: Option<String>,
 }
 
 /// Where the files of a version come from.
@@ -40,10 +43,11 @@ enum Source {
     Files(Vec<DecodedFile>),
 }
 
-struct DecodedFile {
-    path: String,
-    content: Vec<u8>,
-    executable: bool,
+/// An uploaded file.
+pub(super) struct DecodedFile {
+    pub(super) path: String,
+    pub(super) content: Vec<u8>,
+    pub(super) executable: bool,
 }
 
 impl Control {
@@ -81,6 +85,7 @@ impl Control {
             environment: request.env,
             hosts: request.allowed_hosts,
             limits: request.limits,
+            config: request.config.map(|config| preset_text(&config)).transpose()?,
         };
         self.deploy_version(caller, name, about, path, move |unpacking| fill(unpacking, source))
             .await
@@ -124,37 +129,44 @@ impl Control {
         }
         let _one_of_few = self.deploys.acquire().await.map_err(|_closed| Refusal::Worker)?;
         let _kept = self.versions.read().await;
+        let kept = self.keep_files(fill).await?;
+        let path = path.unwrap_or_else(|| kept.path.clone());
+        let version = NewVersion {
+            path: path.display().to_string(),
+            environment: about.environment,
+            allowed_hosts,
+            limits: about.limits,
+            config: about.config,
+            ..new_version(caller, name, &kept)
+        };
+        let record = self.host.store.deploy_agent(version).await?;
+        self.tell_deployed(&record);
+        Self::show_agent(record)
+    }
+
+    pub(super) fn tell_deployed(&self, record: &AgentRecord) {
+        let deployed = Happening::new("agent.deployed").agent(&record.name);
+        self.host
+            .lifecycle
+            .tell(deployed.with("version", record.version).with("digest", record.digest.as_str()));
+    }
+
+    /// Puts files together and keeps them, until they are swept: see [`Control::versions`].
+    pub(super) async fn keep_files<F>(&self, fill: F) -> Result<Version, Refusal>
+    where
+        F: FnOnce(Unpacking) -> Result<Unpacking, AgentError> + Send + 'static,
+    {
         let library = std::sync::Arc::clone(&self.library);
         let limits = self.settings().agent_limits;
         let kept = tokio::task::spawn_blocking(move || {
             let filled = fill(library.stage(limits)?)?;
             library.commit(filled.finish()?)
-        })
-        .await
-        .map_err(|_panicked| Refusal::Worker)??;
-        let path = path.unwrap_or(kept.path);
-        let version = NewVersion {
-            tenant: caller.tenant.clone(),
-            name,
-            digest: kept.digest.to_string(),
-            files: kept.files,
-            bytes: kept.bytes,
-            path: path.display().to_string(),
-            environment: about.environment,
-            allowed_hosts,
-            limits: about.limits,
-            at: Timestamp::now(),
-        };
-        let record = self.host.store.deploy_agent(version).await?;
-        let deployed = Happening::new("agent.deployed").agent(&record.name);
-        self.host
-            .lifecycle
-            .tell(deployed.with("version", record.version).with("digest", record.digest.as_str()));
-        Ok(Self::show_agent(record))
+        });
+        Ok(kept.await.map_err(|_panicked| Refusal::Worker)??)
     }
 
     /// Hosts for an agent, each in its one form: those that the configuration allows.
-    fn hosts(&self, hosts: &[String]) -> Result<Vec<String>, Refusal> {
+    pub(super) fn hosts(&self, hosts: &[String]) -> Result<Vec<String>, Refusal> {
         let wrong = |what| OptionError { field: "allowedHosts".to_owned(), what };
         if hosts.len() > HOSTS_MAX {
             let what = format!("{} hosts, and {HOSTS_MAX} is the most", hosts.len());
@@ -197,6 +209,34 @@ impl Control {
     }
 }
 
+/// A version of these files about which nothing else is said.
+pub(super) fn new_version(caller: &Caller, name: AgentName, kept: &Version) -> NewVersion {
+    NewVersion {
+        tenant: caller.tenant.clone(),
+        name,
+        digest: kept.digest.to_string(),
+        files: kept.files,
+        bytes: kept.bytes,
+        path: kept.path.display().to_string(),
+        environment: None,
+        allowed_hosts: None,
+        limits: None,
+        config: None,
+        words: VersionWords { created_by: Some(caller.by()), ..VersionWords::default() },
+        at: Timestamp::now(),
+    }
+}
+
+/// What is stored of a preset that came with a deploy.
+fn preset_text(config: &AgentConfig) -> Result<String, OptionError> {
+    let judged = preset::changed(&AgentConfig::default(), config);
+    judged.map(|config| preset::text(&config)).map_err(|error| in_config(&error))
+}
+
+pub(super) fn in_config(error: &OptionError) -> OptionError {
+    OptionError { field: format!("config.{}", error.field), what: error.what.clone() }
+}
+
 fn fill(unpacking: Unpacking, source: Source) -> Result<Unpacking, AgentError> {
     match source {
         Source::Folder(path) => unpacking.copy_folder(&path),
@@ -207,7 +247,7 @@ fn fill(unpacking: Unpacking, source: Source) -> Result<Unpacking, AgentError> {
 }
 
 /// The uploaded files; their number is limited when they are written.
-fn decode(files: &[AgentFile]) -> Result<Vec<DecodedFile>, OptionError> {
+pub(super) fn decode(files: &[AgentFile]) -> Result<Vec<DecodedFile>, OptionError> {
     let decode = |(index, file): (usize, &AgentFile)| match STANDARD.decode(file.content.as_bytes())
     {
         Ok(content) => {
@@ -221,6 +261,6 @@ fn decode(files: &[AgentFile]) -> Result<Vec<DecodedFile>, OptionError> {
     files.iter().enumerate().map(decode).collect()
 }
 
-fn prompt_file(prompt: String) -> DecodedFile {
+pub(super) fn prompt_file(prompt: String) -> DecodedFile {
     DecodedFile { path: CLAUDE_MD.to_owned(), content: prompt.into_bytes(), executable: false }
 }

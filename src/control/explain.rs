@@ -29,6 +29,14 @@ fn explain(refusal: &Refusal) -> Problem {
         Refusal::AgentUnknown { .. } => Problem::new(Code::AgentNotFound, text)
             .field("agent")
             .hint("deploy it with `ashctl deploy DIR`"),
+        Refusal::VersionNotFound => Problem::new(Code::VersionNotFound, text)
+            .hint("list them with `ashctl agent version list`"),
+        Refusal::VersionUnknown { field } => Problem::new(Code::BadRequest, text)
+            .field(*field)
+            .hint("list them with `ashctl agent version list`"),
+        Refusal::VersionActive { .. } => Problem::new(Code::VersionActive, text)
+            .hint("activate another version first, or delete the agent"),
+        Refusal::AgentMoved => Problem::new(Code::AgentChanged, text).hint("ask again"),
         Refusal::PathNotAllowed { .. } => Problem::new(Code::Forbidden, text)
             .field("path")
             .hint("use `ashctl deploy` or upload the files; an administrator can list folders in `[agents] roots`"),

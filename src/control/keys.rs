@@ -65,6 +65,8 @@ impl std::fmt::Debug for Keys {
 pub(crate) struct Holder {
     pub(crate) tenant: String,
     pub(crate) scope: Scope,
+    /// Its id; none of the configured one.
+    pub(crate) key: Option<KeyId>,
 }
 
 /// Why a key does not open the door.
@@ -96,14 +98,16 @@ impl Keys {
         let given = digest(given);
         let configured = *self.configured.read().unwrap_or_else(PoisonError::into_inner);
         if configured.ct_eq(&given).into() {
-            let holder = Holder { tenant: DEFAULT_TENANT.to_owned(), scope: Scope::Admin };
+            let tenant = DEFAULT_TENANT.to_owned();
+            let holder = Holder { tenant, scope: Scope::Admin, key: None };
             return Ok((holder, None));
         }
         let made = self.read().get(&given).map(Arc::clone).ok_or(KeyError::Unknown)?;
         if made.record.expires_at.is_some_and(|end| end <= now) {
             return Err(KeyError::Expired);
         }
-        let holder = Holder { tenant: made.record.tenant.clone(), scope: made.record.scope };
+        let ApiKeyRecord { ref tenant, scope, id, .. } = made.record;
+        let holder = Holder { tenant: tenant.clone(), scope, key: Some(id) };
         Ok((holder, Some(made)))
     }
 }
@@ -300,13 +304,15 @@ mod tests {
     #[test]
     fn a_key_opens_for_its_tenant_and_scope_until_it_expires() {
         let keys = Keys::new("configured");
-        *keys.write() = [made("a", None), made("b", Some(500))].into();
+        let (a, b) = (made("a", None), made("b", Some(500)));
+        let ids = [a.1.record.id, b.1.record.id];
+        *keys.write() = [a, b].into();
         let find = |key, now| keys.find(key, Timestamp::from_millis(now)).map(|found| found.0);
-        let default = Holder { tenant: DEFAULT_TENANT.to_owned(), scope: Scope::Admin };
+        let default = Holder { tenant: DEFAULT_TENANT.to_owned(), scope: Scope::Admin, key: None };
         assert_eq!(find("configured", 0), Ok(default));
-        let one = Holder { tenant: "one".to_owned(), scope: Scope::Read };
-        assert_eq!(find("a", 10_000), Ok(one.clone()));
-        assert_eq!(find("b", 499), Ok(one));
+        let one = |key| Holder { tenant: "one".to_owned(), scope: Scope::Read, key: Some(key) };
+        assert_eq!(find("a", 10_000), Ok(one(ids[0])));
+        assert_eq!(find("b", 499), Ok(one(ids[1])));
         assert_eq!(find("b", 500), Err(KeyError::Expired));
         for wrong in ["", "c", "a ", "configure"] {
             assert_eq!(find(wrong, 0), Err(KeyError::Unknown), "{wrong:?}");

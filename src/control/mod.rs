@@ -2,6 +2,7 @@
 //! move agents and sessions.
 
 pub(crate) mod administration;
+mod agent_files;
 pub(crate) mod agents;
 pub(crate) mod archive;
 pub(crate) mod budget;
@@ -29,6 +30,7 @@ pub(crate) mod send;
 pub(crate) mod stream;
 pub(crate) mod sweep;
 pub(crate) mod usage;
+pub(crate) mod versions;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock as RwLockNow};
@@ -37,6 +39,7 @@ use std::time::Duration;
 use tokio::sync::{RwLock, Semaphore, mpsc, watch};
 
 use administration::ReloadRequest;
+pub(crate) use agent_files::AgentFileContent;
 pub(crate) use deploy::About;
 pub(crate) use keys::Keys;
 pub(crate) use refusal::Refusal;
@@ -44,6 +47,7 @@ pub(crate) use refusal::Refusal;
 use crate::agent::{AgentLimits, Library};
 use crate::clock::Timestamp;
 use crate::egress::HostRules;
+use crate::id::KeyId;
 use crate::lifecycle::Happening;
 use crate::runner::Host;
 use crate::store::{BudgetRecord, SessionRecord};
@@ -85,6 +89,19 @@ pub(crate) struct Caller {
     pub(crate) tenant: String,
     /// Came over the admin socket: may name any folder of the host, and act for any tenant.
     pub(crate) administrator: bool,
+    /// Who shows a key that was made; none for the one of the configuration.
+    pub(crate) key: Option<KeyId>,
+}
+
+impl Caller {
+    /// As it is noted beside what he makes.
+    fn by(&self) -> String {
+        match self.key {
+            _ if self.administrator => "administrator".to_owned(),
+            Some(key) => key.to_string(),
+            None => "configuration".to_owned(),
+        }
+    }
 }
 
 /// The verbs. Cheap to clone.

@@ -20,6 +20,15 @@ pub(crate) enum Refusal {
     AgentNotFound,
     #[error("Agent \"{name}\" not found")]
     AgentUnknown { name: String },
+    /// The original's words.
+    #[error("Version not found")]
+    VersionNotFound,
+    #[error("`{field}`: the agent has no such version")]
+    VersionUnknown { field: &'static str },
+    #[error("version {version} is the active one, and new sessions need it")]
+    VersionActive { version: u32 },
+    #[error("other files became the agent's meanwhile, again and again; nothing was changed")]
+    AgentMoved,
     #[error("`{path}` is not below a folder that agents may be deployed from")]
     PathNotAllowed { path: String },
     #[error("`allowedHosts`: the configuration of this host does not allow {host}")]

@@ -79,7 +79,8 @@ impl From<Exit> for ExitCode {
 impl From<Code> for Exit {
     fn from(code: Code) -> Self {
         match code {
-            Code::AgentInvalid
+            Code::AgentChanged
+            | Code::AgentInvalid
             | Code::ArchiveInvalid
             | Code::BadRequest
             | Code::BodyTooLarge
@@ -92,14 +93,16 @@ impl From<Code> for Exit {
             | Code::SessionEnded
             | Code::SessionState
             | Code::TooManyKeys
-            | Code::TurnRunning => Self::Refused,
+            | Code::TurnRunning
+            | Code::VersionActive => Self::Refused,
             Code::AgentNotFound
             | Code::FileNotFound
             | Code::KeyNotFound
             | Code::NotFound
             | Code::PermissionNotFound
             | Code::SessionNotFound
-            | Code::TurnNotFound => Self::NotFound,
+            | Code::TurnNotFound
+            | Code::VersionNotFound => Self::NotFound,
             Code::ConfigInvalid => Self::Configuration,
             Code::Forbidden | Code::Unauthorized => Self::Denied,
             Code::ArchiveFailed

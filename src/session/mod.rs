@@ -9,6 +9,7 @@ pub(crate) mod frame;
 pub(crate) mod options;
 pub(crate) mod patch;
 pub(crate) mod permission;
+pub(crate) mod preset;
 pub(crate) mod shown;
 pub(crate) mod status;
 pub(crate) mod tier;

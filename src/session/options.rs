@@ -102,25 +102,26 @@ impl SessionOptions {
                 format!("it has {prompt_bytes} bytes, and {SYSTEM_PROMPT_BYTES_MAX} is the most");
             return Err(wrong("systemPrompt", what));
         }
-        words("allowedTools", &request.allowed_tools)?;
-        words("disallowedTools", &request.disallowed_tools)?;
-        words("betas", &request.betas)?;
+        words("allowedTools", request.allowed_tools.as_deref().unwrap_or_default())?;
+        words("disallowedTools", request.disallowed_tools.as_deref().unwrap_or_default())?;
+        words("betas", request.betas.as_deref().unwrap_or_default())?;
         if let Some(agent) = &request.initial_agent {
             words("initialAgent", std::slice::from_ref(agent))?;
         }
-        servers(&request.mcp_servers)?;
+        let mcp_servers = request.mcp_servers.clone().unwrap_or_default();
+        servers(&mcp_servers)?;
         Ok(Self {
             permission_mode: permission_mode(request)?,
-            ask_permissions: request.ask_permissions,
+            ask_permissions: request.ask_permissions.unwrap_or(false),
             permission_timeout_seconds: request.permission_timeout_seconds,
             on_permission_timeout: request.on_permission_timeout,
             system_prompt: request.system_prompt.clone(),
-            allowed_tools: request.allowed_tools.clone(),
-            disallowed_tools: request.disallowed_tools.clone(),
-            betas: request.betas.clone(),
+            allowed_tools: request.allowed_tools.clone().unwrap_or_default(),
+            disallowed_tools: request.disallowed_tools.clone().unwrap_or_default(),
+            betas: request.betas.clone().unwrap_or_default(),
             subagents: request.subagents.clone(),
             initial_agent: request.initial_agent.clone(),
-            mcp_servers: request.mcp_servers.clone(),
+            mcp_servers,
             limits: request.limits.clone(),
         })
     }
@@ -146,7 +147,7 @@ impl SessionOptions {
 
 /// Who decides, and that somebody is asked at all.
 fn permission_mode(request: &CreateSession) -> Result<PermissionMode, OptionError> {
-    let asks = request.ask_permissions;
+    let asks = request.ask_permissions.unwrap_or(false);
     for (field, given) in [
         ("permissionTimeoutSeconds", request.permission_timeout_seconds.is_some()),
         ("onPermissionTimeout", request.on_permission_timeout.is_some()),

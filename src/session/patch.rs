@@ -21,15 +21,16 @@ impl SessionOptions {
         let model = patch.model.clone().unwrap_or_else(|| model.map(str::to_owned));
         let request = CreateSession {
             agent: String::new(),
+            version: None,
             budget: None,
             limits: self.limits.clone(),
             credential_id: None,
             extra_env: std::collections::BTreeMap::new(),
             model: model.clone(),
-            mcp_servers: self.mcp_servers.clone(),
+            mcp_servers: Some(self.mcp_servers.clone()),
             system_prompt: or(patch.system_prompt.as_ref(), &self.system_prompt),
             permission_mode: patch.permission_mode.or(mode_before),
-            ask_permissions: asks,
+            ask_permissions: Some(asks),
             // They go with the asking.
             permission_timeout_seconds: patch
                 .permission_timeout_seconds
@@ -37,9 +38,9 @@ impl SessionOptions {
             on_permission_timeout: patch
                 .on_permission_timeout
                 .unwrap_or(self.on_permission_timeout.filter(|_| asks)),
-            allowed_tools: or(patch.allowed_tools.as_ref(), &self.allowed_tools),
-            disallowed_tools: or(patch.disallowed_tools.as_ref(), &self.disallowed_tools),
-            betas: or(patch.betas.as_ref(), &self.betas),
+            allowed_tools: Some(or(patch.allowed_tools.as_ref(), &self.allowed_tools)),
+            disallowed_tools: Some(or(patch.disallowed_tools.as_ref(), &self.disallowed_tools)),
+            betas: Some(or(patch.betas.as_ref(), &self.betas)),
             subagents: or(patch.subagents.as_ref(), &self.subagents),
             initial_agent: or(patch.initial_agent.as_ref(), &self.initial_agent),
         };

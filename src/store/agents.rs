@@ -1,6 +1,6 @@
 //! Agents and their versions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -14,12 +14,42 @@ use crate::id::{AgentId, AgentName};
 const DURABLE: Terms = Terms { durable: true, bytes: 0 };
 
 const AGENT: &str = "SELECT id, tenant, name, version, digest, files, bytes, path, environment,
-    created_at, updated_at, allowed_hosts, limits FROM agents";
+    created_at, updated_at, allowed_hosts, limits, config, last_version FROM agents";
 
 impl Store {
-    /// Makes the agent, or gives it its next version; every version is remembered.
+    /// Makes the agent, or gives it its next version, which is active then.
     pub(crate) async fn deploy_agent(&self, new: NewVersion) -> Result<AgentRecord, StoreError> {
-        self.write(DURABLE, move |connection| deploy(connection, &new)).await
+        self.write(DURABLE, move |connection| {
+            let agent = next(find(connection, &new.tenant, &new.name)?, &new);
+            keep(connection, &agent)?;
+            super::versions::add(connection, &agent, agent.version, &new)?;
+            super::versions::forget_oldest(connection, &agent)?;
+            Ok(agent)
+        })
+        .await
+    }
+
+    /// What of an agent can change without a version. `change` is asked once nobody else can change it.
+    pub(crate) async fn change_agent<E, F>(
+        &self,
+        tenant: &str,
+        name: &AgentName,
+        change: F,
+    ) -> Result<Option<Result<AgentRecord, E>>, StoreError>
+    where
+        E: Send + 'static,
+        F: Fn(AgentRecord) -> Result<AgentRecord, E> + Send + 'static,
+    {
+        let (tenant, name) = (tenant.to_owned(), name.clone());
+        self.write(DURABLE, move |connection| {
+            let Some(agent) = find(connection, &tenant, &name)? else { return Ok(None) };
+            let changed = change(agent);
+            if let Ok(agent) = &changed {
+                keep(connection, agent)?;
+            }
+            Ok(Some(changed))
+        })
+        .await
     }
 
     pub(crate) async fn agent(
@@ -76,45 +106,52 @@ impl Store {
     }
 }
 
-fn deploy(connection: &Connection, new: &NewVersion) -> Result<AgentRecord, StoreError> {
-    let agent = match find(connection, &new.tenant, &new.name)? {
-        Some(agent) => AgentRecord {
-            version: agent.version + 1,
-            digest: new.digest.clone(),
-            files: new.files,
-            bytes: new.bytes,
-            path: new.path.clone(),
-            environment: new.environment.clone().unwrap_or(agent.environment),
-            allowed_hosts: new.allowed_hosts.clone().unwrap_or(agent.allowed_hosts),
-            limits: new.limits.clone().unwrap_or(agent.limits),
-            updated_at: new.at,
-            ..agent
-        },
-        None => AgentRecord {
-            id: AgentId::new(),
-            tenant: new.tenant.clone(),
-            name: new.name.clone(),
-            version: 1,
-            digest: new.digest.clone(),
-            files: new.files,
-            bytes: new.bytes,
-            path: new.path.clone(),
-            environment: new.environment.clone().unwrap_or_default(),
-            allowed_hosts: new.allowed_hosts.clone().unwrap_or_default(),
-            limits: new.limits.clone().unwrap_or_default(),
-            created_at: new.at,
-            updated_at: new.at,
-        },
-    };
+/// What a deployment makes of the agent, if there is one.
+pub(super) fn next(before: Option<AgentRecord>, new: &NewVersion) -> AgentRecord {
+    let base = before.unwrap_or_else(|| AgentRecord {
+        id: AgentId::new(),
+        tenant: new.tenant.clone(),
+        name: new.name.clone(),
+        version: 0,
+        last_version: 0,
+        digest: String::new(),
+        files: 0,
+        bytes: 0,
+        path: String::new(),
+        environment: BTreeMap::new(),
+        config: "{}".to_owned(),
+        allowed_hosts: Vec::new(),
+        limits: BTreeMap::new(),
+        created_at: new.at,
+        updated_at: new.at,
+    });
+    AgentRecord {
+        version: base.last_version + 1,
+        last_version: base.last_version + 1,
+        digest: new.digest.clone(),
+        files: new.files,
+        bytes: new.bytes,
+        path: new.path.clone(),
+        environment: new.environment.clone().unwrap_or(base.environment),
+        config: new.config.clone().unwrap_or(base.config),
+        allowed_hosts: new.allowed_hosts.clone().unwrap_or(base.allowed_hosts),
+        limits: new.limits.clone().unwrap_or(base.limits),
+        updated_at: new.at,
+        ..base
+    }
+}
+
+pub(super) fn keep(connection: &Connection, agent: &AgentRecord) -> Result<(), StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO agents (id, tenant, name, version, digest, files, bytes, path,
-                environment, created_at, updated_at, allowed_hosts, limits)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                environment, created_at, updated_at, allowed_hosts, limits, config, last_version)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
              ON CONFLICT (id) DO UPDATE SET version = excluded.version,
                 digest = excluded.digest, files = excluded.files, bytes = excluded.bytes,
                 path = excluded.path, environment = excluded.environment,
                 allowed_hosts = excluded.allowed_hosts, limits = excluded.limits,
+                config = excluded.config, last_version = excluded.last_version,
                 updated_at = excluded.updated_at",
         )?
         .execute(params![
@@ -131,24 +168,13 @@ fn deploy(connection: &Connection, new: &NewVersion) -> Result<AgentRecord, Stor
             agent.updated_at.as_millis(),
             row::texts_text(&agent.allowed_hosts),
             row::numbers_text(&agent.limits),
+            agent.config,
+            agent.last_version,
         ])?;
-    connection
-        .prepare_cached(
-            "INSERT INTO agent_versions (agent, version, digest, files, bytes, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            agent.id.to_string(),
-            agent.version,
-            agent.digest,
-            agent.files,
-            agent.bytes,
-            new.at.as_millis(),
-        ])?;
-    Ok(agent)
+    Ok(())
 }
 
-fn find(
+pub(super) fn find(
     connection: &Connection,
     tenant: &str,
     name: &AgentName,
@@ -175,5 +201,7 @@ fn agent(row: &Row<'_>) -> rusqlite::Result<AgentRecord> {
         updated_at: row::timestamp(row, 10)?,
         allowed_hosts: row::texts(row, 11)?,
         limits: row::numbers(row, 12)?,
+        config: row.get(13)?,
+        last_version: row.get(14)?,
     })
 }

@@ -30,6 +30,7 @@ mod syncer;
 mod transcripts;
 mod trouble;
 mod turns;
+mod versions;
 mod writer;
 
 #[cfg(feature = "testing")]
@@ -54,6 +55,7 @@ pub use measure::main as measure_main;
 pub(crate) use portable::Row;
 pub(crate) use pruning::{Pruned, Pruning};
 pub(crate) use record::*;
+pub(crate) use versions::{VersionChange, VersionWordsChange};
 #[cfg(feature = "testing")]
 pub(crate) use writer::Statistics;
 

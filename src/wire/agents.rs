@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::permissions::PermissionBehavior;
+use super::sessions::{McpServer, PermissionMode, given};
 use crate::clock::Timestamp;
-use crate::id::{AgentId, AgentName};
+use crate::id::{AgentId, AgentName, VersionId};
 
 /// Content type of an uploaded folder.
 pub(crate) const BUNDLE_CONTENT_TYPE: &str = "application/x-tar";
@@ -29,7 +31,7 @@ pub(crate) const LIMITS_HEADER: &str = "ash-agent-limits";
 pub(crate) struct Agent {
     pub(crate) id: AgentId,
     pub(crate) name: AgentName,
-    /// The current version; each deploy makes the next one.
+    /// The active version; each deploy makes the next one.
     pub(crate) version: u32,
     /// Where the version lies on the host.
     pub(crate) path: String,
@@ -45,6 +47,9 @@ pub(crate) struct Agent {
     /// Limits that its sandboxes are to have.
     #[serde(default)]
     pub(crate) limits: BTreeMap<String, u64>,
+    /// What it presets for its sessions.
+    #[serde(default)]
+    pub(crate) config: AgentConfig,
     /// `sha256:` and the digest of the version's content.
     pub(crate) digest: String,
     pub(crate) files: u64,
@@ -85,6 +90,149 @@ pub(crate) struct DeployAgent {
     /// Likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) limits: Option<BTreeMap<String, u64>>,
+    /// Replaces what the agent presets. Absent: that stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) config: Option<AgentConfig>,
+}
+
+/// Options that an agent presets for its sessions: members of `POST /api/sessions`, which win there. In
+/// a change, `null` clears.
+#[expect(clippy::option_option, reason = "absent is not null")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AgentConfig {
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) system_prompt: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) permission_mode: Option<Option<PermissionMode>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) ask_permissions: Option<Option<bool>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) permission_timeout_seconds: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) on_permission_timeout: Option<Option<PermissionBehavior>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) allowed_tools: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) disallowed_tools: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) mcp_servers: Option<Option<BTreeMap<String, McpServer>>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) subagents: Option<Option<serde_json::Map<String, serde_json::Value>>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) initial_agent: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) betas: Option<Option<Vec<String>>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ConfigEnvelope {
+    pub(crate) config: AgentConfig,
+}
+
+/// Body of `PATCH /api/agents/{name}`: what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ChangeAgent {
+    /// All of it: a variable that is not named is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) env: Option<BTreeMap<String, String>>,
+    /// Member by member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) config: Option<AgentConfig>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) allowed_hosts: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limits: Option<BTreeMap<String, u64>>,
+}
+
+/// A version of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AgentVersion {
+    pub(crate) id: VersionId,
+    pub(crate) tenant_id: String,
+    pub(crate) agent_name: AgentName,
+    pub(crate) version_number: u32,
+    pub(crate) name: Option<String>,
+    /// What it was made with in place of its `CLAUDE.md`.
+    pub(crate) system_prompt: Option<String>,
+    pub(crate) release_notes: Option<String>,
+    /// New sessions get it.
+    pub(crate) is_active: bool,
+    #[serde(default)]
+    pub(crate) knowledge_files: Vec<String>,
+    /// The id of the API key, `configuration` for the one of the configuration, or `administrator`.
+    pub(crate) created_by: Option<String>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) digest: String,
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+}
+
+/// The original's clients read the one or the other.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct VersionEnvelope {
+    pub(crate) version: AgentVersion,
+    #[serde(flatten)]
+    pub(crate) same: AgentVersion,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct VersionList {
+    pub(crate) versions: Vec<AgentVersion>,
+}
+
+/// Body of `POST /api/agents/{name}/versions`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CreateVersion {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    /// Its `CLAUDE.md`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) system_prompt: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) release_notes: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) knowledge_files: Option<Vec<String>>,
+    /// The version whose files it gets; absent: the active one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clone_from: Option<NumberOrId>,
+}
+
+/// Body of `PATCH /api/agents/{name}/versions/{version}`: what is absent stays, `null` clears.
+#[expect(clippy::option_option, reason = "absent is not null")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ChangeVersion {
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) release_notes: Option<Option<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) knowledge_files: Option<Vec<String>>,
+    /// Taken only if it is what the version has: files of a version never change.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) system_prompt: Option<Option<String>>,
+}
+
+/// A version by its number or its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum NumberOrId {
+    Number(u32),
+    Text(String),
+}
+
+/// Body of `POST /api/agents/{name}/files`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WriteAgentFiles {
+    pub(crate) files: Vec<AgentFile>,
 }
 
 /// One uploaded file.

@@ -28,7 +28,7 @@ pub(crate) struct HostEvent {
 }
 
 /// Every kind of event, with what it tells beside session, agent and turn.
-pub(crate) const NAMES: [(&str, &str); 23] = [
+pub(crate) const NAMES: [(&str, &str); 26] = [
     ("ashd.started", "ashd serves; `version`"),
     ("ashd.stopping", "ashd was told to stop; sandboxes live on"),
     ("config.reloaded", "another configuration is in force; `changed`, `restart`"),
@@ -36,6 +36,9 @@ pub(crate) const NAMES: [(&str, &str); 23] = [
     ("drain.started", "no new sessions and turns are taken"),
     ("drain.ended", "they are taken again"),
     ("agent.deployed", "an agent has another version; `version`, `digest`"),
+    ("agent.activated", "new sessions get another version; `version`"),
+    ("agent.changed", "its variables, presets, hosts or limits are others"),
+    ("agent.version_deleted", "a version is gone; `version`"),
     ("agent.deleted", "an agent is gone"),
     ("session.created", "a session is there; `version`, and `parent` if it is a fork"),
     ("session.paused", "its user paused it"),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Code {
+    AgentChanged,
     AgentInvalid,
     AgentNotFound,
     ArchiveFailed,
@@ -46,6 +47,8 @@ pub(crate) enum Code {
     TurnNotFound,
     TurnRunning,
     Unauthorized,
+    VersionActive,
+    VersionNotFound,
     #[serde(other)]
     #[cfg_attr(test, schemars(skip))]
     Unknown,
@@ -67,12 +70,15 @@ impl Code {
             | Self::NotFound
             | Self::PermissionNotFound
             | Self::SessionNotFound
-            | Self::TurnNotFound => 404,
+            | Self::TurnNotFound
+            | Self::VersionNotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::PermissionResolved
+            Self::AgentChanged
+            | Self::PermissionResolved
             | Self::SessionBusy
             | Self::TooManyKeys
-            | Self::TurnRunning => 409,
+            | Self::TurnRunning
+            | Self::VersionActive => 409,
             Self::SessionEnded => 410,
             Self::BodyTooLarge | Self::FileTooLarge => 413,
             Self::ConfigInvalid | Self::IdempotencyMismatch => 422,
@@ -95,6 +101,7 @@ impl Code {
     /// The code as it stands on the wire.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
+            Self::AgentChanged => "agent_changed",
             Self::AgentInvalid => "agent_invalid",
             Self::AgentNotFound => "agent_not_found",
             Self::ArchiveFailed => "archive_failed",
@@ -134,12 +141,15 @@ impl Code {
             Self::TurnRunning => "turn_running",
             Self::Unauthorized => "unauthorized",
             Self::Unknown => "unknown",
+            Self::VersionActive => "version_active",
+            Self::VersionNotFound => "version_not_found",
         }
     }
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 38] = [
+    pub(crate) const ALL: [Self; 41] = [
+        Self::AgentChanged,
         Self::AgentInvalid,
         Self::AgentNotFound,
         Self::ArchiveFailed,
@@ -178,6 +188,8 @@ impl Code {
         Self::TurnNotFound,
         Self::TurnRunning,
         Self::Unauthorized,
+        Self::VersionActive,
+        Self::VersionNotFound,
     ];
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::agents::NumberOrId;
 use super::budgets::{Budget, BudgetChange, Used};
 use super::permissions::PermissionBehavior;
 use crate::clock::Timestamp;
@@ -247,34 +248,38 @@ pub(crate) struct SessionList {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreateSession {
     pub(crate) agent: String,
+    /// By its number or its id; absent: the active one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<NumberOrId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) credential_id: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) extra_env: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) mcp_servers: BTreeMap<String, McpServer>,
+    /// What is absent here is as the agent presets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mcp_servers: Option<BTreeMap<String, McpServer>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) system_prompt: Option<String>,
     /// Absent: `default` if permissions are asked for, else `bypassPermissions`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) permission_mode: Option<PermissionMode>,
     /// What no rule decides is asked of the session's clients.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) ask_permissions: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ask_permissions: Option<bool>,
     /// How long it may stay unanswered; 0: for ever. Absent: the configuration decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) permission_timeout_seconds: Option<u32>,
     /// What is answered then. Absent: the configuration decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) on_permission_timeout: Option<PermissionBehavior>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) allowed_tools: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) disallowed_tools: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) betas: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) allowed_tools: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) disallowed_tools: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) betas: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) subagents: Option<serde_json::Map<String, serde_json::Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -319,7 +324,7 @@ pub(crate) struct ConfigureSession {
 
 #[expect(clippy::option_option, reason = "absent is not null")]
 /// Tells a `null` from a member that is absent.
-fn given<'de, D, T>(from: D) -> Result<Option<Option<T>>, D::Error>
+pub(super) fn given<'de, D, T>(from: D) -> Result<Option<Option<T>>, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Deserialize<'de>,

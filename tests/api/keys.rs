@@ -191,6 +191,29 @@ fn a_tenant_sees_runs_and_deletes_nothing_of_another() {
     }
     assert!(asked > 15, "{asked}");
 
+    let mut of_agents = 0;
+    for (method, path) in operations() {
+        if !path.contains("/agents/{name}/") || path.ends_with("/bundle") {
+            continue;
+        }
+        let path =
+            path.replace("{name}", "a").replace("{version}", "1").replace("{*path}", "CLAUDE.md");
+        let body = match path.rsplit('/').next() {
+            Some("files") => r#"{"files":[{"path":"x","content":""}]}"#,
+            _ => "{}",
+        };
+        let answer = ask(&theirs, &method, &path, body);
+        assert_eq!(
+            (answer.status, &answer.body["code"]),
+            (404, &json!("agent_not_found")),
+            "{method} {path}: {}",
+            answer.body
+        );
+        of_agents += 1;
+    }
+    assert!(of_agents > 10, "{of_agents}");
+    assert_eq!(ask(&theirs, "PATCH", "/api/agents/a", "{}").status, 404);
+
     // Nor their keys.
     let keys = ask(&ours, "GET", "/api/api-keys", "").body["keys"].clone();
     assert_eq!(keys.as_array().unwrap().len(), 1, "{keys}");

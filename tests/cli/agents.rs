@@ -49,6 +49,7 @@ fn an_agent_is_shown() {
          environment  LEVEL, TOKEN\n\
          hosts        -\n\
          limits       -\n\
+         config       -\n\
          created      2026-11-20T08:00:00.000Z\n\
          deployed     2026-11-22T10:00:00.000Z\n",
     );

@@ -22,7 +22,14 @@ use crate::wire::sessions::{ConfigureSession, PermissionMode, Session};
 pub(crate) struct Configure {
     /// Id of the session, or its first characters
     session: String,
-    /// Model of the session
+    #[command(flatten)]
+    changes: Changes,
+}
+
+/// Options of a session, or of those of an agent, that are to be others.
+#[derive(Debug, Args)]
+pub(crate) struct Changes {
+    /// Model
     #[arg(long)]
     model: Option<String>,
     /// File with what the agent is told instead of its CLAUDE.md
@@ -35,7 +42,7 @@ pub(crate) struct Configure {
         value_parser = PossibleValuesParser::new(PERMISSION_MODES).map(on_the_wire::<PermissionMode>),
     )]
     permission_mode: Option<PermissionMode>,
-    /// Whether the clients of the session are asked what no rule decides
+    /// Whether clients are asked what no rule decides
     #[arg(long, value_name = "BOOLEAN")]
     ask_permissions: Option<bool>,
     /// Answer a question without a client after so many seconds, 0 for never
@@ -77,8 +84,8 @@ enum Unset {
     InitialAgent,
 }
 
-impl Configure {
-    fn into_request(self) -> Result<ConfigureSession, Failure> {
+impl Changes {
+    pub(crate) fn into_request(self) -> Result<ConfigureSession, Failure> {
         let unset = |what| self.unset.contains(&what);
         let list =
             |given: &Vec<String>, what| (unset(what) || !given.is_empty()).then(|| given.clone());
@@ -118,7 +125,7 @@ fn maybe<T>(given: Option<T>, unset: bool) -> Option<Option<T>> {
 
 pub(super) async fn run(context: &Context, configure: Configure) -> Result<(), Failure> {
     let session = resolve(&context.server, &configure.session).await?;
-    let request = configure.into_request()?;
+    let request = configure.changes.into_request()?;
     if request == ConfigureSession::default() {
         return Err(Failure::usage("nothing is to be changed: name an option"));
     }

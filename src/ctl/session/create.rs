@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::id;
 use crate::ctl::Context;
+use crate::ctl::agent::version::number_or_id;
 use crate::ctl::budget::{change, limit};
 use crate::ctl::dotenv::Assignment;
 use crate::ctl::failure::Failure;
@@ -28,6 +29,10 @@ pub(crate) const PERMISSION_MODES: [&str; 6] =
 pub(crate) struct Create {
     /// Name of the agent
     agent: AgentName,
+
+    /// Version of the agent by its number or id, instead of the active one
+    #[arg(long, value_name = "VERSION")]
+    agent_version: Option<String>,
 
     /// Model of the session
     #[arg(long)]
@@ -127,23 +132,19 @@ impl Create {
             .collect::<Result<BTreeMap<_, _>, Failure>>()?;
         Ok(CreateSession {
             agent: self.agent.into(),
+            version: self.agent_version.as_deref().map(number_or_id),
             credential_id: self.credential,
             extra_env,
             model: self.model,
-            mcp_servers: self
-                .mcp_servers
-                .as_deref()
-                .map(read_mcp_servers)
-                .transpose()?
-                .unwrap_or_default(),
+            mcp_servers: self.mcp_servers.as_deref().map(read_mcp_servers).transpose()?,
             system_prompt,
             permission_mode: self.permission_mode,
-            ask_permissions: self.ask_permissions,
+            ask_permissions: self.ask_permissions.then_some(true),
             permission_timeout_seconds: self.permission_timeout,
             on_permission_timeout: self.on_permission_timeout,
-            allowed_tools: self.allowed_tools,
-            disallowed_tools: self.disallowed_tools,
-            betas: self.betas,
+            allowed_tools: named(self.allowed_tools),
+            disallowed_tools: named(self.disallowed_tools),
+            betas: named(self.betas),
             subagents: self.subagents.as_deref().map(read_json).transpose()?,
             initial_agent: self.initial_agent,
             limits: self.limits.into_iter().map(Limit::into_pair).collect(),
@@ -168,9 +169,15 @@ pub(crate) async fn plainly(
     ask_permissions: bool,
 ) -> Result<Session, Failure> {
     let agent = agent.to_string();
+    let ask_permissions = ask_permissions.then_some(true);
     let request = CreateSession { agent, ask_permissions, ..CreateSession::default() };
     let answer = whole(context.server.post("/api/sessions", &request).await?).await?;
     Ok(understand::<SessionEnvelope>(&answer)?.session)
+}
+
+/// A list that was given.
+fn named(list: Vec<String>) -> Option<Vec<String>> {
+    Some(list).filter(|list| !list.is_empty())
 }
 
 /// Reads a text file that the command line names.
@@ -187,7 +194,7 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> 
 }
 
 /// Reads MCP servers: an object by their names, or one below `mcpServers`.
-fn read_mcp_servers(path: &Path) -> Result<BTreeMap<String, McpServer>, Failure> {
+pub(crate) fn read_mcp_servers(path: &Path) -> Result<BTreeMap<String, McpServer>, Failure> {
     let mut servers: serde_json::Map<String, serde_json::Value> = read_json(path)?;
     if let Some(serde_json::Value::Object(inner)) = servers.remove("mcpServers") {
         servers = inner;

@@ -14,7 +14,7 @@ use crate::wire::sessions::{Session, SessionStatus};
 
 mod audit;
 mod budget;
-mod configure;
+pub(crate) mod configure;
 pub(crate) mod create;
 mod exec;
 mod files;

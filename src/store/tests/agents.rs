@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::id::AgentName;
+use crate::store::versions::VERSIONS_MAX;
 
 fn version(name: &str, digest: &str, millis: i64) -> NewVersion {
     NewVersion {
@@ -16,6 +17,8 @@ fn version(name: &str, digest: &str, millis: i64) -> NewVersion {
         environment: None,
         allowed_hosts: None,
         limits: None,
+        config: None,
+        words: VersionWords::default(),
         at: at(millis),
     }
 }
@@ -103,4 +106,58 @@ async fn a_digest_is_in_use_while_an_agent_or_a_session_that_has_not_ended_has_i
     let ended = SessionChange { status: Some((Status::Ended, at(3))), ..SessionChange::default() };
     store.update_session(session.id, ended).await.unwrap();
     assert_eq!(store.digests_in_use().await.unwrap(), digests(&[]));
+}
+
+fn numbers(versions: &[VersionRecord]) -> Vec<u32> {
+    versions.iter().map(|version| version.version).collect()
+}
+
+#[tokio::test]
+async fn a_number_is_never_given_twice_and_the_active_version_is_what_was_activated() {
+    let Fixture { store, .. } = &Fixture::new();
+    let qa = name("qa");
+    for digest in ["d1", "d2"] {
+        store.deploy_agent(version("qa", digest, 1)).await.unwrap();
+    }
+    let added = store.add_version(version("qa", "d3", 2)).await.unwrap();
+    let VersionChange::Done(third) = added else { panic!("{added:?}") };
+    assert_eq!((third.version, third.active), (3, false));
+    let back = VersionName::Number(1);
+    let path = |digest: &str| format!("/agents/{digest}");
+    let change = store.activate_version(DEFAULT_TENANT, &qa, back, path, at(3)).await.unwrap();
+    let VersionChange::Done(agent) = change else { panic!("{change:?}") };
+    assert_eq!((agent.version, agent.digest.as_str()), (1, "d1"));
+    assert_eq!(agent.path, "/agents/d1");
+    let delete = async |which| store.delete_version(DEFAULT_TENANT, &qa, which).await.unwrap();
+    assert_eq!(delete(back).await, VersionChange::Active);
+    assert!(matches!(delete(VersionName::Id(third.id)).await, VersionChange::Done(_)));
+    assert_eq!(delete(VersionName::Number(3)).await, VersionChange::NoVersion);
+    assert_eq!(store.deploy_agent(version("qa", "d4", 4)).await.unwrap().version, 4);
+    let left = store.versions(DEFAULT_TENANT, &qa).await.unwrap().unwrap();
+    assert_eq!(numbers(&left), [4, 2, 1]);
+    assert_eq!(store.versions("other", &qa).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn who_edits_an_older_version_than_the_active_one_hears_it() {
+    let Fixture { store, .. } = &Fixture::new();
+    store.deploy_agent(version("qa", "d1", 1)).await.unwrap();
+    let edit = async |from, digest| store.edit_agent(from, version("qa", digest, 2)).await.unwrap();
+    assert!(matches!(edit(1, "d2").await, VersionChange::Done(agent) if agent.version == 2));
+    assert_eq!(edit(1, "d3").await, VersionChange::Moved);
+}
+
+#[tokio::test]
+async fn only_so_many_versions_are_kept_and_always_the_active_one() {
+    let Fixture { store, .. } = &Fixture::new();
+    let qa = name("qa");
+    store.deploy_agent(version("qa", "d1", 1)).await.unwrap();
+    for _another in 0..=VERSIONS_MAX {
+        store.add_version(version("qa", "d2", 2)).await.unwrap();
+    }
+    let left = store.versions(DEFAULT_TENANT, &qa).await.unwrap().unwrap();
+    let numbers = numbers(&left);
+    assert_eq!(u32::try_from(numbers.len()), Ok(VERSIONS_MAX + 1));
+    assert_eq!((numbers.first(), numbers.last()), (Some(&102), Some(&1)));
+    assert_eq!(store.digests_in_use().await.unwrap(), ["d1".to_owned(), "d2".to_owned()].into());
 }

@@ -17,6 +17,7 @@ const VERSION_6: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sto
 const VERSION_7: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v7.db");
 const VERSION_8: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v8.db");
 const VERSION_9: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v9.db");
+const VERSION_10: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v10.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const VERSION_4_SESSION: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
@@ -32,6 +33,8 @@ async fn fill(store: &Store) {
         environment: Some(Environment::from([("A".to_owned(), "1".to_owned())])),
         allowed_hosts: None,
         limits: None,
+        config: None,
+        words: VersionWords::default(),
         at: at(1),
     };
     store.deploy_agent(agent).await.unwrap();
@@ -137,6 +140,8 @@ async fn fill_hosts(store: &Store) {
         environment: None,
         allowed_hosts: Some(vec!["github.com".to_owned()]),
         limits: None,
+        config: None,
+        words: VersionWords::default(),
         at: at(1),
     };
     store.deploy_agent(agent).await.unwrap();
@@ -282,6 +287,8 @@ async fn fill_limits(store: &Store) {
         environment: None,
         allowed_hosts: None,
         limits: Some([("memoryMib".to_owned(), 512)].into()),
+        config: None,
+        words: VersionWords::default(),
         at: at(9),
     };
     store.deploy_agent(version).await.unwrap();
@@ -301,6 +308,72 @@ async fn a_database_of_version_9_loads_for_ever() {
     assert!(limits("qa-bot").await.is_empty());
 }
 
+/// What the tenth version of the schema can hold beside it.
+async fn fill_versions(store: &Store) {
+    let words = VersionWords {
+        name: Some("kinder".to_owned()),
+        system_prompt: Some("Be kind.".to_owned()),
+        release_notes: Some("It says please.".to_owned()),
+        knowledge_files: vec!["a.md".to_owned()],
+        created_by: Some("administrator".to_owned()),
+    };
+    let second = NewVersion {
+        tenant: DEFAULT_TENANT.to_owned(),
+        name: "limited".parse().unwrap(),
+        digest: "e".repeat(64),
+        files: 1,
+        bytes: 8,
+        path: String::new(),
+        environment: None,
+        allowed_hosts: None,
+        limits: None,
+        config: None,
+        words,
+        at: at(10),
+    };
+    let added = store.add_version(second).await.unwrap();
+    assert!(matches!(added, VersionChange::Done(_)));
+    let preset = |agent| {
+        let config = r#"{"model":"opus"}"#.to_owned();
+        Ok::<_, StoreError>(AgentRecord { config, ..agent })
+    };
+    store.change_agent(DEFAULT_TENANT, &"limited".parse().unwrap(), preset).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_10_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_10, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    let name = "limited".parse().unwrap();
+    let agent = store.agent(DEFAULT_TENANT, &name).await.unwrap().unwrap();
+    assert_eq!((agent.version, agent.last_version), (1, 2));
+    assert_eq!(agent.config, r#"{"model":"opus"}"#);
+    let versions = store.versions(DEFAULT_TENANT, &name).await.unwrap().unwrap();
+    let [second, first] = versions.as_slice() else { panic!("{versions:?}") };
+    assert!(first.active && !second.active);
+    assert_eq!(second.words.knowledge_files, ["a.md"]);
+    assert_eq!(second.words.system_prompt.as_deref(), Some("Be kind."));
+}
+
+/// Versions of an older schema get ids, and the next deploy the next number.
+#[tokio::test]
+async fn versions_of_an_older_database_have_ids_and_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_9, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    let name = "limited".parse().unwrap();
+    let versions = store.versions(DEFAULT_TENANT, &name).await.unwrap().unwrap();
+    let [only] = versions.as_slice() else { panic!("{versions:?}") };
+    assert!(only.active && only.updated_at == only.created_at);
+    let found = store.version(DEFAULT_TENANT, &name, VersionName::Id(only.id)).await.unwrap();
+    assert_eq!(found.as_ref(), Some(only));
+    fill_limits(&store).await;
+    assert_eq!(store.agent(DEFAULT_TENANT, &name).await.unwrap().unwrap().version, 2);
+}
+
 #[tokio::test]
 #[ignore = "writes the fixture of a new version of the schema"]
 async fn record_this_version() {
@@ -317,6 +390,7 @@ async fn record_this_version() {
     fill_archive(&fixture.store).await;
     fill_budget(&fixture.store).await;
     fill_limits(&fixture.store).await;
+    fill_versions(&fixture.store).await;
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }

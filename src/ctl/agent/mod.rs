@@ -1,16 +1,23 @@
-//! `ashctl agent`: list, show, delete.
+//! `ashctl agent`: list, show, change, delete; versions and files.
 
 use clap::Subcommand;
 use comfy_table::Table;
 use http::Method;
 use indicatif::HumanBytes;
 
+mod config;
+mod files;
+pub(crate) mod version;
+
+use self::config::{AgentEnv, Configure};
+use self::files::{Files, Put, Remove};
+use self::version::VersionVerb;
 use super::Context;
 use super::failure::Failure;
 use super::limits::listed;
 use super::output::{Format, Times, cell, columns};
 use crate::id::AgentName;
-use crate::wire::agents::Agent;
+use crate::wire::agents::{Agent, AgentConfig};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AgentVerb {
@@ -21,6 +28,15 @@ pub(crate) enum AgentVerb {
         /// Name of the agent
         agent: AgentName,
     },
+    Config(Box<Configure>),
+    Env(AgentEnv),
+    /// List the versions of an agent, make, show, describe, activate, and delete one
+    #[command(subcommand)]
+    Version(VersionVerb),
+    Files(Files),
+    Put(Put),
+    #[command(name = "rm")]
+    Remove(Remove),
     /// Delete an agent
     Delete {
         /// Name of the agent
@@ -28,9 +44,15 @@ pub(crate) enum AgentVerb {
     },
 }
 
-pub(crate) async fn run(context: &Context, verb: AgentVerb) -> Result<(), Failure> {
-    let Context { server, output, .. } = context;
+pub(crate) async fn run(context: &mut Context, verb: AgentVerb) -> Result<(), Failure> {
+    let Context { server, output, .. } = &*context;
     match verb {
+        AgentVerb::Config(configure) => config::configure(context, *configure).await,
+        AgentVerb::Env(env) => config::env(context, env).await,
+        AgentVerb::Version(verb) => version::run(context, verb).await,
+        AgentVerb::Files(asked) => files::run(context, asked).await,
+        AgentVerb::Put(put) => files::put(context, put).await,
+        AgentVerb::Remove(remove) => files::remove(context, remove).await,
         AgentVerb::List => {
             let answer = server.get("/api/agents").await?;
             output.list(&answer, "agents", id, |agents| table(agents, output.times))
@@ -71,6 +93,7 @@ fn table(agents: Vec<Agent>, times: Times) -> Table {
 fn details(agent: &Agent, times: Times) -> Table {
     let environment: Vec<&str> = agent.env.keys().map(String::as_str).collect();
     let hosts: Vec<&str> = agent.allowed_hosts.iter().map(String::as_str).collect();
+    let presets = presets(&agent.config);
     let mut table = Table::new();
     table
         .add_row(["name", agent.name.as_str()])
@@ -83,9 +106,20 @@ fn details(agent: &Agent, times: Times) -> Table {
         .add_row(["environment", &list_or_dash(&environment)])
         .add_row(["hosts", &list_or_dash(&hosts)])
         .add_row(["limits", &listed(&agent.limits)])
+        .add_row(["config", &list_or_dash(&presets.iter().map(String::as_str).collect::<Vec<_>>())])
         .add_row(["created", &times.show(agent.created_at)])
         .add_row(["deployed", &times.show(agent.updated_at)]);
     table
+}
+
+/// The names of what an agent presets.
+fn presets(config: &AgentConfig) -> Vec<String> {
+    match serde_json::to_value(config) {
+        Ok(serde_json::Value::Object(members)) => {
+            members.into_iter().map(|(name, _)| name).collect()
+        }
+        Ok(_) | Err(_) => Vec::new(),
+    }
 }
 
 /// Several names in a cell.
