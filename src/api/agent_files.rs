@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::json;
 use tokio_util::io::ReaderStream;
 
 use super::App;
@@ -16,7 +15,9 @@ use super::files::{attachment, text};
 use super::params::{Query, bad, collect, json};
 use crate::control::files::{JSON_BYTES_MAX, RAW_BYTES_MAX};
 use crate::control::{AgentFileContent, Caller, Refusal};
-use crate::wire::agents::WriteAgentFiles;
+use crate::wire::agents::{
+    AgentFileText, AgentFiles, DeletedAgentFile, WriteAgentFiles, WrittenAgentFiles,
+};
 
 pub(super) async fn list(
     State(app): State<App>,
@@ -26,7 +27,7 @@ pub(super) async fn list(
 ) -> Result<Response, Refused> {
     let query = Query::parse(&uri)?;
     let files = app.control.agent_files(&caller, &name, query.text("version")).await?;
-    Ok(axum::Json(json!({ "files": files })).into_response())
+    Ok(axum::Json(AgentFiles { files }).into_response())
 }
 
 pub(super) async fn read(
@@ -56,8 +57,7 @@ pub(super) async fn read(
             });
             let content = read.await.map_err(|_panicked| Refusal::Worker)?;
             let content = text(content.map_err(|_failed| Refusal::Worker)?)?;
-            let answer = json!({ "path": path, "content": content, "size": bytes });
-            Ok(axum::Json(answer).into_response())
+            Ok(axum::Json(AgentFileText { path, content, size: bytes }).into_response())
         }
         Some(_) => Err(bad("format", "`format` is `raw` or `json`".to_owned())),
     }
@@ -72,7 +72,8 @@ pub(super) async fn write(
 ) -> Result<Response, Refused> {
     let request: WriteAgentFiles = json(&collect(&headers, body, DEPLOY_BYTES_MAX).await?)?;
     let (written, agent) = app.control.write_agent_files(&caller, &name, &request.files).await?;
-    Ok(axum::Json(json!({ "written": written, "agent": agent })).into_response())
+    let written = written as u64;
+    Ok(axum::Json(WrittenAgentFiles { written, agent }).into_response())
 }
 
 pub(super) async fn remove(
@@ -81,5 +82,5 @@ pub(super) async fn remove(
     Path((name, path)): Path<(String, String)>,
 ) -> Result<Response, Refused> {
     let agent = app.control.delete_agent_file(&caller, &name, &path).await?;
-    Ok(axum::Json(json!({ "path": path, "deleted": true, "agent": agent })).into_response())
+    Ok(axum::Json(DeletedAgentFile { path, deleted: true, agent }).into_response())
 }

@@ -4,13 +4,14 @@ use axum::body::Body;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::json;
 
 use super::App;
 use super::answer::Refused;
 use super::params::{collect, json};
 use crate::control::Caller;
-use crate::wire::agents::{AgentVersion, ChangeVersion, CreateVersion, VersionEnvelope};
+use crate::wire::agents::{
+    ActivatedVersion, AgentVersion, ChangeVersion, CreateVersion, DeletedVersion, VersionEnvelope,
+};
 
 /// Largest request: a system prompt of a megabyte, escaped, and notes.
 const BYTES_MAX: u64 = 8 << 20;
@@ -61,7 +62,7 @@ pub(super) async fn remove(
     Path((name, version)): Path<(String, String)>,
 ) -> Result<Response, Refused> {
     app.control.delete_version(&caller, &name, &version).await?;
-    Ok(axum::Json(json!({ "deleted": true })).into_response())
+    Ok(axum::Json(DeletedVersion { deleted: true }).into_response())
 }
 
 pub(super) async fn activate(
@@ -70,9 +71,8 @@ pub(super) async fn activate(
     Path((name, version)): Path<(String, String)>,
 ) -> Result<Response, Refused> {
     let agent = app.control.activate_version(&caller, &name, &version).await?;
-    let number = agent.version;
-    let answer = json!({ "activated": true, "versionNumber": number, "agent": agent });
-    Ok(axum::Json(answer).into_response())
+    let version_number = agent.version;
+    Ok(axum::Json(ActivatedVersion { activated: true, version_number, agent }).into_response())
 }
 
 fn envelope(version: AgentVersion) -> axum::Json<VersionEnvelope> {

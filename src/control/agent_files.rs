@@ -14,7 +14,7 @@ use crate::id::AgentName;
 use crate::session::options::OptionError;
 use crate::store::VersionChange;
 use crate::wire::agents::{Agent, AgentFile};
-use crate::wire::sessions::WorkspaceFile;
+use crate::wire::workspace::WorkspaceFile;
 
 /// Files that one request writes: the original's of a workspace.
 const WRITES_MAX: usize = 500;

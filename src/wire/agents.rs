@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::permissions::PermissionBehavior;
 use super::sessions::{McpServer, PermissionMode, given};
+use super::workspace::WorkspaceFile;
 use crate::clock::Timestamp;
 use crate::id::{AgentId, AgentName, VersionId};
 
@@ -99,6 +100,7 @@ pub(crate) struct DeployAgent {
 /// a change, `null` clears.
 #[expect(clippy::option_option, reason = "absent is not null")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct AgentConfig {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
@@ -128,12 +130,14 @@ pub(crate) struct AgentConfig {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ConfigEnvelope {
     pub(crate) config: AgentConfig,
 }
 
 /// Body of `PATCH /api/agents/{name}`: what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ChangeAgent {
     /// All of it: a variable that is not named is gone.
@@ -150,6 +154,7 @@ pub(crate) struct ChangeAgent {
 
 /// A version of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AgentVersion {
     pub(crate) id: VersionId,
@@ -175,6 +180,7 @@ pub(crate) struct AgentVersion {
 
 /// The original's clients read the one or the other.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct VersionEnvelope {
     pub(crate) version: AgentVersion,
     #[serde(flatten)]
@@ -182,12 +188,14 @@ pub(crate) struct VersionEnvelope {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct VersionList {
     pub(crate) versions: Vec<AgentVersion>,
 }
 
 /// Body of `POST /api/agents/{name}/versions`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreateVersion {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -207,6 +215,7 @@ pub(crate) struct CreateVersion {
 /// Body of `PATCH /api/agents/{name}/versions/{version}`: what is absent stays, `null` clears.
 #[expect(clippy::option_option, reason = "absent is not null")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ChangeVersion {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
@@ -222,6 +231,7 @@ pub(crate) struct ChangeVersion {
 
 /// A version by its number or its id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub(crate) enum NumberOrId {
     Number(u32),
@@ -230,9 +240,60 @@ pub(crate) enum NumberOrId {
 
 /// Body of `POST /api/agents/{name}/files`.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WriteAgentFiles {
     pub(crate) files: Vec<AgentFile>,
+}
+
+/// Answer of `DELETE /api/agents/{name}/versions/{version}`.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct DeletedVersion {
+    /// Always true.
+    pub(crate) deleted: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ActivatedVersion {
+    /// Always true.
+    pub(crate) activated: bool,
+    pub(crate) version_number: u32,
+    pub(crate) agent: Agent,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct AgentFiles {
+    pub(crate) files: Vec<WorkspaceFile>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct AgentFileText {
+    pub(crate) path: String,
+    pub(crate) content: String,
+    pub(crate) size: u64,
+}
+
+/// The agent has another version then.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct WrittenAgentFiles {
+    pub(crate) written: u64,
+    pub(crate) agent: Agent,
+}
+
+/// Likewise.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct DeletedAgentFile {
+    pub(crate) path: String,
+    /// Always true.
+    pub(crate) deleted: bool,
+    pub(crate) agent: Agent,
 }
 
 /// One uploaded file.
@@ -250,7 +311,7 @@ pub(crate) struct AgentFile {
 
 #[cfg(test)]
 pub(super) fn described() -> Vec<super::openapi::Described> {
-    use super::openapi::operation;
+    use super::openapi::{one_of, operation, text};
     use super::operations::Operation;
     use super::problem::Code;
     vec![
@@ -270,7 +331,68 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
             .refuses(&[Code::AgentInvalid, Code::ArchiveInvalid]),
         operation(Operation::ListAgents, "Lists the agents, by name.").answers::<AgentList>(200),
         operation(Operation::GetAgent, "Tells about an agent.").answers::<AgentEnvelope>(200),
+        operation(Operation::ChangeAgent, "Changes what holds for the next sessions of an agent.")
+            .body::<ChangeAgent>()
+            .answers::<AgentEnvelope>(200)
+            .refuses(&[Code::Forbidden]),
         operation(Operation::DeleteAgent, "Deletes an agent; its sessions go on.")
             .answers::<super::Done>(200),
+        operation(Operation::GetAgentConfig, "Tells what an agent presets for its sessions.")
+            .answers::<ConfigEnvelope>(200),
+        operation(Operation::ChangeAgentConfig, "Changes what an agent presets, by members.")
+            .body::<AgentConfig>()
+            .answers::<ConfigEnvelope>(200),
+        operation(Operation::ListVersions, "Lists the versions of an agent, newest first.")
+            .answers::<VersionList>(200),
+        operation(Operation::CreateVersion, "Makes a version from the files of another.")
+            .body::<CreateVersion>()
+            .answers::<VersionEnvelope>(201)
+            .refuses(&[Code::AgentInvalid, Code::AgentNotFound]),
+        operation(Operation::GetVersion, "Tells about a version.")
+            .answers::<VersionEnvelope>(200)
+            .refuses(&[Code::VersionNotFound]),
+        operation(Operation::ChangeVersion, "Changes what is told of a version.")
+            .body::<ChangeVersion>()
+            .answers::<VersionEnvelope>(200)
+            .refuses(&[Code::VersionNotFound]),
+        operation(Operation::DeleteVersion, "Deletes a version that is not active.")
+            .answers::<DeletedVersion>(200)
+            .refuses(&[Code::VersionNotFound, Code::VersionActive]),
+        operation(Operation::ActivateVersion, "Gives new sessions this version.")
+            .answers::<ActivatedVersion>(200)
+            .refuses(&[Code::VersionNotFound]),
+        operation(Operation::ListAgentFiles, "Lists the files of an agent.")
+            .query("version", text(), "Of this version, by number or id.")
+            .answers::<AgentFiles>(200)
+            .refuses(&[Code::VersionNotFound]),
+        operation(Operation::ReadAgentFile, "Reads a file of an agent.")
+            .query("version", text(), "Of this version, by number or id.")
+            .query("format", one_of(&["json", "raw"]), "By default `json`.")
+            .answers::<AgentFileText>(200)
+            .sends("application/octet-stream")
+            .refuses(&[
+                Code::VersionNotFound,
+                Code::FileNotFound,
+                Code::FileTooLarge,
+                Code::PathOutside,
+            ]),
+        operation(Operation::WriteAgentFiles, "Writes files of an agent, as its next version.")
+            .body::<WriteAgentFiles>()
+            .answers::<WrittenAgentFiles>(200)
+            .refuses(&[
+                Code::AgentInvalid,
+                Code::AgentNotFound,
+                Code::PathOutside,
+                Code::AgentChanged,
+            ]),
+        operation(Operation::DeleteAgentFile, "Deletes a file of an agent, as its next version.")
+            .answers::<DeletedAgentFile>(200)
+            .refuses(&[
+                Code::AgentInvalid,
+                Code::AgentNotFound,
+                Code::FileNotFound,
+                Code::PathOutside,
+                Code::AgentChanged,
+            ]),
     ]
 }

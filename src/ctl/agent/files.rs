@@ -16,7 +16,7 @@ use crate::ctl::server::{encode_path, request, understand, whole};
 use crate::id::AgentName;
 use crate::web::client::{Patience, empty};
 use crate::wire::agents::{Agent, AgentEnvelope, AgentFile, WriteAgentFiles};
-use crate::wire::sessions::WorkspaceFile;
+use crate::wire::workspace::WorkspaceFile;
 
 /// List the files of an agent, or print one
 #[derive(Debug, Args)]

@@ -170,7 +170,10 @@ fn path_parameter(name: &str, path: &str) -> Value {
             "A path in the folder; it may have slashes.".to_owned(),
         ),
         "file" => (json!({ "type": "string" }), "The name of a file.".to_owned()),
-        "number" | "version" => (
+        "version" => {
+            (json!({ "type": "string" }), "The number of a version, or its id.".to_owned())
+        }
+        "number" => (
             json!({ "type": "integer", "minimum": 1 }),
             format!("The number of a {}.", tag_singular(path)),
         ),
