@@ -18,13 +18,14 @@ unitdir ?= $(prefix)/lib/systemd/system
 presetdir ?= $(prefix)/lib/systemd/system-preset
 sysusersdir ?= $(prefix)/lib/sysusers.d
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
+sharedir ?= $(prefix)/share/ash
 DESTDIR ?=
 
-SCRIPTS = .ci/run packaging/apt-repo packaging/claude-cli packaging/deb packaging/demo packaging/rpm packaging/site \
+SCRIPTS = .ci/run packaging/apt-repo packaging/claude-cli packaging/deb packaging/demo packaging/rpm packaging/site packaging/verify-apparmor \
 	tests/run tests/client/run tests/image/run \
 	tests/system/run tests/system/machine tests/system/inside
 UNITS = systemd/ashd.service systemd/ashd.socket systemd/ashd-admin.socket \
-	systemd/ash-sandboxd.service systemd/ash-sandboxd.socket \
+	systemd/ash-sandboxd.service systemd/ash-sandboxd.socket systemd/ash-quota@.service \
 	systemd/ash-egress.service systemd/ash-egress.socket systemd/ash-egress-control.socket \
 	systemd/ash-sandbox.slice
 LIBEXEC = ash-bridge ash-egress ash-launch ash-sandboxd
@@ -66,6 +67,7 @@ check: ## Formatting, lints, documentation, shell scripts, unit files
 		echo shellcheck; shellcheck -x -P SCRIPTDIR $(SCRIPTS) tests/system/*.bash tests/system/cases/*.sh tests/system/cases/unplugged/*.sh tests/system/cases/packages/*.sh; \
 	else echo "SKIP: shellcheck is not installed"; fi
 	@packaging/verify-units $(UNITS)
+	@packaging/verify-apparmor packaging/apparmor/ash-sandbox
 	@if command -v mkdocs >/dev/null; then packaging/site; else echo "SKIP: mkdocs is not installed"; fi
 
 openapi: ## Write docs/openapi.json anew, from the operations and their types
@@ -94,6 +96,7 @@ install: manual ## Install what `make build` built; DESTDIR= and PROFILE= are ho
 	install -D -m 0644 -t $(DESTDIR)$(presetdir) systemd/system-preset/50-ash.preset
 	install -D -m 0644 systemd/sysusers.d/ash.conf $(DESTDIR)$(sysusersdir)/ash.conf
 	install -D -m 0644 systemd/tmpfiles.d/ash.conf $(DESTDIR)$(tmpfilesdir)/ash.conf
+	install -D -m 0644 -t $(DESTDIR)$(sharedir)/apparmor packaging/apparmor/ash-sandbox
 	install -D -m 0644 -t $(DESTDIR)$(mandir)/man1 $(manual)/man1/*.1
 	install -D -m 0644 -t $(DESTDIR)$(mandir)/man5 $(manual)/ash.toml.5
 	install -D -m 0644 -t $(DESTDIR)$(mandir)/man7 man/ash-agent.7

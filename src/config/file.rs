@@ -87,6 +87,8 @@ pub(super) struct Sandbox {
     pub(super) shm_mib: Option<u64>,
     pub(super) file_mib: Option<u64>,
     pub(super) open_files: Option<u64>,
+    pub(super) disk_mib: Option<u64>,
+    pub(super) disk_files: Option<u64>,
     pub(super) uid_first: Option<u32>,
     pub(super) uid_count: Option<u32>,
     pub(super) libexec_dir: Option<PathBuf>,

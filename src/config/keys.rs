@@ -41,7 +41,7 @@ const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
 const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
 const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
-pub(crate) const KEYS: [Key; 53] = [
+pub(crate) const KEYS: [Key; 55] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -187,6 +187,15 @@ pub(crate) const KEYS: [Key; 53] = [
     key("sandbox.file_mib", None, "10240", "Largest file that a sandbox may write, in MiB.")
     .restart(SANDBOXD),
     key("sandbox.open_files", None, "65536", "Open files of one process in a sandbox.")
+    .restart(SANDBOXD),
+    key(
+        "sandbox.disk_mib",
+        None,
+        "10240",
+        "What the files of a session may take on the disk, in MiB; hard where `ashctl quota` has set it up.",
+    )
+    .restart(SANDBOXD),
+    key("sandbox.disk_files", None, "1000000", "Files and folders of a session, likewise.")
     .restart(SANDBOXD),
     key(
         "sandbox.uid_first",

@@ -27,6 +27,10 @@ const TASKS_MIN: u64 = 32;
 const OPEN_FILES_MIN: u64 = 1024;
 /// Smallest file that a sandbox may at least write: the CLI itself writes its transcript.
 const FILE_MIB_MIN: u64 = 64;
+/// An agent, and the first words of a conversation.
+const DISK_MIB_MIN: u64 = 16;
+/// What the CLI itself keeps in a home, and an agent of some size.
+const DISK_FILES_MIN: u64 = 1000;
 /// Largest budgets: more is a slip, and still counted without loss.
 const BUDGET_TOKENS_MAX: u64 = 1_000_000_000_000;
 const BUDGET_DOLLARS_MAX: f64 = 1_000_000.0;
@@ -416,7 +420,15 @@ fn limits(memory_mib: Option<u64>, file: &super::file::Sandbox) -> Result<Limits
     }
     let shm = file.shm_mib.unwrap_or_else(|| number_of("sandbox.shm_mib"));
     let file_mib = file.file_mib.unwrap_or_else(|| number_of("sandbox.file_mib"));
+    let disk = file.disk_mib.unwrap_or_else(|| number_of("sandbox.disk_mib"));
+    let disk_files = file.disk_files.unwrap_or_else(|| number_of("sandbox.disk_files"));
+    if disk_files < DISK_FILES_MIN {
+        let text = format!("is {disk_files}, and should be {DISK_FILES_MIN} or more");
+        return Err(wrong("sandbox.disk_files", text));
+    }
     Ok(Limits {
+        disk_bytes: mib("sandbox.disk_mib", disk, DISK_MIB_MIN)?,
+        disk_files,
         memory_bytes: mib("sandbox.memory_mib", memory, MEMORY_MIB_MIN)?,
         swap_bytes: mib("sandbox.swap_mib", swap, 0)?,
         tmp_bytes: mib("sandbox.tmp_mib", tmp, 1)?,

@@ -23,9 +23,19 @@ impl Control {
         executable: Option<bool>,
     ) -> Result<Upload, Refusal> {
         check(path)?;
-        let Reach { bridge, .. } = self.reach(caller, id).await?;
+        let Reach { bridge, .. } = self.reach_to_write(caller, id).await?;
         let upload = bridge.sender.write_file(path, executable, WRITE_BYTES_MAX).await;
         upload.map_err(|error| too_large(error, WRITE_BYTES_MAX))
+    }
+
+    /// A bridge that may be asked to write: the session's files take no more than they may.
+    async fn reach_to_write(&self, caller: &Caller, id: SessionId) -> Result<Reach, Refusal> {
+        let reach = self.reach(caller, id).await?;
+        let record = self.session_record(caller, id).await?;
+        match self.host.is_over_disk(&record).await {
+            Some(text) => Err(Refusal::DiskQuota { text }),
+            None => Ok(reach),
+        }
     }
 
     pub(crate) async fn delete_file(
@@ -53,7 +63,7 @@ impl Control {
         id: SessionId,
         keep: bool,
     ) -> Result<Upload, Refusal> {
-        let Reach { bridge, .. } = self.reach(caller, id).await?;
+        let Reach { bridge, .. } = self.reach_to_write(caller, id).await?;
         let upload = bridge.sender.unpack(Tree::Workspace, keep, ARCHIVE_BYTES_MAX).await;
         upload.map_err(|error| too_large(error, ARCHIVE_BYTES_MAX))
     }

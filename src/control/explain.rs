@@ -90,6 +90,8 @@ fn explain(refusal: &Refusal) -> Problem {
         Refusal::Archive => Problem::new(Code::ArchiveInvalid, text)
             .hint("files, folders and links below the folder are unpacked: tar, plain or in gzip or zstd"),
         Refusal::NoRoom => Problem::new(Code::DiskFull, text),
+        Refusal::DiskQuota { .. } => Problem::new(Code::DiskQuotaReached, text)
+            .hint("remove files, or raise `diskMib` or `diskFiles`"),
         Refusal::TooManyCommands { .. } => Problem::new(Code::TooManyCommands, text)
             .hint("wait for one to end"),
         Refusal::OldSandbox => Problem::new(Code::NotSupported, text)

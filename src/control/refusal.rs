@@ -95,6 +95,8 @@ pub(crate) enum Refusal {
     Archive,
     #[error("no room is left for the session's files")]
     NoRoom,
+    #[error("{text}")]
+    DiskQuota { text: String },
     #[error("{commands} commands run in the session, and that is the most")]
     TooManyCommands { commands: usize },
     #[error("the session's sandbox was started by an older version of Ash, which cannot do this")]

@@ -21,6 +21,7 @@ use super::logs::Logs;
 use super::manual::Manual;
 use super::output::Format;
 use super::queue::QueueVerb;
+use super::quota::QuotaVerb;
 use super::send::Send;
 use super::session::SessionVerb;
 use super::top::Top;
@@ -132,6 +133,9 @@ pub(crate) enum Verb {
     /// Store the key of the model API
     #[command(subcommand)]
     Credential(CredentialVerb),
+    /// Make a volume on which what sessions take of the disk is limited
+    #[command(subcommand)]
+    Quota(QuotaVerb),
     /// Show what this host can enforce, and what it lacks
     Doctor,
     Manual(Manual),

@@ -110,6 +110,7 @@ impl From<Code> for Exit {
             | Code::CliTooOld
             | Code::CutOff
             | Code::DiskFull
+            | Code::DiskQuotaReached
             | Code::Draining
             | Code::Internal
             | Code::NotSupported

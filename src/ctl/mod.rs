@@ -35,6 +35,7 @@ mod plain;
 mod prefix;
 mod proxy;
 mod queue;
+mod quota;
 mod resume;
 mod send;
 mod server;
@@ -137,6 +138,7 @@ async fn perform(context: &mut Context, verb: Option<Verb>) -> Result<(), Failur
         Some(Verb::Top(top)) => top::run(context, top).await,
         Some(Verb::Drain(drain)) => drain::run(context, drain).await,
         Some(Verb::Credential(verb)) => credential::run(context, verb).await,
+        Some(Verb::Quota(verb)) => quota::run(context, verb).await,
         Some(Verb::ProxyStdio) => proxy::run(&context.server),
         Some(Verb::Manual(manual)) => manual::run(&manual),
     }

@@ -55,6 +55,8 @@ pub(super) enum Failure {
     Recover(#[from] RecoverError),
     #[error("`{path}` could be replaced by another user than root: {reason}")]
     Untrusted { path: PathBuf, reason: String },
+    #[error("what the user {project} may take on the disk could not be set: {reason}")]
+    Quota { project: u32, reason: String },
     #[error("the model key is not usable")]
     ModelKey(#[from] KeyError),
     #[error("the key of archives is not usable")]

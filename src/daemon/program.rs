@@ -2,7 +2,7 @@
 //! what ends them, which is the same for ashd.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -22,6 +22,22 @@ struct ProgramArguments {
     config: Option<PathBuf>,
 }
 
+/// Settings of this host and a log, for the program `name`; then `work`.
+pub(super) fn with_settings(
+    name: &'static str,
+    config: Option<&Path>,
+    work: impl FnOnce(&Settings) -> Result<(), Failure>,
+) -> ExitCode {
+    let outcome = config::load(config, false).map_err(Failure::Config).and_then(|settings| {
+        let _for_ever = logging::start(name, &settings.log)?;
+        work(&settings)
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(name),
+    }
+}
+
 /// Runs `serve` with the settings of this host, as the program `name`.
 pub(super) fn run(
     name: &'static str,
@@ -32,15 +48,9 @@ pub(super) fn run(
     let matches = ProgramArguments::command().name(name).about(about).get_matches();
     let arguments = ProgramArguments::from_arg_matches(&matches);
     let ProgramArguments { config } = arguments.unwrap_or_else(|error| error.exit());
-    let outcome =
-        config::load(config.as_deref(), false).map_err(Failure::Config).and_then(|settings| {
-            let _for_ever = logging::start(name, &settings.log)?;
-            runtime(workers_max)?.block_on(serve(&settings))
-        });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(name),
-    }
+    with_settings(name, config.as_deref(), |settings| {
+        runtime(workers_max)?.block_on(serve(settings))
+    })
 }
 
 /// SIGTERM, SIGINT, or a part that gave up.

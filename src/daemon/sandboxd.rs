@@ -1,16 +1,22 @@
 //! `ash-sandboxd`: does what wants privilege, and nothing else. It parses no user's data, has no
 //! network, and keeps nothing in memory that its successor would miss.
 
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Parser as _;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::wire_up::{self, EGRESS_FOLDER};
-use super::{data, listen, program};
+use super::{data, listen, program, runtime};
 use crate::config::Settings;
+use crate::id::SessionId;
+use crate::os::fs::Root;
+use crate::os::quota;
+use crate::sandbox::{Isolation, WantedRoom};
 use crate::sandboxd;
 use crate::systemd::activation::{Passed, Wanted, passed};
 use crate::systemd::notify;
@@ -26,11 +32,66 @@ const SOCKET_MODE: u32 = 0o600;
 /// Threads: it mostly waits for the kernel and for systemd.
 const WORKERS_MAX: usize = 2;
 
+/// Where a probe has its files. Not below /tmp, which the stage of ash-launch covers.
+const PROBE_PLACE: &str = "/var/tmp";
+
 const ABOUT: &str = "Does for ashd what wants privilege: makes, starts and ends sandboxes";
+
+/// The command line.
+#[derive(Debug, clap::Parser)]
+#[command(name = PROGRAM, about = ABOUT, version)]
+struct Arguments {
+    /// Read the configuration from FILE alone, instead of /etc/ash/ash.toml and its drop-ins.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set what the files of one sandbox's user may take, and end. Started by systemd, which gives
+    /// this one run the capability for it (ash-quota@.service).
+    #[arg(long, value_name = "UID-BYTES-FILES")]
+    set_quota: Option<WantedRoom>,
+    /// Start one sandbox that tries its walls, print what it found as JSON, and end (for `ashctl doctor`)
+    #[arg(long, conflicts_with = "set_quota")]
+    probe: bool,
+}
 
 /// The program.
 pub fn main() -> ExitCode {
-    program::run(PROGRAM, ABOUT, WORKERS_MAX, serve)
+    let Arguments { config, set_quota, probe } = Arguments::parse();
+    program::with_settings(PROGRAM, config.as_deref(), |settings| match set_quota {
+        Some(wanted) => self::set_quota(settings, wanted),
+        None if probe => runtime(WORKERS_MAX)?.block_on(self::probe(settings)),
+        None => runtime(WORKERS_MAX)?.block_on(serve(settings)),
+    })
+}
+
+/// Starts a sandbox as a session's is started, apart from all that is there. Nothing of it stays.
+async fn probe(settings: &Settings) -> Result<(), Failure> {
+    let place = Path::new(PROBE_PLACE).join(format!("ash-probe-{}", SessionId::new()));
+    data::folder(&place, 0o711)?;
+    // The disk is tried where sessions will be, if that is there.
+    let sessions = Some(settings.data.join("sessions")).filter(|sessions| sessions.is_dir());
+    let sessions = sessions.unwrap_or_else(|| place.join("sessions"));
+    let probed = async {
+        data::folder(&sessions, 0o711)?;
+        let launcher = wire_up::launcher(settings, place.join("sandboxes"), sessions).await?;
+        Ok(launcher.measured_isolation().await)
+    };
+    let probed: Result<Isolation, Failure> = probed.await;
+    let removed = std::fs::remove_dir_all(&place);
+    let json = serde_json::to_string(&probed?).expect("a verdict has a JSON form");
+    writeln!(std::io::stdout(), "{json}").map_err(Failure::Runtime)?;
+    removed.map_err(|source| Failure::File { path: place, source })
+}
+
+/// Of a user in the block, on the file system of the sessions, and of nothing else.
+fn set_quota(settings: &Settings, wanted: WantedRoom) -> Result<(), Failure> {
+    let WantedRoom { project, room } = wanted;
+    if !settings.uids.contains(&project) {
+        let (first, end) = (settings.uids.start, settings.uids.end);
+        return Err(Failure::Quota { project, reason: format!("it is not in {first}..{end}") });
+    }
+    let sessions = settings.data.join("sessions");
+    let limited = Root::open(&sessions).and_then(|sessions| quota::limit(&sessions, project, room));
+    limited.map_err(|error| Failure::Quota { project, reason: error.to_string() })
 }
 
 async fn serve(settings: &Settings) -> Result<(), Failure> {

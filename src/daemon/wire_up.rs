@@ -1,5 +1,7 @@
 //! Makes the parts of ashd and hands each what it needs.
 
+use std::path::PathBuf;
+
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
@@ -108,25 +110,41 @@ pub(super) fn model_socket(
     listen::bind(&settings.runtime.join(EGRESS_FOLDER).join(EGRESS_SOCKET), EGRESS_MODE)
 }
 
-/// The privileged side, in whichever process.
-pub(super) async fn keeper(settings: &Settings) -> Result<Keeper, Failure> {
-    let root = nix::unistd::geteuid().is_root();
-    // The last of the block is the probe's, the others are the sessions'.
-    let probe_uid = settings.uids.end - 1;
-    let launcher = Launcher::detect(LauncherSettings {
+/// The last user of the block is the probe's, the others are the sessions'.
+fn probe_uid(settings: &Settings) -> u32 {
+    settings.uids.end - 1
+}
+
+/// What starts sandboxes, as the configuration has it, with its notes in `records`.
+pub(super) async fn launcher(
+    settings: &Settings,
+    records: PathBuf,
+    sessions: PathBuf,
+) -> Result<Launcher, Failure> {
+    let launcher = LauncherSettings {
         placement: settings.placement,
         libexec: settings.libexec.clone(),
         bwrap: settings.bwrap.clone(),
-        records: settings.runtime.join("sandboxes"),
-        probe_uid: root.then_some(probe_uid),
-    })
-    .await?;
+        records,
+        probe_uid: nix::unistd::geteuid().is_root().then(|| probe_uid(settings)),
+        sessions,
+    };
+    Ok(Launcher::detect(launcher).await?)
+}
+
+/// The privileged side, in whichever process.
+pub(super) async fn keeper(settings: &Settings) -> Result<Keeper, Failure> {
+    let sessions = settings.data.join("sessions");
+    data::folder(&sessions, 0o711)?;
+    let launcher = launcher(settings, settings.runtime.join("sandboxes"), sessions).await?;
+    let root = nix::unistd::geteuid().is_root();
+    let uids = settings.uids.start..probe_uid(settings);
     let keeper = KeeperSettings {
         data: settings.data.clone(),
         runtime: settings.runtime.clone(),
         egress: settings.runtime.join(EGRESS_FOLDER),
         limits: settings.limits.clone(),
-        uids: (root && !launcher.is_simulated()).then_some(settings.uids.start..probe_uid),
+        uids: (root && !launcher.is_simulated()).then_some(uids),
         cli: CliFinder::new(settings.claude.clone()),
     };
     Keeper::new(keeper, launcher)

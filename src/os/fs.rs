@@ -29,6 +29,9 @@ use nix::unistd::{
 /// What the creator may do before the wanted mode is set, whatever the umask is.
 const MODE_WHILE_CREATED: Mode = Mode::S_IRWXU;
 
+/// What one block of `struct stat` is, whatever the file system has.
+const STAT_BLOCK_BYTES: u64 = 512;
+
 /// A directory, and the way in.
 #[derive(Debug)]
 pub(crate) struct Root {
@@ -52,6 +55,8 @@ pub(crate) struct Entry {
     pub(crate) name: OsString,
     pub(crate) kind: Kind,
     pub(crate) bytes: u64,
+    /// What it takes on the disk.
+    pub(crate) disk_bytes: u64,
     /// The owner may execute it.
     pub(crate) executable: bool,
 }
@@ -334,6 +339,7 @@ impl Root {
                 name: name.to_owned(),
                 kind: kind_of(&stat),
                 bytes: u64::try_from(stat.st_size).unwrap_or(0),
+                disk_bytes: u64::try_from(stat.st_blocks).unwrap_or(0) * STAT_BLOCK_BYTES,
                 executable: stat.st_mode & Mode::S_IXUSR.bits() != 0,
             });
         }
@@ -500,9 +506,11 @@ mod tests {
             let mode = std::fs::metadata(inside.join("a/b/run")).unwrap().permissions().mode();
             assert_eq!(mode & 0o7777, 0o755);
             let below = root.open_directory(Path::new("a/b")).unwrap();
-            let expected =
-                Entry { name: "run".into(), kind: Kind::File, bytes: 7, executable: true };
-            assert_eq!(below.entries(9).unwrap(), [expected]);
+            let entries = below.entries(9).unwrap();
+            let disk_bytes = entries[0].disk_bytes;
+            let (name, kind) = ("run".into(), Kind::File);
+            let expected = Entry { name, kind, bytes: 7, disk_bytes, executable: true };
+            assert_eq!(entries, [expected]);
         });
     }
 

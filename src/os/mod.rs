@@ -8,6 +8,9 @@ pub(crate) mod fs;
 pub(crate) mod pack;
 pub(crate) mod peer;
 pub(crate) mod process;
+pub(crate) mod quota;
+#[cfg(test)]
+mod races;
 pub(crate) mod socket;
 pub(crate) mod sys;
 pub(crate) mod terminal;

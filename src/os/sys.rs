@@ -128,3 +128,73 @@ pub(crate) fn default_signals() -> io::Result<()> {
     }
     Ok(())
 }
+
+/// What the kernel keeps of a file beside its mode: `struct fsxattr` of linux/fs.h.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+pub(super) struct ExtendedAttributes {
+    flags: u32,
+    extent_bytes: u32,
+    extents: u32,
+    pub(super) project: u32,
+    copied_extent_bytes: u32,
+    _pad: [u8; 8],
+}
+
+impl ExtendedAttributes {
+    /// What is made below gets the same project.
+    pub(super) fn inherit(&mut self) {
+        /// `FS_XFLAG_PROJINHERIT`.
+        const INHERIT: u32 = 0x200;
+        self.flags |= INHERIT;
+    }
+}
+
+/// `FS_IOC_FSGETXATTR` and `FS_IOC_FSSETXATTR` of linux/fs.h, which are the same on every machine
+/// that Ash is built for.
+const GET_EXTENDED: libc::Ioctl = 0x801c_581f;
+const SET_EXTENDED: libc::Ioctl = 0x401c_5820;
+
+pub(super) fn extended_attributes(of: impl AsFd) -> io::Result<ExtendedAttributes> {
+    let mut attributes = ExtendedAttributes::default();
+    let raw = of.as_fd().as_raw_fd();
+    // SAFETY: the kernel writes a structure of exactly this size and layout.
+    let answer = unsafe { libc::ioctl(raw, GET_EXTENDED, &raw mut attributes) };
+    checked(answer.into()).map(|_zero| attributes)
+}
+
+pub(super) fn set_extended_attributes(
+    of: impl AsFd,
+    attributes: &ExtendedAttributes,
+) -> io::Result<()> {
+    let raw = of.as_fd().as_raw_fd();
+    // SAFETY: the kernel reads a structure of exactly this size and layout.
+    let answer = unsafe { libc::ioctl(raw, SET_EXTENDED, std::ptr::from_ref(attributes)) };
+    checked(answer.into()).map(drop)
+}
+
+/// Sets the hard limits of a project on the file system of `on`.
+pub(super) fn set_project_quota(
+    on: impl AsFd,
+    project: u32,
+    bytes: u64,
+    files: u64,
+) -> io::Result<()> {
+    /// `PRJQUOTA` of linux/quota.h.
+    const PROJECTS: libc::c_int = 2;
+    /// What one block is in these numbers, whatever the file system has.
+    const BLOCK_BYTES: u64 = 1024;
+    // SAFETY: all of it is numbers, for which zero is a value.
+    let mut limits: libc::dqblk = unsafe { std::mem::zeroed() };
+    limits.dqb_bhardlimit = bytes / BLOCK_BYTES;
+    limits.dqb_bsoftlimit = limits.dqb_bhardlimit;
+    limits.dqb_ihardlimit = files;
+    limits.dqb_isoftlimit = files;
+    limits.dqb_valid = libc::QIF_LIMITS;
+    let raw = on.as_fd().as_raw_fd();
+    let command = libc::QCMD(libc::Q_SETQUOTA, PROJECTS);
+    // SAFETY: the kernel reads a structure of this type, which lives until the call returns.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_quotactl_fd, raw, command, project, &raw const limits) };
+    checked(answer).map(drop)
+}

@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use super::disk::DiskWatch;
 use super::handle::{Command, StartError, View, next_command};
 use super::host::{Host, HostPolicy};
 use super::jail::{self, Jail};
@@ -95,6 +96,7 @@ pub(super) struct Driver {
     pub(super) spent: Spent,
     /// What the CLI asks and nobody has answered.
     pub(super) questions: Questions,
+    pub(super) disk: DiskWatch,
 }
 
 impl Driver {
@@ -116,6 +118,7 @@ impl Driver {
                 self.log.rest();
             }
             self.show();
+            self.watch_the_disk();
             let (cools_at, leaves_at) = (self.cools_at(), self.leaves_at());
             let expires_at = self.questions.expires_at();
             tokio::select! {
@@ -141,6 +144,7 @@ impl Driver {
                 () = rest::until(leaves_at) => return self.leave(),
                 () = TurnLimit::reached(self.limit) => self.overdue().await,
                 () = rest::until(expires_at) => self.answer_the_overdue().await,
+                looked = self.disk.looked() => self.heed_the_disk(looked).await,
             }
         }
     }
@@ -242,6 +246,9 @@ impl Driver {
 
     /// Has what the running turn needs, and gives its message to the CLI.
     pub(super) async fn run_turn(&mut self) {
+        if self.refuse_over_disk().await {
+            return;
+        }
         if let Err(error) = self.wake().await {
             self.fail(&chain(&error)).await;
             return;

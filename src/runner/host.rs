@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::budget;
+use super::disk::DiskWatch;
 use super::driver::Driver;
 use super::feed::{FeedWriter, Reader};
 use super::handle::{COMMANDS_MAX, Handle, View};
@@ -230,6 +231,7 @@ impl Host {
             leaves_at: None,
             spent: Spent::default(),
             questions: Questions::default(),
+            disk: DiskWatch::default(),
         };
         self.tasks.spawn(driver.run());
         drivers.insert(record.id, handle.clone());

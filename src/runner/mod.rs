@@ -5,6 +5,7 @@ mod archiving;
 mod audit;
 mod budget;
 mod configure;
+mod disk;
 mod driver;
 pub(crate) mod feed;
 pub(crate) mod handle;

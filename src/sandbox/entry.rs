@@ -42,6 +42,11 @@ const LOCKED_BYTES: u64 = 64 << 10;
 /// of memory, of 1000: a sandbox must go before ashd does.
 const OOM_SCORE_ADJUST: &str = "300";
 
+/// Where `AppArmor` is told under which profile the next program starts, and ours: what restricts the namespaces
+/// of unprivileged users allows them to it (`packaging/apparmor/ash-sandbox`).
+const PROFILE_OF_NEXT: &str = "/proc/self/attr/apparmor/exec";
+const PROFILE: &str = "exec ash-sandbox";
+
 /// The lowest number for a descriptor that is not one of the standard three or the listener.
 const NUMBER_MIN: RawFd = 10;
 
@@ -100,6 +105,8 @@ fn obey(bytes: &[u8], received: Vec<OwnedFd>) -> Result<Infallible, Refusal> {
     let list = step("argument list", fd::moved_up(list, NUMBER_MIN))?;
     let words = words(&order, &list)?;
     inherited.push(list);
+    // Where AppArmor is not there, or not told of the profile, bwrap starts as it would without.
+    drop(fs::write(PROFILE_OF_NEXT, PROFILE));
     if let Some(uid) = user.filter(|_| !keeps_privileges(&order)) {
         drop_privileges(uid)?;
     }

@@ -14,9 +14,16 @@ use super::seccomp;
 pub(super) const NAMESPACES: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
 
 /// What a probe runs inside: it prints its namespaces, one `name:[identity]` per line, and what the
-/// kernel says of its process. The names are those of [`NAMESPACES`].
+/// kernel says of its process, and if [`TRY_DISK`] is set, whether it is kept from taking more of the disk
+/// than a probe may. The names are those of [`NAMESPACES`].
 pub(super) const LOOK: &str = "cd /proc/self/ns && readlink cgroup ipc mnt net pid user uts && \
-                               exec cat /proc/self/status";
+    cat /proc/self/status && [ -n \"$TRY_DISK\" ] && cd /workspace && \
+    { touch $(seq 64) 2>/dev/null || echo disk:files; } && rm -f * && \
+    { dd if=/dev/zero of=filled bs=64k count=32 2>/dev/null || echo disk:bytes; }";
+
+/// The variable that tells a probe that its workspace is limited to
+/// [`PROBE_ROOM`](super::disk::PROBE_ROOM).
+pub(super) const TRY_DISK: &str = "TRY_DISK";
 
 /// How far a protection goes on this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +72,29 @@ pub(super) struct Seen {
     pub(super) own_user: bool,
     pub(super) in_force: InForce,
     pub(super) oom_policy: bool,
+    pub(super) disk: DiskSeen,
+}
+
+/// What a probe saw of the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum DiskSeen {
+    /// It could not be limited, and why.
+    NotLimited { reason: String },
+    /// It was limited, and took more all the same.
+    Open,
+    /// The kernel kept it from taking more bytes and from making more files.
+    Refused,
+}
+
+impl DiskSeen {
+    pub(super) fn of(limited: Result<(), String>, printed: &str) -> Self {
+        let said = |line: &str| printed.lines().any(|printed| printed == line);
+        match limited {
+            Err(reason) => Self::NotLimited { reason },
+            Ok(()) if said("disk:bytes") && said("disk:files") => Self::Refused,
+            Ok(()) => Self::Open,
+        }
+    }
 }
 
 impl Isolation {
@@ -159,7 +189,18 @@ impl Isolation {
             Level::None,
             "System calls are not filtered: the kernel has not taken the filter. Run a kernel with CONFIG_SECCOMP_FILTER.",
         );
-        let disk = wall(false, Level::None, "Disk space is not limited in this version.");
+        let why = match &seen.disk {
+            DiskSeen::NotLimited { reason } => reason,
+            DiskSeen::Open => "the kernel has taken a limit and does not hold it",
+            DiskSeen::Refused => "",
+        };
+        let disk = wall(
+            seen.disk == DiskSeen::Refused,
+            Level::Soft,
+            &format!(
+                "Disk space is measured now and then and not limited by the kernel: {why}. `ashctl quota set-up` makes a volume that is."
+            ),
+        );
         if force.memory && !seen.oom_policy {
             notes.push("A sandbox that runs out of memory is stopped as a whole: systemd is older than 253.".to_owned());
         }
@@ -239,6 +280,9 @@ mod tests {
             own_user: true,
             in_force: InForce { memory: false, processes: false, cpu: true },
             oom_policy: true,
+            disk: DiskSeen::NotLimited {
+                reason: "the file system has no project quotas".to_owned(),
+            },
         }
     }
 
@@ -258,6 +302,19 @@ mod tests {
         assert_eq!((isolation.files, isolation.network), (Level::Hard, Level::None));
         assert_eq!(isolation.identity, Level::Soft);
         assert_eq!(Isolation::from_probe(&Placement::Plain, None, &seen("")).files, Level::None);
+    }
+
+    #[test]
+    fn the_disk_is_hard_only_if_both_limits_were_met() {
+        let level = |limited: Result<(), String>, printed: &str| {
+            let disk = DiskSeen::of(limited, printed);
+            Isolation::from_probe(&Placement::Plain, None, &Seen { disk, ..seen("") }).disk
+        };
+        assert_eq!(level(Ok(()), "disk:files\ndisk:bytes\n"), Level::Hard);
+        for printed in ["", "disk:bytes\n", "disk:files\n"] {
+            assert_eq!(level(Ok(()), printed), Level::Soft, "{printed}");
+        }
+        assert_eq!(level(Err("no".to_owned()), "disk:files\ndisk:bytes\n"), Level::Soft);
     }
 
     #[test]

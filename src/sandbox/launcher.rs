@@ -11,15 +11,16 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::copy::{self, CopyError};
+use super::disk::{self, DiskError};
 use super::error::{LaunchError, LauncherError};
 use super::freezing::FreezeError;
-use super::isolation::Isolation;
+use super::isolation::{Isolation, Level};
 use super::live::Live;
 use super::moving::{self, Folders, Moved};
 use super::placement::{Placement, Programs, Wanted};
 use super::record::Records;
 use super::report::EndReport;
-use super::spec::{SandboxName, SandboxSpec};
+use super::spec::{Limits, SandboxName, SandboxSpec};
 use super::start::{self, START_DEADLINE, Site};
 use super::stream::BridgeStream;
 use super::{blocking, probe, scope};
@@ -46,6 +47,8 @@ pub(crate) struct LauncherSettings {
     pub(crate) records: PathBuf,
     /// The user of the probe that tries the walls; `None` where ashd is not root.
     pub(crate) probe_uid: Option<u32>,
+    /// Where the folders of sessions are, so that the probe tries the disk there.
+    pub(crate) sessions: PathBuf,
 }
 
 /// Starts, finds and ends sandboxes. Cheap to clone.
@@ -145,12 +148,13 @@ impl Launcher {
         let measuring = launcher.clone();
         tokio::spawn(async move {
             let inner = &measuring.inner;
+            let place = probe::Place { uid: settings.probe_uid, sessions: settings.sessions };
             let isolation = match inner.placement {
                 Placement::Simulated => Isolation::none(
                     &inner.placement,
                     "Sandboxes are simulated: nothing is isolated.",
                 ),
-                _ => probe::measure(inner.site(), settings.probe_uid, reason.as_deref()).await,
+                _ => probe::measure(inner.site(), place, reason.as_deref()).await,
             };
             measured.send_replace(Some(isolation));
         });
@@ -195,6 +199,26 @@ impl Launcher {
         channel: std::os::unix::net::UnixStream,
     ) -> Moved {
         moving::unpack_as(&self.inner.programs, uid, folders, channel).await
+    }
+
+    /// Whether the kernel limits what the files of a session may take; else a bridge has to look.
+    pub(crate) async fn limits_disk(&self) -> bool {
+        self.measured_isolation().await.disk == Level::Hard
+    }
+
+    /// Limits what everything in `folder`, a session's, may take, where the kernel does that.
+    pub(crate) async fn limit_disk(
+        &self,
+        folder: Root,
+        uid: Option<u32>,
+        limits: &Limits,
+    ) -> Result<(), DiskError> {
+        match uid {
+            Some(uid) if self.limits_disk().await => {
+                disk::limit(&self.inner.placement, folder, uid, limits.room()).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Starts a sandbox, and answers when its bridge has greeted. Goes on to its end if the

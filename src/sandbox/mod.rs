@@ -3,12 +3,13 @@
 //!
 //! In reading order: [`spec`] (what one is to be), [`mounts`] (bwrap's arguments, pure),
 //! [`seccomp`] (the filter of system calls), [`order`] and [`entry`] (the program `ash-launch`),
-//! [`start`], [`live`] (what can be done to one, and its end), [`freezing`], [`record`] (what a
+//! [`start`], [`disk`], [`live`] (what can be done to one, and its end), [`freezing`], [`record`] (what a
 //! successor of this process finds), [`launcher`] (the way
 //! in).
 
 mod cli;
 mod copy;
+mod disk;
 mod entry;
 mod environment;
 mod errand;
@@ -40,6 +41,7 @@ mod tests;
 
 pub(crate) use cli::{CliError, CliFinder};
 pub(crate) use copy::CopyError;
+pub(crate) use disk::Wanted as WantedRoom;
 pub use entry::main;
 pub(crate) use error::LauncherError;
 pub(crate) use freezing::FreezeError;

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{IdError, SessionId};
+use crate::os::quota::Room;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -141,6 +142,10 @@ pub(crate) struct Limits {
     pub(crate) shm_bytes: u64,
     /// What the bridge may keep of a conversation that ashd has not stored, likewise.
     pub(crate) spill_bytes: u64,
+    /// Workspace and home together, on the disk.
+    pub(crate) disk_bytes: u64,
+    /// Files and folders in them.
+    pub(crate) disk_files: u64,
 }
 
 impl Default for Limits {
@@ -157,6 +162,8 @@ impl Default for Limits {
             tmp_bytes: 256 * MIB,
             shm_bytes: 64 * MIB,
             spill_bytes: 256 * MIB,
+            disk_bytes: 10 * GIB,
+            disk_files: 1_000_000,
         }
     }
 }
@@ -165,6 +172,11 @@ impl Limits {
     /// Where the kernel starts to reclaim and to slow down, ahead of killing.
     pub(super) fn memory_high_bytes(&self) -> u64 {
         self.memory_bytes / 10 * 9
+    }
+
+    /// What the session's files may take.
+    pub(super) fn room(&self) -> Room {
+        Room { bytes: self.disk_bytes, files: self.disk_files }
     }
 }
 

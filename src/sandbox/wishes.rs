@@ -20,7 +20,7 @@ struct Limit {
     set: fn(&mut Limits, u64),
 }
 
-const LIMITS: [Limit; 10] = [
+const LIMITS: [Limit; 12] = [
     Limit {
         name: "memoryMib",
         setting: "sandbox.memory_mib",
@@ -92,6 +92,20 @@ const LIMITS: [Limit; 10] = [
         get: |limits| limits.open_files,
         set: |limits, value| limits.open_files = value,
     },
+    Limit {
+        name: "diskMib",
+        setting: "sandbox.disk_mib",
+        least: 16,
+        get: |limits| limits.disk_bytes / MIB,
+        set: |limits, value| limits.disk_bytes = value * MIB,
+    },
+    Limit {
+        name: "diskFiles",
+        setting: "sandbox.disk_files",
+        least: 1000,
+        get: |limits| limits.disk_files,
+        set: |limits, value| limits.disk_files = value,
+    },
 ];
 
 /// A wish that is not granted.
@@ -162,6 +176,8 @@ impl Limits {
             tmp_bytes: self.tmp_bytes.min(ceiling.tmp_bytes),
             shm_bytes: self.shm_bytes.min(ceiling.shm_bytes),
             spill_bytes: self.spill_bytes.min(ceiling.spill_bytes),
+            disk_bytes: self.disk_bytes.min(ceiling.disk_bytes),
+            disk_files: self.disk_files.min(ceiling.disk_files),
         }
     }
 

@@ -23,6 +23,7 @@ use crate::agent::Digest;
 use crate::id::SessionId;
 use crate::os::copy::{CopyTerms, copy_tree};
 use crate::os::fs::Root;
+use crate::os::quota;
 use crate::sandbox::Folders as Files;
 
 const AGENTS: &str = "agents";
@@ -111,7 +112,7 @@ impl Folders {
         let version = Path::new(AGENTS).join(digest.to_string());
         let version = Root::open(&self.data)?.open_directory(&version)?;
         let sessions = Root::open_without_links(&self.sessions)?;
-        let top = sessions.create_directory(session.to_string().as_ref(), MODE_TOP)?;
+        let top = top_of(&sessions, session, uid)?;
         let own = |name: &str| -> io::Result<Root> {
             let made = top.create_directory(name.as_ref(), MODE_PRIVATE)?;
             // Empty yet: nothing that anybody put there changes hands.
@@ -138,7 +139,7 @@ impl Folders {
     ) -> io::Result<()> {
         let sessions = Root::open_without_links(&self.sessions)?;
         let from = sessions.open_directory(parent.to_string().as_ref())?;
-        let top = sessions.create_directory(session.to_string().as_ref(), MODE_TOP)?;
+        let top = top_of(&sessions, session, uid)?;
         if let Some(uid) = uid {
             let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
             owners.insert(uid, session);
@@ -159,6 +160,17 @@ impl Folders {
         Ok(())
     }
 
+    /// Opens a session's own folder. Blocking.
+    pub(super) fn open_top(&self, session: SessionId) -> io::Result<Root> {
+        Root::open_without_links(&self.sessions)?.open_directory(session.to_string().as_ref())
+    }
+
+    /// The user whose files those of a session are.
+    pub(super) fn owner_of(&self, session: SessionId) -> Option<u32> {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.iter().find(|(_uid, owner)| **owner == session).map(|(uid, _owner)| *uid)
+    }
+
     /// Opens the folders of a session. By descriptor, as in a copy. Blocking.
     pub(super) fn open_files(&self, session: SessionId) -> io::Result<Files> {
         let sessions = Root::open_without_links(&self.sessions)?;
@@ -170,7 +182,7 @@ impl Folders {
     /// Makes the folders of a session, both empty. Blocking.
     pub(super) fn make_empty(&self, session: SessionId, uid: Option<u32>) -> io::Result<Files> {
         let sessions = Root::open_without_links(&self.sessions)?;
-        let top = sessions.create_directory(session.to_string().as_ref(), MODE_TOP)?;
+        let top = top_of(&sessions, session, uid)?;
         if let Some(uid) = uid {
             let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
             owners.insert(uid, session);
@@ -222,6 +234,19 @@ impl Folders {
         owners.retain(|_uid, owner| *owner != session);
         Ok(())
     }
+}
+
+/// Makes a session's own folder. What will be made in it is counted as its user's, where the file system
+/// counts; where it does not, or not yet, nothing is limited before the session starts.
+fn top_of(sessions: &Root, session: SessionId, uid: Option<u32>) -> io::Result<Root> {
+    let top = sessions.create_directory(session.to_string().as_ref(), MODE_TOP)?;
+    if let Some(uid) = uid
+        && let Err(error) = quota::assign(&top, uid)
+        && !quota::is_unsupported(&error)
+    {
+        return Err(error);
+    }
+    Ok(top)
 }
 
 fn remove_folder(path: &Path) -> io::Result<()> {

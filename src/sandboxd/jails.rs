@@ -32,6 +32,8 @@ impl Inner {
         blocking(move || keeper.folders.make_jail_state(session))
             .await
             .map_err(|error| disk("making the runtime folder of the jail", &error))?;
+        let limits = limits.within(&self.settings.limits);
+        self.limit_disk(session, uid, &limits).await?;
         let folders = self.folders.of(session);
         let spec = SandboxSpec {
             name: SandboxName::jail(session),
@@ -41,7 +43,7 @@ impl Inner {
             state: folders.jail_state,
             cli: PathBuf::new(),
             egress: PathBuf::new(),
-            limits: limits.within(&self.settings.limits),
+            limits,
             environment: [].into(),
         };
         match self.launcher.launch(&spec).await {

@@ -11,6 +11,7 @@ use super::protocol::{Answer, Request, SandboxdError};
 use crate::agent::Digest;
 use crate::chain::chain;
 use crate::id::SessionId;
+use crate::os::quota::{self, Room};
 use crate::sandbox::{
     BridgeStream, CliFinder, CopyError, FreezeError, Launcher, Limits, SandboxName, SandboxSpec,
 };
@@ -45,6 +46,9 @@ pub(super) struct Inner {
     pub(super) settings: KeeperSettings,
     /// One request at a time for each session.
     turns: Mutex<HashMap<SessionId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Held while what a session's files take is looked at: an agent with a million of them must not
+    /// keep all processors busy.
+    looking: tokio::sync::Mutex<()>,
 }
 
 /// An answer, and the connection that goes with it.
@@ -54,7 +58,8 @@ impl Keeper {
     pub(crate) async fn new(settings: KeeperSettings, launcher: Launcher) -> io::Result<Self> {
         let (data, runtime) = (settings.data.clone(), settings.runtime.clone());
         let folders = blocking(move || Folders::open(&data, &runtime)).await?;
-        let inner = Arc::new(Inner { launcher, folders, settings, turns: Mutex::default() });
+        let (turns, looking) = (Mutex::default(), tokio::sync::Mutex::default());
+        let inner = Arc::new(Inner { launcher, folders, settings, turns, looking });
         inner.adopt_jails().await?;
         Ok(Self(inner))
     }
@@ -158,6 +163,7 @@ impl Inner {
                 };
                 Answer::Isolation { isolation: Box::new(isolation) }
             }
+            Request::DiskUse { session, limits } => self.disk_use(session, &limits).await?,
             Request::Remove { session } => {
                 let _alone = self.turn(session).await;
                 self.remove(session).await?
@@ -262,6 +268,46 @@ impl Inner {
         }
     }
 
+    /// Looks while the session runs, by descriptor, one session at a time. Only in its folders, and no
+    /// further than to what is too much.
+    async fn disk_use(
+        self: &Arc<Self>,
+        session: SessionId,
+        limits: &Limits,
+    ) -> Result<Answer, SandboxdError> {
+        let limits = limits.within(&self.settings.limits);
+        let room = Room { bytes: limits.disk_bytes, files: limits.disk_files };
+        let _one_at_a_time = self.looking.lock().await;
+        let keeper = Arc::clone(self);
+        let used = blocking(move || {
+            let files = keeper.folders.open_files(session)?;
+            quota::used(&[&files.workspace, &files.home], room)
+        });
+        let used =
+            used.await.map_err(|error| disk("measuring the files of the session", &error))?;
+        Ok(Answer::DiskUse { bytes: used.bytes, files: used.files })
+    }
+
+    /// Nothing of a session runs before its files are limited, where the kernel does that.
+    pub(super) async fn limit_disk(
+        self: &Arc<Self>,
+        session: SessionId,
+        uid: Option<u32>,
+        limits: &Limits,
+    ) -> Result<(), SandboxdError> {
+        if uid.is_none() || !self.launcher.limits_disk().await {
+            return Ok(());
+        }
+        let keeper = Arc::clone(self);
+        let top = blocking(move || keeper.folders.open_top(session))
+            .await
+            .map_err(|error| disk("opening the folder of the session", &error))?;
+        let limited = self.launcher.limit_disk(top, uid, limits).await;
+        limited.map_err(|error| {
+            SandboxdError::failed(format!("disk space could not be limited: {}", chain(&error)))
+        })
+    }
+
     async fn launch(
         self: &Arc<Self>,
         session: SessionId,
@@ -281,6 +327,8 @@ impl Inner {
         blocking(move || keeper.folders.make_state(session))
             .await
             .map_err(|error| disk("making the runtime folder of the session", &error))?;
+        let limits = limits.within(&self.settings.limits);
+        self.limit_disk(session, uid, &limits).await?;
         let folders = self.folders.of(session);
         let spec = SandboxSpec {
             name: session.into(),
@@ -290,7 +338,7 @@ impl Inner {
             state: folders.state,
             cli,
             egress: self.settings.egress.clone(),
-            limits: limits.within(&self.settings.limits),
+            limits,
             environment,
         };
         match self.launcher.launch(&spec).await {
@@ -318,6 +366,11 @@ impl Inner {
             return Err(SandboxdError::refused("the sandbox of the session lives; end it first"));
         }
         self.end_jail(session).await;
+        // Its user is given to another session one day, whose files come before its limits do.
+        let uid = self.folders.owner_of(session);
+        if let Err(error) = self.limit_disk(session, uid, &self.settings.limits).await {
+            tracing::debug!(%session, %error, "the limit of a removed session stays");
+        }
         let keeper = Arc::clone(self);
         blocking(move || keeper.folders.remove(session))
             .await

@@ -15,8 +15,8 @@ use crate::os::cgroup::Usage;
 use crate::sandbox::{EndReport, Isolation, Limits};
 
 /// The version of everything here. 2: `Fork`. 3: `Jail`, `EndJail`. 4: `Usage`. 5: `Pack`,
-/// `Unpack`. 6: limits of `Launch` and `Jail`.
-pub(super) const PROTOCOL: u32 = 6;
+/// `Unpack`. 6: limits of `Launch` and `Jail`. 7: limits of the disk, `DiskUse`.
+pub(super) const PROTOCOL: u32 = 7;
 
 /// Largest request in bytes: the environment of a sandbox (64 KiB), every byte an escape of six.
 pub(super) const REQUEST_BYTES_MAX: usize = 512 << 10;
@@ -115,6 +115,11 @@ pub(super) enum Request {
     Isolation {
         measured: bool,
     },
+    /// How much the files of a session take, up to the first that is over these limits.
+    DiskUse {
+        session: SessionId,
+        limits: Limits,
+    },
     /// Remove the folders of a session whose sandbox does not live. Its jail is ended.
     Remove {
         session: SessionId,
@@ -169,6 +174,10 @@ pub(super) enum Answer {
     },
     Isolation {
         isolation: Box<Isolation>,
+    },
+    DiskUse {
+        bytes: u64,
+        files: u64,
     },
     Failed {
         error: SandboxdError,

@@ -10,6 +10,7 @@ use super::protocol::{Answer, Request, SandboxdError};
 use crate::agent::Digest;
 use crate::id::SessionId;
 use crate::os::cgroup::Usage;
+use crate::os::quota::Room;
 use crate::sandbox::{BridgeStream, EndReport, Isolation, Limits};
 
 /// Asks for everything that wants privilege. Cheap to clone.
@@ -234,6 +235,18 @@ impl Sandboxes {
                 let error = other.map_or_else(|error| error, |answered| unexpected(&answered));
                 Isolation::unknown(format!("No sandbox can start here: {error}."))
             }
+        }
+    }
+
+    /// What the files of a session take, up to the first that is over the limits.
+    pub(crate) async fn disk_use(
+        &self,
+        session: SessionId,
+        limits: &Limits,
+    ) -> Result<Room, SandboxdError> {
+        match self.ask(Request::DiskUse { session, limits: limits.clone() }).await? {
+            (Answer::DiskUse { bytes, files }, _) => Ok(Room { bytes, files }),
+            other => Err(unexpected(&other)),
         }
     }
 

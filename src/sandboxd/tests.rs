@@ -74,6 +74,7 @@ async fn keeper(directory: &Path, uids: Option<Range<u32>>) -> Keeper {
         bwrap: PathBuf::new(),
         records: runtime.join("sandboxes"),
         probe_uid: None,
+        sessions: directory.join("data/sessions"),
     });
     let settings = KeeperSettings {
         data: directory.join("data"),

@@ -1,6 +1,6 @@
 //! Transient scopes: control groups that systemd makes around processes it did not start.
 //!
-//! Plain method calls instead of generated proxies: eight methods are all there is.
+//! Plain method calls instead of generated proxies: nine methods are all there is.
 
 use std::io;
 use std::time::Duration;
@@ -91,12 +91,26 @@ impl Manager {
         pid: u32,
     ) -> Result<(), ScopeError> {
         properties.push(("PIDs", Variant::from(vec![pid])));
+        let auxiliary: Vec<(&str, Vec<Property>)> = Vec::new();
+        self.job(unit, "StartTransientUnit", &(unit, "fail", properties, auxiliary)).await
+    }
+
+    /// Starts a unit that is installed, and returns when it has started; one that does its work and
+    /// ends (`Type=oneshot`) has done it.
+    pub(crate) async fn start_unit(&self, unit: &str) -> Result<(), ScopeError> {
+        self.job(unit, "StartUnit", &(unit, "replace")).await
+    }
+
+    /// Asks for a job about `unit`, and waits for its end.
+    async fn job(
+        &self,
+        unit: &str,
+        method: &'static str,
+        body: &(impl serde::Serialize + DynamicType + Sync),
+    ) -> Result<(), ScopeError> {
         // Listening before asking: the job may be done before its number has arrived.
         let mut removed = self.signals("JobRemoved", 2, unit).await?;
-        let auxiliary: Vec<(&str, Vec<Property>)> = Vec::new();
-        let body = (unit, "fail", properties, auxiliary);
-        let job: OwnedObjectPath = match self.ask(PATH, MANAGER, "StartTransientUnit", &body).await
-        {
+        let job: OwnedObjectPath = match self.ask(PATH, MANAGER, method, body).await {
             Err(ScopeError::Refused { source, .. })
                 if is_named(&source, "org.freedesktop.systemd1.UnitExists") =>
             {

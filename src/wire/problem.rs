@@ -20,6 +20,7 @@ pub(crate) enum Code {
     ConfigInvalid,
     CutOff,
     DiskFull,
+    DiskQuotaReached,
     Draining,
     FileNotFound,
     FileTooLarge,
@@ -94,7 +95,7 @@ impl Code {
             | Self::ShuttingDown
             | Self::StoreUnavailable
             | Self::TooManySessions => 503,
-            Self::DiskFull => 507,
+            Self::DiskFull | Self::DiskQuotaReached => 507,
         }
     }
 
@@ -113,6 +114,7 @@ impl Code {
             Self::ConfigInvalid => "config_invalid",
             Self::CutOff => "cut_off",
             Self::DiskFull => "disk_full",
+            Self::DiskQuotaReached => "disk_quota_reached",
             Self::Draining => "draining",
             Self::FileNotFound => "file_not_found",
             Self::FileTooLarge => "file_too_large",
@@ -148,7 +150,7 @@ impl Code {
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 41] = [
+    pub(crate) const ALL: [Self; 42] = [
         Self::AgentChanged,
         Self::AgentInvalid,
         Self::AgentNotFound,
@@ -161,6 +163,7 @@ impl Code {
         Self::ConfigInvalid,
         Self::CutOff,
         Self::DiskFull,
+        Self::DiskQuotaReached,
         Self::Draining,
         Self::FileNotFound,
         Self::FileTooLarge,

@@ -131,7 +131,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
         Code::SessionEnded,
         Code::TooManySessions,
     ];
-    const CHANGE: &[Code] = &[Code::FileTooLarge, Code::ArchiveInvalid];
+    const CHANGE: &[Code] = &[Code::FileTooLarge, Code::ArchiveInvalid, Code::DiskQuotaReached];
     vec![
         operation(Operation::ListFiles, "Lists the files of a workspace.")
             .query("includeHidden", flag(), "Also folders of caches; by default true.")

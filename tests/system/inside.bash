@@ -43,6 +43,8 @@ setup() {
   systemd-tmpfiles --create /usr/lib/tmpfiles.d/ash.conf
   systemctl daemon-reload
   printf %s "$MODEL_KEY" | ashctl credential set anthropic-api-key
+  # With a kernel of its own, what an administrator would do for the disk, too.
+  [ "${KIND%% *}" != vm ] || ashctl quota set-up --size 2
   systemctl enable --quiet --now ashd.service || {
     journalctl --no-pager -u ashd.service -u ash-sandboxd.service -u ash-egress.service -n 50
     return 1

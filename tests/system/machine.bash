@@ -15,7 +15,7 @@ UBUNTU_MIRROR=${ASH_TEST_UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}
 # Debian has no package of Ubuntu's keys: theirs, known by its digest.
 UBUNTU_KEYS=pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1_all.deb
 UBUNTU_KEYS_SHA256=36de43b15853ccae0028e9a767613770c704833f82586f28eb262f0311adb8a8
-GUEST_PACKAGES=systemd,systemd-sysv,dbus,udev,procps,iproute2,curl,jq,ca-certificates,bubblewrap,openssh-server
+GUEST_PACKAGES=systemd,systemd-sysv,dbus,udev,procps,iproute2,curl,jq,ca-certificates,bubblewrap,openssh-server,kmod
 APT_TRIES=3 # a mirror's hiccup must not fail a test run
 
 log() { printf '[machine] %s\n' "$*" >&2; }

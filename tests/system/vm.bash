@@ -9,6 +9,7 @@ BOOT_SECONDS=180
 HOST_ADDRESS=10.0.2.2
 GUEST_ADDRESS=10.0.2.15
 READY_MARK=ASH-TEST-READY
+MODULES="kernel/fs/quota/quota_tree kernel/fs/quota/quota_v2 kernel/drivers/block/loop"
 
 # ---- kernel and image, cached ------------------------------------------------------------------
 
@@ -51,13 +52,13 @@ build_image() {
   ensure_commands mke2fs:e2fsprogs
   lock_cache
   build_kernel
-  key=$(printf '%s' "${KERNEL##*/} ${ROOT##*/} $(declare -f inner__image)" | sha256sum | cut -c1-10)
+  key=$(printf '%s' "${KERNEL##*/} ${ROOT##*/} $MODULES $(declare -f inner__image)" | sha256sum | cut -c1-10)
   # shellcheck disable=SC2153 # SUITE is of machine.bash
   IMAGE=$CACHE/vm-$SUITE-$key
   if [ ! -e "$IMAGE/.ready" ]; then
     rm -rf "$IMAGE"
     mkdir -p "$IMAGE/upper" "$IMAGE/work" "$IMAGE/merged"
-    unshare --mount --propagation private "$SELF" vm __image "$IMAGE" "$ROOT" \
+    unshare --mount --propagation private "$SELF" vm __image "$IMAGE" "$ROOT" "$KERNEL" \
       >"$IMAGE/log" 2>&1 </dev/null 9>&- || {
       tail -15 "$IMAGE/log" >&2
       die "the image could not be built (log: $IMAGE/log)"
@@ -68,8 +69,8 @@ build_image() {
   unlock_cache
 }
 
-inner__image() { # IMAGE ROOT, in a private mount namespace
-  local merged=$1/merged
+inner__image() { # IMAGE ROOT KERNEL, in a private mount namespace
+  local merged=$1/merged version module
   mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$merged" ||
     { mount --bind "$1/upper" "$merged" && cp -a "$2/." "$merged/"; }
   rm -f "$merged/etc/systemd/system/ssh.service" "$merged/.ready"
@@ -79,6 +80,15 @@ inner__image() { # IMAGE ROOT, in a private mount namespace
   printf '%s\n' '[Unit]' After=ssh.service Wants=ssh.service '[Service]' Type=oneshot \
     RemainAfterExit=yes "ExecStart=/bin/sh -c 'echo $READY_MARK >/dev/console'" \
     '[Install]' WantedBy=multi-user.target >"$merged/etc/systemd/system/ash-test-ready.service"
+  # Its modules are outside of the guest: those for a volume in a file, and for quotas, go in.
+  version=$(ls "$3/usr/lib/uml/modules")
+  for module in $MODULES; do
+    install -D -m 644 -t "$merged/usr/lib/modules/$version/$(dirname "$module")" \
+      "$3/usr/lib/uml/modules/$version/$module.ko"
+    echo "${module##*/}" >>"$merged/etc/modules-load.d/ash-test.conf"
+  done
+  cp "$3/usr/lib/uml/modules/$version"/modules.{order,builtin} "$merged/usr/lib/modules/$version/" 2>/dev/null || true
+  chroot "$merged" depmod "$version"
   chroot "$merged" systemctl enable ssh.service systemd-networkd.service ash-test-ready.service
   truncate -s 8G "$1/base.raw"
   mke2fs -q -t ext4 -F -L root -E lazy_itable_init=1,lazy_journal_init=1,nodiscard -d "$merged" "$1/base.raw"

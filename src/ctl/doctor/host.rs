@@ -7,8 +7,10 @@ use std::time::Duration;
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use serde::Serialize;
 
+use super::super::status::walls;
 use crate::chain::chain;
-use crate::os::process::{Answer, AskError, ask, command};
+use crate::os::process::{Answer, AskError, ask, command, tool};
+use crate::wire::health::{Isolation, Level};
 
 /// Longest run of a program that is only asked for its version, in seconds. The CLI needs 0.1 s
 /// from a warm disk.
@@ -22,6 +24,16 @@ const CGROUP_ROOT: &str = "/sys/fs/cgroup";
 
 /// The controllers that hold the limits of a sandbox.
 const CONTROLLERS: [&str; 3] = ["cpu", "memory", "pids"];
+
+/// Where Ubuntu's kernel says that only programs with a profile make namespaces, and where the profiles
+/// are.
+const RESTRICTS_NAMESPACES: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+const PROFILES: &str = "/sys/kernel/security/apparmor/profiles";
+
+/// What starts a probe, how long that may take, and what it says at most.
+const PROBING: &str = "ash-sandboxd";
+const PROBE_SECONDS_MAX: u64 = 30;
+const PROBE_BYTES_MAX: u64 = 64 << 10;
 
 /// Folders beside `PATH` where the CLI's own installer and npm put it.
 const CLAUDE_FOLDERS: [&str; 2] = ["/usr/local/bin", "/opt/claude/bin"];
@@ -44,6 +56,10 @@ pub(super) enum Verdict {
     Weak,
     /// No session can run.
     Missing,
+    /// A wall, as a probe found it.
+    Enforced,
+    Degraded,
+    Absent,
 }
 
 impl Verdict {
@@ -52,6 +68,9 @@ impl Verdict {
             Self::Ok => "ok",
             Self::Weak => "weak",
             Self::Missing => "missing",
+            Self::Enforced => "enforced",
+            Self::Degraded => "degraded",
+            Self::Absent => "absent",
         }
     }
 }
@@ -68,6 +87,7 @@ pub(super) async fn check(search: &OsStr) -> Vec<Check> {
     vec![
         program("bwrap", bwrap.as_deref(), "install the package `bubblewrap`").await,
         namespaces(bwrap.as_deref()).await,
+        apparmor(Path::new(RESTRICTS_NAMESPACES), Path::new(PROFILES)),
         cgroup(Path::new(CGROUP_ROOT)),
         program("claude", claude.as_deref(), "install Claude Code, or set its path in ash.toml")
             .await,
@@ -138,6 +158,71 @@ async fn namespaces(bwrap: Option<&Path>) -> Check {
     }
 }
 
+/// Whether `AppArmor` lets bwrap make namespaces. `profiles` can be read by root alone.
+fn apparmor(restricts: &Path, profiles: &Path) -> Check {
+    let what = "apparmor";
+    let check = |verdict, found: &str| Check { what, verdict, found: found.to_owned() };
+    if std::fs::read_to_string(restricts).map_or(true, |text| text.trim() != "1") {
+        return check(Verdict::Ok, "does not restrict namespaces");
+    }
+    match std::fs::read_to_string(profiles) {
+        Ok(text) if text.lines().any(|line| line.starts_with("ash-sandbox ")) => {
+            check(Verdict::Ok, "the profile ash-sandbox is loaded")
+        }
+        Ok(_others) => check(
+            Verdict::Missing,
+            "restricts namespaces, and the profile ash-sandbox is not loaded; copy /usr/share/ash/apparmor/ash-sandbox to /etc/apparmor.d and run `apparmor_parser -r /etc/apparmor.d/ash-sandbox`",
+        ),
+        Err(_not_root) => check(
+            Verdict::Weak,
+            "restricts namespaces; with `sudo` it is seen whether our profile is loaded",
+        ),
+    }
+}
+
+/// Starts one sandbox as ash-sandboxd does it, and tells what it found of its walls; else why none
+/// started.
+pub(super) async fn probe() -> Result<Isolation, String> {
+    let this = std::env::current_exe().map_err(|error| error.to_string())?;
+    let beside = this.with_file_name(PROBING);
+    let program = if beside.exists() {
+        beside
+    } else {
+        let prefix = this.parent().and_then(Path::parent).unwrap_or(Path::new("/usr"));
+        prefix.join("libexec/ash").join(PROBING)
+    };
+    let deadline = Duration::from_secs(PROBE_SECONDS_MAX);
+    // In the caller's environment: what is configured there counts for a daemon that is started by hand.
+    let command = tool(&program.display().to_string(), ["--probe"]);
+    let answer = ask(command, PROBE_BYTES_MAX, deadline)
+        .await
+        .map_err(|error| format!("{}: {}", program.display(), chain(&error)))?;
+    if !answer.status.success() {
+        return Err(first_line(&answer.stderr));
+    }
+    let strange = |error: serde_json::Error| format!("{PROBING} says {error}");
+    let said: serde_json::Value = serde_json::from_slice(&answer.stdout).map_err(strange)?;
+    if let Some(problem) = said.get("problem").and_then(serde_json::Value::as_str) {
+        return Err(problem.to_owned());
+    }
+    serde_json::from_value(said).map_err(strange)
+}
+
+/// Each wall, with what to do about it where it is not hard: the notes come in the order of the
+/// walls.
+pub(super) fn found(isolation: &Isolation) -> Vec<Check> {
+    let mut notes = isolation.notes.iter();
+    let checks = walls(isolation).into_iter().map(|(what, level)| {
+        let (verdict, note) = match level {
+            Level::Hard => (Verdict::Enforced, None),
+            Level::Soft => (Verdict::Degraded, notes.next()),
+            Level::None => (Verdict::Absent, notes.next()),
+        };
+        Check { what, verdict, found: note.cloned().unwrap_or_default() }
+    });
+    checks.collect()
+}
+
 /// Whether limits can be enforced.
 fn cgroup(root: &Path) -> Check {
     let what = "cgroup v2";
@@ -193,6 +278,23 @@ mod tests {
             (broken.verdict, broken.found.as_str()),
             (Verdict::Missing, "/bin/false fails: ")
         );
+    }
+
+    #[test]
+    fn apparmor_is_named_only_where_it_restricts_and_does_not_know_us() {
+        let folder = tempfile::tempdir().unwrap();
+        let (restricts, profiles) =
+            (folder.path().join("restricts"), folder.path().join("profiles"));
+        let verdict = || apparmor(&restricts, &profiles).verdict;
+        assert_eq!(verdict(), Verdict::Ok);
+        std::fs::write(&restricts, "1\n").unwrap();
+        assert_eq!(verdict(), Verdict::Weak);
+        std::fs::write(&profiles, "ash-sandbox-other (enforce)\n").unwrap();
+        assert_eq!(verdict(), Verdict::Missing);
+        std::fs::write(&profiles, "x (enforce)\nash-sandbox (enforce)\n").unwrap();
+        assert_eq!(verdict(), Verdict::Ok);
+        std::fs::write(&restricts, "0\n").unwrap();
+        assert_eq!(verdict(), Verdict::Ok);
     }
 
     #[test]

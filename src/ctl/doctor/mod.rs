@@ -1,6 +1,7 @@
 //! `ashctl doctor`: what this host can enforce, and what it lacks.
 //!
-//! A daemon knows best and is asked first. When none runs here, the host itself is looked at.
+//! A daemon knows best and is asked first. When none runs here, the host itself is looked at, and one
+//! sandbox is started that tries its walls.
 
 use comfy_table::Table;
 
@@ -21,7 +22,13 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     let answer = match server.health().await {
         Ok(answer) => answer,
         Err(failure) if failure.exit == Exit::NotActive && server.local => {
-            let checks = host::check(&environment.path).await;
+            let mut checks = host::check(&environment.path).await;
+            match host::probe().await {
+                Ok(isolation) => checks.extend(host::found(&isolation)),
+                Err(found) => {
+                    checks.push(Check { what: "a sandbox", verdict: Verdict::Missing, found });
+                }
+            }
             return without_daemon(context, &checks, failure);
         }
         Err(failure) => return Err(failure),

@@ -102,6 +102,7 @@ fn settings(directory: &Path, uid: Option<u32>) -> LauncherSettings {
         bwrap: "/usr/bin/bwrap".into(),
         records: directory.join("records"),
         probe_uid: uid,
+        sessions: directory.join("sessions"),
     }
 }
 

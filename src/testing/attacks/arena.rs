@@ -119,6 +119,7 @@ impl Arena {
             bwrap: "/usr/bin/bwrap".into(),
             records: directory.join("records"),
             probe_uid: Some(uids[0]),
+            sessions: directory.join("sessions"),
         };
         let launcher = Launcher::without(without.to_vec(), settings).await;
         let launcher = launcher.map_err(|error| NoArena::Failed(error.to_string()))?;

@@ -86,3 +86,65 @@ a_session_has_the_lower_limits_that_it_and_its_agent_wish() {
   ashctl session end "$session"
   ashctl agent delete limited
 }
+
+# Each wish is tried against a sibling that has the host's limits and does the same without harm.
+a_lower_limit_of_memory_kills_in_that_session_alone_and_is_told() {
+  needs_limits
+  local session sibling
+  # shellcheck disable=SC2016 # the shell in the sandbox expands it
+  local hog='for i in 1 2 3; do perl -e "\$held = \"x\" x (70 << 20); sleep 10" & done; wait; echo end'
+  session=$(new_session '{"agent":"hello","limits":{"memoryMib":400}}')
+  sibling=$(new_session)
+  contains "$(in_sandbox "$sibling" "$hog")" end "the sibling"
+  in_sandbox "$session" "$hog" >/dev/null || true
+  told() { api GET "/api/sessions/$session/events?limit=1000" | jq -e 'any(.events[]; .data | contains("out of memory (400 MiB)"))'; }
+  within 20 told
+  lacks "$(api GET "/api/sessions/$sibling/events?limit=1000")" "out of memory"
+  contains "$(ask "$session" '[[say:on]]')" on "the session goes on"
+}
+
+a_lower_limit_of_tasks_refuses_in_that_session_alone() {
+  needs_limits
+  local session sibling cgroup
+  # Bash ends at the first fork that is refused for long; what it started until then is counted.
+  # shellcheck disable=SC2016 # the shell in the sandbox expands it
+  local crowd='for i in $(seq 80); do sleep 5 & done 2>/dev/null; jobs -r | wc -l; kill $(jobs -p)'
+  session=$(new_session '{"agent":"hello","limits":{"tasks":60}}')
+  sibling=$(new_session)
+  equal 80 "$(in_sandbox "$sibling" "$crowd" | head -1)" "tasks of the sibling"
+  in_sandbox "$session" "$crowd" >/dev/null 2>&1 || true
+  cgroup=$(cgroup_of "$session")
+  [ "$(cat "$cgroup/pids.peak")" -le 60 ] || fail "$(cat "$cgroup/pids.peak") tasks"
+  [ "$(cat "$cgroup/pids.peak")" -ge 50 ] || fail "it was not tried: $(cat "$cgroup/pids.peak") tasks"
+  contains "$(ask "$session" '[[say:on]]')" on "the session goes on"
+}
+
+a_lower_limit_of_the_processor_slows_that_session_alone() {
+  needs_limits
+  local session sibling before used
+  # shellcheck disable=SC2016 # the shell in the sandbox expands it
+  local spin='end=$((SECONDS + 4)); while [ $SECONDS -lt $end ]; do :; done'
+  session=$(new_session '{"agent":"hello","limits":{"cpuPercent":20}}')
+  sibling=$(new_session)
+  _used() { sed -n 's/^usage_usec //p' "$(cgroup_of "$1")/cpu.stat"; }
+  ask "$session" '[[say:up]]' >/dev/null
+  before=$(_used "$session")
+  in_sandbox "$session" "$spin" >/dev/null
+  used=$(($(_used "$session") - before))
+  # A fifth of a processor for some five seconds, and what the CLI itself took; unlimited it is four and more.
+  [ "$used" -lt 2500000 ] || fail "$used us of processor time"
+  [ "$(sed -n 's/^nr_throttled //p' "$(cgroup_of "$session")/cpu.stat")" -gt 0 ] || fail "it was never held up"
+  ask "$sibling" '[[say:up]]' >/dev/null
+  before=$(_used "$sibling")
+  in_sandbox "$sibling" "$spin" >/dev/null
+  [ $(($(_used "$sibling") - before)) -gt "$used" ] || fail "the sibling had no more"
+}
+
+lower_limits_of_files_hold_for_every_process() {
+  local session told
+  session=$(new_session '{"agent":"hello","limits":{"fileMib":64,"openFiles":1024,"tmpMib":1,"shmMib":1}}')
+  told=$(in_sandbox "$session" 'ulimit -Hn; dd if=/dev/zero of=/workspace/big bs=1M count=70 2>&1 | head -1; stat -c %s /workspace/big; dd if=/dev/zero of=/tmp/big bs=1M count=2 2>&1 | head -1; dd if=/dev/zero of=/dev/shm/big bs=1M count=2 2>&1 | head -1')
+  contains "$told" 1024 "open files"
+  contains "$told" $((64 << 20)) "the size of a file"
+  equal 2 "$(grep -c "No space left" <<<"$told")" "full file systems in memory"
+}
