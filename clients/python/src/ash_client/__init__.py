@@ -1,0 +1,21 @@
+"""The client of Ash: `Ash`, and `AsyncAsh` for asyncio."""
+
+from . import models
+from ._async import AsyncAsh, AsyncSession, AsyncTurn
+from ._core import Event, ToolUse
+from ._sync import Ash, Session, Turn
+from .errors import AshConnectionError, AshError
+
+__all__ = [
+    "Ash",
+    "AshConnectionError",
+    "AshError",
+    "AsyncAsh",
+    "AsyncSession",
+    "AsyncTurn",
+    "Event",
+    "Session",
+    "ToolUse",
+    "Turn",
+    "models",
+]

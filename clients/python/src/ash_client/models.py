@@ -1,0 +1,758 @@
+"""Made from docs/openapi.json by `python generate.py`. Do not change it here."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+
+class ActivatedVersion(TypedDict):
+    activated: bool
+    agent: Agent
+    versionNumber: int
+
+
+class Agent(TypedDict):
+    allowedHosts: list[str]
+    bytes: int
+    config: AgentConfig
+    createdAt: Timestamp
+    digest: str
+    env: NotRequired[dict[str, str]]
+    files: int
+    id: AgentId
+    limits: dict[str, int]
+    name: AgentName
+    path: str
+    tenantId: str
+    updatedAt: Timestamp
+    version: int
+
+
+class AgentConfig(TypedDict):
+    allowedTools: NotRequired[list[str] | None]
+    askPermissions: NotRequired[bool | None]
+    betas: NotRequired[list[str] | None]
+    disallowedTools: NotRequired[list[str] | None]
+    initialAgent: NotRequired[str | None]
+    mcpServers: NotRequired[dict[str, McpServer] | None]
+    model: NotRequired[str | None]
+    onPermissionTimeout: NotRequired[PermissionBehavior | None]
+    permissionMode: NotRequired[PermissionMode | None]
+    permissionTimeoutSeconds: NotRequired[int | None]
+    subagents: NotRequired[dict[str, Any] | None]
+    systemPrompt: NotRequired[str | None]
+
+
+class AgentEnvelope(TypedDict):
+    agent: Agent
+
+
+class AgentFile(TypedDict):
+    content: str
+    executable: NotRequired[bool]
+    path: str
+
+
+class AgentFileText(TypedDict):
+    content: str
+    path: str
+    size: int
+
+
+class AgentFiles(TypedDict):
+    files: list[WorkspaceFile]
+
+
+AgentId: TypeAlias = "str"
+
+
+class AgentList(TypedDict):
+    agents: list[Agent]
+
+
+AgentName: TypeAlias = "str"
+
+
+class AgentVersion(TypedDict):
+    agentName: AgentName
+    bytes: int
+    createdAt: Timestamp
+    createdBy: str | None
+    digest: str
+    files: int
+    id: VersionId
+    isActive: bool
+    knowledgeFiles: list[str]
+    name: str | None
+    releaseNotes: str | None
+    systemPrompt: str | None
+    tenantId: str
+    updatedAt: Timestamp
+    versionNumber: int
+
+
+class AnswerPermission(TypedDict):
+    behavior: PermissionBehavior
+    interrupt: NotRequired[bool]
+    message: NotRequired[str | None]
+    remember: NotRequired[bool]
+    updatedInput: NotRequired[dict[str, Any] | None]
+
+
+class ApiKey(TypedDict):
+    createdAt: Timestamp
+    expiresAt: Timestamp | None
+    id: KeyId
+    keyPrefix: str
+    label: str | None
+    lastUsedAt: Timestamp | None
+    scope: Scope
+    tenantId: str
+
+
+class ApiKeyList(TypedDict):
+    keys: list[ApiKey]
+
+
+class AuditEntry(TypedDict):
+    bytesReceived: int
+    bytesSent: int
+    count: NotRequired[int]
+    createdAt: Timestamp
+    decision: str
+    host: NotRequired[str | None]
+    port: NotRequired[int | None]
+    reason: str
+    request: NotRequired[str | None]
+    sequence: int
+    status: NotRequired[int | None]
+    subject: str
+
+
+class AuditList(TypedDict):
+    entries: list[AuditEntry]
+
+
+class Budget(TypedDict):
+    dollars: float | None
+    reached: bool
+    tokens: int | None
+
+
+class BudgetChange(TypedDict):
+    dollars: NotRequired[float | None]
+    tokens: NotRequired[int | None]
+
+
+class BusySession(TypedDict):
+    agent: AgentName
+    queuedTurns: int
+    session: SessionId
+    turn: NotRequired[TurnId | None]
+    turnSince: NotRequired[Timestamp | None]
+
+
+class ChangeAgent(TypedDict):
+    allowedHosts: NotRequired[list[str] | None]
+    config: NotRequired[AgentConfig | None]
+    env: NotRequired[dict[str, str] | None]
+    limits: NotRequired[dict[str, int] | None]
+
+
+class ChangeVersion(TypedDict):
+    knowledgeFiles: NotRequired[list[str] | None]
+    name: NotRequired[str | None]
+    releaseNotes: NotRequired[str | None]
+    systemPrompt: NotRequired[str | None]
+
+
+class Cli(TypedDict):
+    path: str | None
+    problem: str | None
+    version: str | None
+
+
+Code: TypeAlias = "Literal['agent_changed', 'agent_invalid', 'agent_not_found', 'archive_failed', 'archive_invalid', 'bad_request', 'body_too_large', 'changed_meanwhile', 'cli_missing', 'cli_too_old', 'config_invalid', 'cut_off', 'disk_full', 'disk_quota_reached', 'draining', 'file_not_found', 'file_too_large', 'forbidden', 'idempotency_mismatch', 'internal', 'key_not_found', 'method_not_allowed', 'not_found', 'not_supported', 'path_outside', 'permission_not_found', 'permission_resolved', 'queue_full', 'rate_limited', 'sandbox_failed', 'session_busy', 'session_ended', 'session_not_found', 'session_state', 'shutting_down', 'store_unavailable', 'too_many_commands', 'too_many_keys', 'too_many_sessions', 'turn_not_found', 'turn_running', 'unauthorized', 'version_active', 'version_not_found']"
+
+
+Command: TypeAlias = "str | list[str]"
+
+
+class ConfigEnvelope(TypedDict):
+    config: AgentConfig
+
+
+class Configuration(TypedDict):
+    files: list[str]
+    settings: list[Setting]
+
+
+class ConfigureSession(TypedDict):
+    allowedTools: NotRequired[list[str] | None]
+    askPermissions: NotRequired[bool | None]
+    betas: NotRequired[list[str] | None]
+    disallowedTools: NotRequired[list[str] | None]
+    initialAgent: NotRequired[str | None]
+    model: NotRequired[str | None]
+    onPermissionTimeout: NotRequired[PermissionBehavior | None]
+    permissionMode: NotRequired[PermissionMode | None]
+    permissionTimeoutSeconds: NotRequired[int | None]
+    subagents: NotRequired[dict[str, Any] | None]
+    systemPrompt: NotRequired[str | None]
+
+
+class CreateApiKey(TypedDict):
+    expiresInSeconds: NotRequired[int | None]
+    label: NotRequired[str | None]
+    scope: NotRequired[Scope | None]
+    tenantId: NotRequired[str | None]
+
+
+class CreateSession(TypedDict):
+    agent: str
+    allowedTools: NotRequired[list[str] | None]
+    askPermissions: NotRequired[bool | None]
+    betas: NotRequired[list[str] | None]
+    budget: NotRequired[BudgetChange | None]
+    credentialId: NotRequired[str | None]
+    disallowedTools: NotRequired[list[str] | None]
+    extraEnv: NotRequired[dict[str, str]]
+    initialAgent: NotRequired[str | None]
+    limits: NotRequired[dict[str, int]]
+    mcpServers: NotRequired[dict[str, McpServer] | None]
+    model: NotRequired[str | None]
+    onPermissionTimeout: NotRequired[PermissionBehavior | None]
+    permissionMode: NotRequired[PermissionMode | None]
+    permissionTimeoutSeconds: NotRequired[int | None]
+    subagents: NotRequired[dict[str, Any] | None]
+    systemPrompt: NotRequired[str | None]
+    version: NotRequired[NumberOrId | None]
+
+
+class CreateVersion(TypedDict):
+    cloneFrom: NotRequired[NumberOrId | None]
+    knowledgeFiles: NotRequired[list[str] | None]
+    name: NotRequired[str | None]
+    releaseNotes: NotRequired[str | None]
+    systemPrompt: NotRequired[str | None]
+
+
+class CreatedApiKey(TypedDict):
+    createdAt: Timestamp
+    expiresAt: Timestamp | None
+    id: KeyId
+    key: str
+    keyPrefix: str
+    label: str | None
+    lastUsedAt: Timestamp | None
+    scope: Scope
+    tenantId: str
+
+
+class DatabaseCheck(TypedDict):
+    bytes: int
+    findings: list[DatabaseFinding]
+    frames: int
+    schema: int
+    sessions: int
+    sound: bool
+    turns: int
+
+
+class DatabaseFinding(TypedDict):
+    hint: str
+    kind: str
+    sessionId: NotRequired[str | None]
+    text: str
+
+
+class DeletedAgentFile(TypedDict):
+    agent: Agent
+    deleted: bool
+    path: str
+
+
+class DeletedFile(TypedDict):
+    deleted: bool
+    path: str
+
+
+class DeletedVersion(TypedDict):
+    deleted: bool
+
+
+class DeployAgent(TypedDict):
+    allowedHosts: NotRequired[list[str] | None]
+    config: NotRequired[AgentConfig | None]
+    env: NotRequired[dict[str, str] | None]
+    files: NotRequired[list[AgentFile] | None]
+    limits: NotRequired[dict[str, int] | None]
+    name: str
+    path: NotRequired[str | None]
+    systemPrompt: NotRequired[str | None]
+
+
+class Done(TypedDict):
+    ok: bool
+
+
+class Drain(TypedDict):
+    busy: list[BusySession]
+    since: Timestamp | None
+
+
+Effort: TypeAlias = "Literal['low', 'medium', 'high', 'max']"
+
+
+class ExecCommand(TypedDict):
+    command: Command
+    cwd: NotRequired[str | None]
+    env: NotRequired[dict[str, str]]
+    stdin: NotRequired[str | None]
+    stdinBase64: NotRequired[str | None]
+    stream: NotRequired[bool]
+    timeout: NotRequired[int | None]
+
+
+class ExecResult(TypedDict):
+    durationMs: int
+    execId: str
+    exitCode: int
+    signal: int | None
+    stderr: str
+    stdout: str
+    timedOut: bool
+    truncated: bool
+
+
+class Fork(TypedDict):
+    files: str
+    turn: NotRequired[int | None]
+
+
+class ForkEnvelope(TypedDict):
+    fork: Fork
+    session: Session
+
+
+class Health(TypedDict):
+    activeSandboxes: int
+    activeSessions: int
+    cli: Cli
+    coordinatorId: str
+    draining: bool
+    isolation: Isolation
+    pool: Pool
+    remoteRunners: int
+    roles: str
+    simulated: bool
+    status: str
+    storeProblem: NotRequired[StoreTrouble | None]
+    uptime: float
+    version: str
+
+
+class Interrupted(TypedDict):
+    turnId: TurnId | None
+
+
+class Isolation(TypedDict):
+    cpu: Level
+    degraded: list[str]
+    disk: Level
+    files: Level
+    identity: Level
+    memory: Level
+    network: Level
+    notes: list[str]
+    placement: str
+    processes: Level
+    seccomp: Level
+
+
+KeyId: TypeAlias = "str"
+
+
+Level: TypeAlias = "Literal['none'] | Literal['soft'] | Literal['hard']"
+
+
+class McpServer(TypedDict):
+    args: NotRequired[list[str]]
+    command: NotRequired[str | None]
+    env: NotRequired[dict[str, str]]
+    headers: NotRequired[dict[str, str]]
+    type: NotRequired[str | None]
+    url: NotRequired[str | None]
+
+
+class MessageList(TypedDict):
+    messages: list[StoredMessage]
+    nextCursor: NotRequired[str | None]
+
+
+NumberOrId: TypeAlias = "int | str"
+
+
+class OutputFormat(TypedDict):
+    schema: dict[str, Any]
+    type: OutputKind
+
+
+OutputKind: TypeAlias = "Literal['json_schema']"
+
+
+class PermissionAnswered(TypedDict):
+    behavior: PermissionBehavior
+    permissionId: PermissionId
+    remembered: NotRequired[list[str]]
+
+
+PermissionBehavior: TypeAlias = "Literal['allow', 'deny']"
+
+
+PermissionId: TypeAlias = "str"
+
+
+class PermissionList(TypedDict):
+    permissions: list[PermissionRequest]
+
+
+PermissionMode: TypeAlias = "Literal['bypassPermissions'] | Literal['permissionsByAgent'] | Literal['default'] | Literal['acceptEdits'] | Literal['plan'] | Literal['dontAsk']"
+
+
+class PermissionRequest(TypedDict):
+    createdAt: Timestamp
+    description: NotRequired[str | None]
+    expiresAt: Timestamp | None
+    input: Any
+    onTimeout: PermissionBehavior | None
+    permissionId: PermissionId
+    requestId: str
+    sessionId: SessionId
+    suggestions: NotRequired[Any]
+    toolName: str
+    toolUseId: NotRequired[str | None]
+    turnId: TurnId | None
+
+
+class Pool(TypedDict):
+    cold: int
+    maxCapacity: int
+    preWarmHits: int
+    resumeColdHits: int
+    resumeWarmHits: int
+    running: int
+    total: int
+    waiting: int
+    warm: int
+    warming: int
+
+
+class Problem(TypedDict):
+    code: Code
+    detail: str
+    error: str
+    field: NotRequired[str | None]
+    hint: NotRequired[str | None]
+    message: str
+    queuePosition: NotRequired[int | None]
+    status: int
+    statusCode: int
+
+
+class Queue(TypedDict):
+    turns: list[QueuedTurn]
+
+
+class QueuedTurn(TypedDict):
+    createdAt: Timestamp
+    startedAt: Timestamp | None
+    state: str
+    text: str
+    turnId: TurnId
+
+
+class Reloaded(TypedDict):
+    changed: list[SettingChange]
+    pending: list[SettingChange]
+
+
+class Removed(TypedDict):
+    turnId: TurnId
+
+
+Scope: TypeAlias = "Literal['read'] | Literal['use'] | Literal['deploy'] | Literal['admin']"
+
+
+class SendMessage(TypedDict):
+    content: Any
+    effort: NotRequired[Effort | None]
+    includePartialMessages: NotRequired[bool]
+    maxBudgetUsd: NotRequired[float | None]
+    maxTurns: NotRequired[int | None]
+    model: NotRequired[str | None]
+    outputFormat: NotRequired[OutputFormat | None]
+    thinking: NotRequired[Thinking | None]
+    timeoutSeconds: NotRequired[int | None]
+
+
+class SentNow(TypedDict):
+    interruptedTurnId: TurnId | None
+    turnId: TurnId
+
+
+class Session(TypedDict):
+    agentName: AgentName
+    agentVersion: int
+    allowedHosts: list[str]
+    archive: NotRequired[SessionArchive | None]
+    budget: Budget | None
+    busy: bool
+    config: SessionConfig
+    createdAt: Timestamp
+    id: SessionId
+    isolation: SessionIsolation | None
+    lastActiveAt: Timestamp
+    limits: dict[str, int]
+    model: str | None
+    openPermissions: int
+    parentSessionId: SessionId | None
+    queuedTurns: int
+    runnerId: str | None
+    sandboxId: str
+    status: SessionStatus
+    tenantId: str
+    tier: Tier | None
+    usage: Used
+
+
+class SessionArchive(TypedDict):
+    away: bool
+    bytes: int
+    madeAt: Timestamp
+
+
+class SessionConfig(TypedDict):
+    allowedTools: NotRequired[list[str]]
+    askPermissions: NotRequired[bool]
+    betas: NotRequired[list[str]]
+    disallowedTools: NotRequired[list[str]]
+    extraEnv: NotRequired[list[str]]
+    initialAgent: NotRequired[str | None]
+    mcpServers: NotRequired[list[str]]
+    onPermissionTimeout: NotRequired[PermissionBehavior | None]
+    permissionMode: PermissionMode
+    permissionTimeoutSeconds: NotRequired[int | None]
+    subagents: NotRequired[dict[str, Any] | None]
+    systemPrompt: NotRequired[str | None]
+
+
+class SessionEnvelope(TypedDict):
+    session: Session
+
+
+SessionId: TypeAlias = "str"
+
+
+class SessionIsolation(TypedDict):
+    degraded: list[str]
+    placement: str
+
+
+class SessionList(TypedDict):
+    nextCursor: NotRequired[str | None]
+    sessions: list[Session]
+    total: int
+
+
+SessionStatus: TypeAlias = "Literal['starting', 'active', 'paused', 'stopped', 'ended', 'error']"
+
+
+class SessionUsage(TypedDict):
+    agent: AgentName
+    costUsd: float
+    cpuMicroseconds: NotRequired[int | None]
+    inputTokens: int
+    memoryBytes: NotRequired[int | None]
+    outputTokens: int
+    queuedTurns: int
+    session: SessionId
+    status: SessionStatus
+    tasks: NotRequired[int | None]
+    tier: Tier
+    turn: NotRequired[TurnId | None]
+    turnSince: NotRequired[Timestamp | None]
+
+
+class Setting(TypedDict):
+    key: str
+    pending: NotRequired[Any]
+    restart: NotRequired[list[str]]
+    value: Any
+
+
+class SettingChange(TypedDict):
+    before: Any
+    key: str
+    now: Any
+    restart: NotRequired[list[str]]
+
+
+class StoreTrouble(TypedDict):
+    code: str
+    error: str
+    hint: str
+
+
+class StoredMessage(TypedDict):
+    content: str
+    createdAt: Timestamp
+    id: str
+    role: str
+    sequence: int
+    sessionId: SessionId
+    tenantId: str
+
+
+class TenantBudget(TypedDict):
+    budget: Budget | None
+    tenantId: str
+    usage: Used
+
+
+class Thinking(TypedDict):
+    budgetTokens: NotRequired[int | None]
+    type: ThinkingKind
+
+
+ThinkingKind: TypeAlias = "Literal['adaptive', 'enabled', 'disabled']"
+
+
+Tier: TypeAlias = "Literal['hot'] | Literal['frozen'] | Literal['reclaimed'] | Literal['hibernated'] | Literal['archived']"
+
+
+class TimelineEvent(TypedDict):
+    createdAt: Timestamp
+    data: str | None
+    id: str
+    sequence: int
+    sessionId: SessionId
+    tenantId: str
+    type: str
+
+
+class TimelineList(TypedDict):
+    events: list[TimelineEvent]
+    nextCursor: NotRequired[str | None]
+
+
+Timestamp: TypeAlias = "str"
+
+
+TurnId: TypeAlias = "str"
+
+
+class UnpackedWorkspace(TypedDict):
+    bytes: int
+    files: int
+    message: NotRequired[str | None]
+
+
+class UploadFile(TypedDict):
+    content: str
+    mimeType: NotRequired[str | None]
+    path: str
+
+
+class UploadFiles(TypedDict):
+    files: list[UploadFile]
+    targetPath: NotRequired[str | None]
+
+
+class UploadedFile(TypedDict):
+    error: NotRequired[str | None]
+    path: str
+    size: NotRequired[int | None]
+    written: bool
+
+
+class UploadedFiles(TypedDict):
+    files: list[UploadedFile]
+
+
+class Usage(TypedDict):
+    at: Timestamp
+    sessions: list[SessionUsage]
+
+
+class Used(TypedDict):
+    cacheReadTokens: int
+    cacheWriteTokens: int
+    dollars: float
+    inputTokens: int
+    outputTokens: int
+    tokens: int
+
+
+class VersionEnvelope(TypedDict):
+    agentName: AgentName
+    bytes: int
+    createdAt: Timestamp
+    createdBy: str | None
+    digest: str
+    files: int
+    id: VersionId
+    isActive: bool
+    knowledgeFiles: list[str]
+    name: str | None
+    releaseNotes: str | None
+    systemPrompt: str | None
+    tenantId: str
+    updatedAt: Timestamp
+    version: AgentVersion
+    versionNumber: int
+
+
+VersionId: TypeAlias = "str"
+
+
+class VersionList(TypedDict):
+    versions: list[AgentVersion]
+
+
+class WorkspaceBundle(TypedDict):
+    bundle: str
+
+
+class WorkspaceFile(TypedDict):
+    modifiedAt: Timestamp
+    path: str
+    size: int
+
+
+class WorkspaceFileContent(TypedDict):
+    content: str
+    path: str
+    size: int
+    source: str
+
+
+class WorkspaceFiles(TypedDict):
+    files: list[WorkspaceFile]
+    source: str
+    truncated: bool
+
+
+class WriteAgentFiles(TypedDict):
+    files: list[AgentFile]
+
+
+class WrittenAgentFiles(TypedDict):
+    agent: Agent
+    written: int
+
+
+class WrittenFile(TypedDict):
+    path: str
+    size: int
+    written: bool

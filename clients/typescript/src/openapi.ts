@@ -1,0 +1,5381 @@
+// Made from docs/openapi.json by `npm run generate`. Do not change it here.
+
+export interface paths {
+    "/api/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the agents, by name.
+         * @description `{"agents": [ … ]}`, by name.
+         */
+        get: operations["listAgents"];
+        put?: never;
+        /**
+         * Deploys an agent from files or from a prompt.
+         * @description Deploys an agent: the first version of that name, or the next. Answers 201 with `{"agent": …}`. A
+         *     deploy that fails changes nothing. Body, at most 96 MiB:
+         *
+         *     Without `files`, `systemPrompt` and `path` the agent gets a `CLAUDE.md` with its name.
+         *
+         *     The folder must have a `CLAUDE.md`. Symbolic links, devices, pipes and sockets are refused; of the
+         *     modes only the owner's `x` counts. Limits: 256 MiB and 50,000 files (`agents.bytes_mib_max`,
+         *     `agents.files_max`), paths of 1,024 bytes and 64 names. From a `path`, what a `.ashignore` names is
+         *     left out.
+         *
+         *     Values of `env` are never shown. Two deploys of the same content have the same `digest`.
+         */
+        post: operations["deployAgent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells about an agent.
+         * @description `{"agent": …}`, or 404.
+         */
+        get: operations["getAgent"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes an agent; its sessions go on.
+         * @description `{"ok": true}`, or 404. The agent's sessions go on: each has its own copy of the files.
+         */
+        delete: operations["deleteAgent"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes what holds for the next sessions of an agent.
+         * @description Changes what holds for the agent's next sessions and answers `{"agent": …}`; those that are there keep what they
+         *     have. Body: `env` (all of it: a variable that is not named is gone, `{}` clears), `allowedHosts`, `limits`, as in a
+         *     deploy, and `config`, member by member. What is absent stays. In `env` the value
+         *     `***`, as it is shown, stands for the one there was.
+         */
+        patch: operations["changeAgent"];
+        trace?: never;
+    };
+    "/api/agents/{name}/bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Deploys an agent from an archive.
+         * @description The same from a tar archive, which is streamed: plain, or compressed with gzip or zstd (told by its
+         *     first bytes). The header `ash-agent-env` carries `env`: base64 (URL alphabet, no padding) of a JSON
+         *     object of strings; `ash-agent-hosts` carries `allowedHosts`, with commas between; `ash-agent-limits` carries `limits`, as `name=number`, likewise. The body has at most the bytes an agent may have, and 1.5 KiB more for each file
+         *     it may have.
+         */
+        put: operations["uploadAgent"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{name}/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells what an agent presets for its sessions.
+         * @description `{"config": …}`: the options that the agent presets. Values of `env` and `headers` of servers are shown as `***`.
+         */
+        get: operations["getAgentConfig"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Changes what an agent presets, by members.
+         * @description Changes them and answers `{"config": …}`. Each is an option of `POST /api/sessions` and judged as there:
+         *     `model`, `systemPrompt`, `permissionMode`, `askPermissions`, `permissionTimeoutSeconds`, `onPermissionTimeout`,
+         *     `allowedTools`, `disallowedTools`, `mcpServers`, `subagents`, `initialAgent`, `betas`. A member replaces the one
+         *     there was, as a whole; `null` takes it away; what is absent stays. Other members are refused by their names.
+         *
+         *     A session gets what its creation does not say itself, member by member, and keeps it for its life: after a
+         *     resume, a restart, in a fork. An empty list says something. A creation that says `askPermissions: false`, or a mode that never
+         *     asks, has nothing of the agent's asking.
+         */
+        patch: operations["changeAgentConfig"];
+        trace?: never;
+    };
+    "/api/agents/{name}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the files of an agent.
+         * @description `{"files": [{path, size, modifiedAt}]}` of the active version, or of `?version=`.
+         */
+        get: operations["listAgentFiles"];
+        put?: never;
+        /**
+         * Writes files of an agent, as its next version.
+         * @description Writes files, all of them or none: `{"files": [{path, content, executable?}]}`, from 1 to 500, `content` in base64, at most 96
+         *     MiB in all. They become the agent's next version, which is active: `{"written": n, "agent": …}`. The whole folder is copied for it:
+         *     write several at a time. If others change the agent meanwhile, again and again, 409 `agent_changed`.
+         */
+        post: operations["writeAgentFiles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{name}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads a file of an agent.
+         * @description A file of it: `{path, content, size}`, for text of at most 1 MiB; with `?format=raw` its bytes, at most 100 MiB.
+         */
+        get: operations["readAgentFile"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes a file of an agent, as its next version.
+         * @description Removes a file, likewise: `{"path": …, "deleted": true, "agent": …}`. `CLAUDE.md` cannot be missed.
+         */
+        delete: operations["deleteAgentFile"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the versions of an agent, newest first.
+         * @description `{"versions": [ … ]}`, the newest first. Each deploy and each change of files is a version; the last 100 of an agent are
+         *     kept, and the active one.
+         */
+        get: operations["listVersions"];
+        put?: never;
+        /**
+         * Makes a version from the files of another.
+         * @description Makes a version from the files of another, beside the active one, and answers 201 with `{"version": …}`, which has its
+         *     members beside it, too. Body: `cloneFrom` (number or id of the version whose files it gets; absent: the active one),
+         *     `systemPrompt` (its `CLAUDE.md`, at most 1,000,000 bytes), `name` (255 bytes), `releaseNotes` (10,000 bytes), `knowledgeFiles`
+         *     (names, at most 1,000, for who reads them: Ash does not).
+         *
+         *     `createdBy` is the id of an API key, `configuration` for the one of the configuration, `administrator` for the admin
+         *     socket; `systemPrompt` what it was made with, `null` for a deploy.
+         */
+        post: operations["createVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{name}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells about a version.
+         * @description `{"version": …}`. `{version}` is the number or the id, here and below.
+         */
+        get: operations["getVersion"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes a version that is not active.
+         * @description `{"deleted": true}`. Sessions of it go on. The active one answers 409 `version_active`. Its number is not given again.
+         */
+        delete: operations["deleteVersion"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes what is told of a version.
+         * @description Changes `name`, `releaseNotes` and `knowledgeFiles`; `null` takes one away. A `systemPrompt` other than the one it has is
+         *     refused: files of a version never change.
+         */
+        patch: operations["changeVersion"];
+        trace?: never;
+    };
+    "/api/agents/{name}/versions/{version}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives new sessions this version.
+         * @description New sessions get it from now on: `{"activated": true, "versionNumber": n, "agent": …}`. Also the way back to an older one.
+         */
+        post: operations["activateVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the API keys.
+         * @description `{"keys": [ … ]}`, the oldest first, without the keys themselves and without that of the configuration.
+         *     `lastUsedAt` is right to the minute. Over the admin socket those of all tenants. Scope `admin`.
+         */
+        get: operations["listApiKeys"];
+        put?: never;
+        /**
+         * Makes an API key.
+         * @description Makes an API key and answers 201 with it: the only time that `key` is shown. Scope `admin`.
+         *
+         *     Of a key ashd keeps its SHA-256 digest. There are at most 10,000.
+         */
+        post: operations["createApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revokes an API key.
+         * @description Revokes a key and answers `{"ok": true}`: its next request is answered 401; a stream that is open goes on
+         *     to its end. Scope `admin`.
+         */
+        delete: operations["revokeApiKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells what the tenant may use of the model, and has used.
+         * @description What the sessions of the caller's tenant may use of the model together, and have used, those that are gone
+         *     included: `tenantId`, `budget` (`null`, or `tokens`, `dollars`, `reached`) and `usage`, as in a session.
+         */
+        get: operations["showBudget"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Changes what a tenant may use of the model.
+         * @description Changes it, as that of a session. Over the admin socket only; the header `ash-tenant` names another tenant
+         *     than `default`. When nothing is left, the requests of all its sessions are refused.
+         */
+        patch: operations["changeTenantBudget"];
+        trace?: never;
+    };
+    "/api/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells what ashd runs with.
+         * @description What ashd runs with. Over the admin socket only: an API key is answered 403. `files` are those that were
+         *     read, lowest first; each of `settings` has a `key`, its `value` (`***` for a secret, `null` if it is not
+         *     set), and `from`: `default`, `environment` with the `variable`, or `file` with `path` and `line`.
+         */
+        get: operations["showConfiguration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/config/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reads the configuration again.
+         * @description Has ashd read its configuration again, and answers when that is done. Over the admin socket only.
+         *     `changed` is in force from now on; `pending` waits until the units in `restart` are restarted. A
+         *     configuration that is wrong answers 422 `config_invalid`, and the old one stays in force.
+         */
+        post: operations["reloadConfiguration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/database/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sends a copy of the database.
+         * @description The whole database at this moment, as a SQLite file with its `Content-Length`; turns go on. Only over the
+         *     admin socket, else 403 `forbidden`. Without room for a copy in the data folder: 507 `disk_full`.
+         */
+        get: operations["backUpDatabase"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/database/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells whether the database is sound.
+         * @description Whether the database is sound: `{sound, schema, sessions, turns, frames, bytes, findings: [{kind,
+         *     sessionId?, text, hint}]}` with the kinds `damage`, `orphan`, `gap`, `end`, `stuck`. Only over the admin
+         *     socket.
+         */
+        get: operations["checkDatabase"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells whether work is taken.
+         * @description The same, and changes nothing; `since` is `null` if work is taken.
+         */
+        get: operations["showDrain"];
+        put?: never;
+        /**
+         * Takes no new work.
+         * @description Takes no new sessions, forks and messages: each is refused with 503 `draining` and `Retry-After`, until the
+         *     drain is undone or ashd is started again. What was taken before runs to its end, and a message that comes
+         *     again with its `Idempotency-Key` finds its turn. Over the admin socket only. Answers `since`, and in `busy`
+         *     the sessions with a turn that runs or waits.
+         */
+        post: operations["drain"];
+        /**
+         * Takes work again.
+         * @description Takes work again; answers the same.
+         */
+        delete: operations["undoDrain"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams what happens on the host.
+         * @description What happens on the host, as server-sent events. Over the admin socket only. ashd keeps the last 4096
+         *     events in memory; the journal has them all. The query may have `session`; `after` (or the header
+         *     `Last-Event-ID`), the number behind which to begin, or `last`, how many of the past; `follow=false` ends
+         *     behind what has happened so far. Numbers grow by one, and those of a later ashd are greater than those of
+         *     an earlier one. What is asked for and not kept is told with `resync`, as in the
+         *     stream of a session; its `reason` is `restarted` for who comes with the number of an
+         *     earlier ashd and misses nothing of this one. Each event has `number`, `at`, `event`, and what applies of
+         *     `session`, `agent`, `turn` and:
+         */
+        get: operations["followHost"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists sessions, the newest first.
+         * @description `{"sessions": [ … ], "total": n}`, newest first. Query: `agent`, `status`, `limit` (1 to 1000,
+         *     default 1000), `offset`, `cursor`. `total` counts all that match.
+         */
+        get: operations["listSessions"];
+        put?: never;
+        /**
+         * Creates a session of an agent.
+         * @description Creates a session of the agent's active version. Answers 201 with `{"session": …}` when its sandbox
+         *     is up; the CLI starts meanwhile. A creation that fails leaves nothing behind. Body, at most 16 MiB:
+         *
+         *     Lists and objects have at most 1,000 entries, a rule or name 1,000 bytes, all variables together
+         *     1 MiB, one of them 128 KiB. These variables are Ash's and refused: `ANTHROPIC_API_KEY`,
+         *     `ANTHROPIC_AUTH_TOKEN`, `ANTHROPIC_BASE_URL`, `ANTHROPIC_UNIX_SOCKET`, `CLAUDE_CODE_OAUTH_TOKEN`,
+         *     `CLAUDE_CONFIG_DIR`, `CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS`, `HOME`, `PWD`.
+         *
+         *     `config` shows the options; of servers and variables only the names. `allowedHosts` is what the agent had
+         *     when the session was created. `usage` is what it has used of the model, as counted at its way out, some
+         *     milliseconds old; `budget` what it may use, with `reached` if nothing is left. `busy`: a turn runs.
+         *     `queuedTurns`: messages that wait behind it. `openPermissions`: questions that wait for an answer. `status` is what was asked of the session, `tier` how its
+         *     sandbox is:
+         *
+         *     A session that rests becomes colder with time and when the host is short of memory or room
+         *     (`tiers.*`), never in a turn. A message or a resume makes it hot, and so does a look
+         *     at the files of a frozen one. Nothing has to be done for that: an `active` session takes messages in every tier.
+         */
+        post: operations["createSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells about a session.
+         * @description `{"session": …}`, or 404.
+         */
+        get: operations["getSession"];
+        put?: never;
+        post?: never;
+        /**
+         * Ends a session.
+         * @description Ends the session in any status and answers `{"session": …}` with the status `ended`, when nothing of
+         *     it runs any more. A running turn and those that wait end with an `error` and `done`. Ending twice is
+         *     ending once. The files are removed after `sessions.keep_ended_hours`.
+         */
+        delete: operations["endSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a snapshot of a session outside of the host.
+         * @description Makes a snapshot of the session outside of the host and removes its files here; answers `{"session": …}`
+         *     with the tier `archived` and `archive`: `{madeAt, bytes, away}`. History and events stay readable. A
+         *     message, a resume, a fork or a look at its files brings the files back first. With `?keep=true` the files
+         *     stay, and only the snapshot is made. Its sandbox is ended, if it has one. A session with a turn that runs
+         *     or waits, or to which a message comes meanwhile, answers 409 `session_busy`; one that has ended 410
+         *     `session_ended`; a place that fails 503 `archive_failed`, and nothing was changed.
+         */
+        post: operations["archiveSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what was decided at the way out of a session.
+         * @description What was decided at the session's way out, oldest first: `{"entries": [ … ]}`. Query: `after`, `limit` (1 to
+         *     1000, default 200).
+         *
+         *     An entry comes when a request or tunnel is over, some milliseconds later. Entries that wait while ashd
+         *     is away are kept by ash-egress, up to 8192; those it loses when it is restarted meanwhile are still in
+         *     the journal.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Changes what a session may use of the model.
+         * @description Changes what the session may use of the model: `tokens`, `dollars`, as at its creation; what is absent
+         *     stays, `null` is no limit. It holds from the next request to the model on. Answers the session.
+         *
+         *     A request to the model begins as long as something is left, so the last one may use more
+         *     (0027). When nothing is left, requests are refused: the
+         *     running turn ends with an `error` event with the code `budget_reached`, and the session goes on as soon as the
+         *     budget is raised.
+         */
+        patch: operations["changeBudget"];
+        trace?: never;
+    };
+    "/api/sessions/{id}/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Changes options of a session.
+         * @description Changes options of a session and answers `{"session": …}`. Body, at most 16 MiB: `model`, `systemPrompt`,
+         *     `permissionMode`, `askPermissions`, `permissionTimeoutSeconds`, `onPermissionTimeout`, `allowedTools`,
+         *     `disallowedTools`, `betas`, `subagents`, `initialAgent`, as in a creation. What is absent stays,
+         *     `null` takes an option away, a list replaces the one there was. The result is judged as a creation would be.
+         *
+         *     The running Claude Code is told of another `model` or `permissionMode` at once, also in the middle of a
+         *     turn; to `bypassPermissions` and `permissionsByAgent`, and of all the other options, the next message starts
+         *     it anew, with the conversation. A message's own options win for its turn. One that has ended answers 410.
+         */
+        patch: operations["configureSession"];
+        trace?: never;
+    };
+    "/api/sessions/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the timeline of a session.
+         * @description The timeline, oldest first: `{"events": [ … ]}`. Query: `after`, `cursor`, `limit` (1 to 1000, default 200),
+         *     `type`. Each has `id`, `sessionId`, `tenantId`, `type`, `data`, `sequence` (its own count, from 1
+         *     without gaps), `createdAt`. `data` is JSON in a string:
+         */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/exec": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Runs a command in a session.
+         * @description Runs a command in the session's sandbox, beside its turns, or in a jail if it has
+         *     none; there it has no way to the model. Body, at most 24 MiB:
+         *
+         *     `exitCode` is 128 and the signal for a command that a signal ended, 124 if it took too long
+         *     (`timedOut`), 126 or 127 if it could not be executed. When its time is over its process group gets
+         *     SIGTERM, a second later SIGKILL; a client that leaves ends it at once. What it leaves running in the
+         *     background stays in the sandbox. Each output is text; what is not UTF-8 is replaced. Both together have at
+         *     most 10 MiB; the rest is dropped, and `truncated` says so.
+         *
+         *     With `stream` the answer is `text/event-stream`, and output has at most 1 GiB: `start` (`{execId}`), then
+         *     `stdout` and `stderr`, each `{"text": …}` or, where it is no UTF-8, `{"base64": …}`, and last `exit` (the
+         *     members above but the outputs), or `error` (a problem). Eight commands may run in a session at a
+         *     time; one more answers 429 `too_many_commands`. A message to a session without a sandbox waits 10 seconds
+         *     for the commands in its jail; then they are cut off (503 `cut_off`).
+         */
+        post: operations["execCommand"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the files of a workspace.
+         * @description The regular files of the workspace: `{"files": [{path, size, modifiedAt}], "source": "sandbox",
+         *     "truncated": false}`. At most 10,000; `truncated` says that there are more. Never listed:
+         *     `node_modules`, `.git`, `__pycache__`, `.DS_Store`, and names that end in `.sock`, `.lock`, `.pid`.
+         *     With `?includeHidden=false` also not `.cache`, `.npm`, `.pnpm-store`, `.yarn`, `.venv`, `venv`,
+         *     `.tmp`, `tmp`.
+         *
+         *     Files are read inside the sandbox. A session that has none, also one that has ended, is served by a
+         *     short jail and stays as cold as it is; `source` is then `snapshot`. The files of
+         *     an ended session are there for `sessions.keep_ended_hours`; then the answer is 404 `file_not_found`.
+         */
+        get: operations["listFiles"];
+        put?: never;
+        /**
+         * Writes several files of a workspace.
+         * @description The same for 1 to 500 files in one document of at most 96 MiB: `{"files": [{path, content}],
+         *     "targetPath": "."}` with the `content` in base64. Answers 200 with what became of each:
+         *     `{"files": [{path, written, size?, error?}]}`.
+         */
+        post: operations["uploadFiles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads a file of a workspace.
+         * @description One file. `?format=raw` (default), at most 100 MiB: its bytes as `application/octet-stream`, with
+         *     `Content-Length`, `Content-Disposition: attachment` and `X-Ash-Source`, which is the `source`. `?format=json`, at
+         *     most 1 MiB of UTF-8: `{path, content, size, source}`. A path that leaves the workspace, also through
+         *     a link, answers 400 `path_outside`.
+         */
+        get: operations["readFile"];
+        /**
+         * Writes a file of a workspace.
+         * @description Writes a file: the body is its content, at most 100 MiB. Folders on the way are made. It is put in its
+         *     place in one step when all of it has come, and keeps the mode of what it replaces; `?executable=true` or
+         *     `false` changes that. A link is replaced, never followed. Answers `{path, written: true, size}`.
+         */
+        put: operations["writeFile"];
+        post?: never;
+        /**
+         * Removes a file of a workspace.
+         * @description Removes a file or a link, not a folder. Answers `{path, deleted: true}`.
+         */
+        delete: operations["deleteFile"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a new session of one.
+         * @description Makes a new session with the files, the history, the conversation and the options of this one, which
+         *     does not notice. Answers 201 with `{"session": …, "fork": {turn?, files}}`: status `paused`, tier `hibernated`,
+         *     `parentSessionId` set; its first message or a resume starts it. Query: `turn`, the number of an earlier
+         *     turn (1 is the first) with which history and conversation end. **Files are those of now** in any case, and the
+         *     answer says so: `files` is `now` (why).
+         *     A session with a turn that runs or waits answers 409 `session_busy`; one that has ended 410
+         *     `session_ended`; a `turn` that is none, or of which no conversation is stored, 400.
+         */
+        post: operations["forkSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/interrupt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Interrupts the running turn.
+         * @description Interrupts the running turn, which then ends with `done`; the session goes on, and so do the
+         *     messages that wait. Answers `{"turnId": …}`, or `{"turnId": null}` if no turn ran. Returns at once.
+         */
+        post: operations["interruptSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the history of a session.
+         * @description The history, oldest first: `{"messages": [ … ]}`. Query: `after` (a `sequence`, default 0), `cursor`, `limit`
+         *     (1 to 1000, default 100). Each has `id`, `sessionId`, `tenantId`, `role` (`user` or `assistant`),
+         *     `content`, `sequence` (from 1 without gaps), `createdAt`. `content` is JSON in a string: a user's
+         *     `{"type":"user","content":…}`, or an `assistant` or `result` line of the CLI. A page ends early at
+         *     64 MiB; ask again with `after`.
+         */
+        get: operations["listMessages"];
+        put?: never;
+        /**
+         * Sends a message and streams its turn.
+         * @description Sends a message and answers 200 with the stream of its turn. Body, at most 50 MiB:
+         *
+         *     Each option holds for its message only. `maxTurns`, `maxBudgetUsd`, `effort`, `thinking` and
+         *     `outputFormat` are given to the CLI at its start: a message with others than the last restarts it,
+         *     with the conversation, and waits for that start.
+         *
+         *     - A second message **waits its turn**; its stream sends heartbeats until then. At most 32 wait; the
+         *       next is refused with 429 `queue_full` and `Retry-After: 5`.
+         *     - A turn belongs to the server. If the connection is lost the turn goes on; whoever comes back gets
+         *       the rest of it by one of the two next ways, and later finds its answer in the history.
+         *     - The answer's header `ash-turn-id` names the turn. `GET …/stream?turn=…` streams it again.
+         *     - With a header `Idempotency-Key` (1 to 255 bytes, chosen by the client) a message is **never taken
+         *       twice**: a request with a key that was used before in this session gets the turn of that time, from
+         *       its start, or behind the event that a header `Last-Event-ID` names. It is no error if that turn is
+         *       over. The same key with another body is refused with 422 `idempotency_mismatch`. Keys hold for
+         *       24 hours and for the last 1,000 turns of the session, across restarts of ashd.
+         *     - A turn that is over its time has an `error` with the code `timeout`, and is interrupted. If the CLI
+         *       does not obey within 30 seconds, its sandbox is ended.
+         *     - It wakes a session that rests. If that needs room that the host does not have, the message waits for
+         *       it up to `sandbox.wait_seconds`, and is then refused with 503 `too_many_sessions`, `Retry-After: 5` and
+         *       `queuePosition`: where it stood among those that wait. So is the creation of a session.
+         *     - A session that has `ended` or is `starting` answers 400 `session_state`.
+         */
+        post: operations["sendMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Freezes a session.
+         * @description Freezes the session and answers `{"session": …}` with the status `paused`. A CLI that is still starting
+         *     is frozen as soon as it is ready; where nothing can be frozen the session stays `hot`. Only for a
+         *     session that is `active` (else 400 `session_state`) and has no turn that runs or waits (else 409
+         *     `session_busy`).
+         */
+        post: operations["pauseSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what a session asks.
+         * @description What a session with `askPermissions` asks and nobody has answered, oldest first: `{"permissions": [ … ]}`.
+         *     Each is also the `data` of an event `permission_request` in the stream, live and of the past. A tool waits
+         *     for its answer, and so does its turn: through restarts of ashd, for any time, unless there is a timeout.
+         */
+        get: operations["listPermissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/permissions/{permission}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answers what a session asks.
+         * @description Answers a question. Body, at most 16 MiB:
+         *
+         *     Answers `{permissionId, behavior}`, and `remembered`, the rules that are not asked again. The answer is
+         *     stored before Claude Code hears it. Of several clients one is heard; the others get 409
+         *     `permission_resolved`, and so does who comes after the end of the turn. What nobody asked is 404
+         *     `permission_not_found`.
+         */
+        post: operations["answerPermission"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the running turn and those that wait.
+         * @description The running turn and those that wait, in their order: `{"turns": [{turnId, state, text, createdAt,
+         *     startedAt}]}`. `state` is `running` or `queued`; `text` is the first 200 characters of the message.
+         */
+        get: operations["listQueue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/queue/{turn}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Removes a turn that waits.
+         * @description Removes a turn that waits. Whoever streams it gets an `error` with the code `removed`, and `done`; its
+         *     message does not appear in the history. Answers `{"turnId": …}`. A turn that runs is 409
+         *     `turn_running`; any other is 404 `turn_not_found`.
+         */
+        delete: operations["removeTurn"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/queue/{turn}/now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Puts a turn that waits before all others.
+         * @description Puts a turn that waits before all others and interrupts the running one. Answers `{"turnId": …,
+         *     "interruptedTurnId": …}`, the latter `null` if none ran. Refused as above.
+         */
+        post: operations["sendNow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Brings an archived session back.
+         * @description Brings the files of an archived session back, or a whole session that another host with the same
+         *     `archive.url` and key archived: then its status is `stopped`. Every digest is checked; what is damaged or
+         *     was sealed with another key answers 503 `archive_failed` and leaves nothing. A session whose files are
+         *     here answers 400 `session_state`; one of which there is no snapshot 404.
+         */
+        post: operations["restoreSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has a session ready for a message.
+         * @description Has the session ready for a message, however cold it is, and answers `{"session": …}` with the status
+         *     `active`; the CLI starts at once, with the conversation, before a message comes. Of an active session
+         *     nothing but the tier changes. One that has ended answers 410 `session_ended`.
+         */
+        post: operations["resumeSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends the processes of a session.
+         * @description Ends every process of the session and answers `{"session": …}` with the status `stopped`; files and
+         *     conversation stay. A running turn is interrupted: an `error` with the code `interrupted`, then `done`.
+         *     Messages that wait stay in the queue. Only for a session that is `active` or `starting` (else 400).
+         */
+        post: operations["stopSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams the events of a session.
+         * @description The events of a session, live and of the past, without a seam. Any number of clients
+         *     may watch. The stream stays open from turn to turn, until the session ends or ashd stops.
+         *
+         *     Without `after` the stream begins with the start of the running turn, or else with what comes next.
+         *
+         *     Beside the events of turns there are:
+         *
+         *     The stream begins with `retry: 1000`: an `EventSource` that loses its connection comes back after a
+         *     second, with its `Last-Event-ID`, and misses nothing. When the session has ended and the client has
+         *     everything, the answer is 204, which tells it not to come back.
+         */
+        get: operations["streamSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/workspace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sends a workspace as an archive.
+         * @description The whole workspace as a tar archive in gzip, streamed: files, folders, links as links, times and modes.
+         *     At most 4 GiB of content (413 `file_too_large`) and 500,000 entries.
+         */
+        get: operations["downloadWorkspace"];
+        /**
+         * Replaces a workspace by an archive.
+         * @description Replaces the workspace by a tar archive, which is the body: plain, in gzip or in zstd. It is unpacked
+         *     inside of the sandbox, beside what is there, and takes its place when it was whole; with `?keep=true` it is
+         *     unpacked over what is there. Files, folders, symbolic and hard links are taken; an archive with anything
+         *     else, or that is damaged, answers 400 `archive_invalid`, one that reaches out of the workspace 400
+         *     `path_outside`; without `keep` nothing is changed then. Answers `{files, bytes}`.
+         */
+        put: operations["replaceWorkspace"];
+        /**
+         * Unpacks an archive over a workspace.
+         * @description The same with `keep`, from a document of at most 96 MiB: `{"bundle": …}`, an archive in base64.
+         */
+        post: operations["restoreWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells what the sessions use that have not ended.
+         * @description What sessions use that have not ended. Over the admin socket only. `at` is when the figures were read; each
+         *     of `sessions` has `session`, `agent`, `status`, `tier`, `queuedTurns`, `inputTokens`, `outputTokens`,
+         *     `costUsd` (as Claude Code told since this ashd drives the session), while a turn runs `turn` and
+         *     `turnSince`, and, where the kernel counts it, `cpuMicroseconds` since its sandbox was started,
+         *     `memoryBytes` and `tasks`.
+         */
+        get: operations["showUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows this reference as a page.
+         * @description This reference as a page that needs no other host. No key is needed, and none is asked for.
+         */
+        get: operations["showReference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sends the OpenAPI document.
+         * @description `json` or `openapi.json`: the operations as an OpenAPI 3.1 document, which is made from the code; each tells
+         *     the scope that its key must have (`x-ash-scope`), its problem codes, and of a stream its events
+         *     (`x-ash-events`). No key is needed. The page's own files are here, too; any other is 404 `not_found`.
+         */
+        get: operations["readReference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells how the daemon is.
+         * @description How the daemon is and what this host enforces. The only operation that needs no key.
+         */
+        get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        ActivatedVersion: {
+            /** @description Always true. */
+            activated: boolean;
+            agent: components["schemas"]["Agent"];
+            /** Format: uint32 */
+            versionNumber: number;
+        };
+        /** @description An agent as every route answers it. */
+        Agent: {
+            /**
+             * @description Hosts that its sandboxes may reach beside the model.
+             * @default []
+             */
+            allowedHosts: string[];
+            /** Format: uint64 */
+            bytes: number;
+            /**
+             * @description What it presets for its sessions.
+             * @default {}
+             */
+            config: components["schemas"]["AgentConfig"];
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description `sha256:` and the digest of the version's content. */
+            digest: string;
+            /** @description Names of the environment with `***` for each value. */
+            env?: {
+                [key: string]: string;
+            };
+            /** Format: uint64 */
+            files: number;
+            id: components["schemas"]["AgentId"];
+            /**
+             * @description Limits that its sandboxes are to have.
+             * @default {}
+             */
+            limits: {
+                [key: string]: number;
+            };
+            name: components["schemas"]["AgentName"];
+            /** @description Where the version lies on the host. */
+            path: string;
+            tenantId: string;
+            updatedAt: components["schemas"]["Timestamp"];
+            /**
+             * Format: uint32
+             * @description The active version; each deploy makes the next one.
+             */
+            version: number;
+        };
+        /**
+         * @description Options that an agent presets for its sessions: members of `POST /api/sessions`, which win there. In
+         *     a change, `null` clears.
+         */
+        AgentConfig: {
+            allowedTools?: string[] | null;
+            askPermissions?: boolean | null;
+            betas?: string[] | null;
+            disallowedTools?: string[] | null;
+            initialAgent?: string | null;
+            mcpServers?: {
+                [key: string]: components["schemas"]["McpServer"];
+            } | null;
+            model?: string | null;
+            onPermissionTimeout?: components["schemas"]["PermissionBehavior"] | null;
+            permissionMode?: components["schemas"]["PermissionMode"] | null;
+            /** Format: uint32 */
+            permissionTimeoutSeconds?: number | null;
+            subagents?: {
+                [key: string]: unknown;
+            } | null;
+            systemPrompt?: string | null;
+        };
+        AgentEnvelope: {
+            agent: components["schemas"]["Agent"];
+        };
+        /** @description One uploaded file. */
+        AgentFile: {
+            /** @description Base64. */
+            content: string;
+            /**
+             * @description Ours, beside the original's members: the file may be executed.
+             * @default false
+             */
+            executable?: boolean;
+            path: string;
+        };
+        AgentFileText: {
+            content: string;
+            path: string;
+            /** Format: uint64 */
+            size: number;
+        };
+        AgentFiles: {
+            files: components["schemas"]["WorkspaceFile"][];
+        };
+        /**
+         * Format: uuid
+         * @description An agent, whatever its name and version.
+         */
+        AgentId: string;
+        AgentList: {
+            agents: components["schemas"]["Agent"][];
+        };
+        /** @description The name of an agent: 1 to 255 of `A-Z a-z 0-9 _ -`. */
+        AgentName: string;
+        /** @description A version of an agent. */
+        AgentVersion: {
+            agentName: components["schemas"]["AgentName"];
+            /** Format: uint64 */
+            bytes: number;
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description The id of the API key, `configuration` for the one of the configuration, or `administrator`. */
+            createdBy: string | null;
+            digest: string;
+            /** Format: uint64 */
+            files: number;
+            id: components["schemas"]["VersionId"];
+            /** @description New sessions get it. */
+            isActive: boolean;
+            /** @default [] */
+            knowledgeFiles: string[];
+            name: string | null;
+            releaseNotes: string | null;
+            /** @description What it was made with in place of its `CLAUDE.md`. */
+            systemPrompt: string | null;
+            tenantId: string;
+            updatedAt: components["schemas"]["Timestamp"];
+            /** Format: uint32 */
+            versionNumber: number;
+        };
+        /** @description Body of `POST /api/sessions/{id}/permissions/{permission}`. */
+        AnswerPermission: {
+            behavior: components["schemas"]["PermissionBehavior"];
+            /**
+             * @description Of `deny`: the turn ends, too.
+             * @default false
+             */
+            interrupt?: boolean;
+            /** @description Of `deny`: what the model is told. */
+            message?: string | null;
+            /**
+             * @description Of `allow`: do not ask again for the like.
+             * @default false
+             */
+            remember?: boolean;
+            /** @description Of `allow`: use the tool with this instead. */
+            updatedInput?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /** @description A key, without what only its holder knows. */
+        ApiKey: {
+            createdAt: components["schemas"]["Timestamp"];
+            expiresAt: components["schemas"]["Timestamp"] | null;
+            id: components["schemas"]["KeyId"];
+            /** @description The first characters of the key. */
+            keyPrefix: string;
+            label: string | null;
+            /** @description To the minute. */
+            lastUsedAt: components["schemas"]["Timestamp"] | null;
+            scope: components["schemas"]["Scope"];
+            tenantId: string;
+        };
+        ApiKeyList: {
+            keys: components["schemas"]["ApiKey"][];
+        };
+        /** @description One decision at the way out of a sandbox. */
+        AuditEntry: {
+            /** Format: uint64 */
+            bytesReceived: number;
+            /** Format: uint64 */
+            bytesSent: number;
+            /**
+             * Format: uint64
+             * @description Of `lost`.
+             */
+            count?: number;
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description `allowed`, `refused`, `closed`; `lost`. */
+            decision: string;
+            host?: string | null;
+            /** Format: uint16 */
+            port?: number | null;
+            /** @description A word that stays, e.g. `not_listed_for_the_agent`. */
+            reason: string;
+            /** @description Method and path. */
+            request?: string | null;
+            /**
+             * Format: uint64
+             * @description From 1; the oldest are removed, so that a list may begin later.
+             */
+            sequence: number;
+            /** Format: uint16 */
+            status?: number | null;
+            /** @description `model` (a request), `tunnel` (to another host), `lost` (so many entries found no room). */
+            subject: string;
+        };
+        AuditList: {
+            entries: components["schemas"]["AuditEntry"][];
+        };
+        /** @description What may be used in all; `null` is no limit. */
+        Budget: {
+            /**
+             * Format: double
+             * @description US dollars, by the prices that the host knows.
+             */
+            dollars: number | null;
+            /**
+             * @description Nothing of it is left.
+             * @default false
+             */
+            reached: boolean;
+            /**
+             * Format: uint64
+             * @description Read and written, cached ones included.
+             */
+            tokens: number | null;
+        };
+        /** @description A wish for a budget. */
+        BudgetChange: {
+            /**
+             * Format: double
+             * @description What becomes of one limit: absent, it stays; `null`, there is none.
+             */
+            dollars?: number | null;
+            /**
+             * Format: uint64
+             * @description What becomes of one limit: absent, it stays; `null`, there is none.
+             */
+            tokens?: number | null;
+        };
+        BusySession: {
+            agent: components["schemas"]["AgentName"];
+            /** Format: uint32 */
+            queuedTurns: number;
+            session: components["schemas"]["SessionId"];
+            turn?: components["schemas"]["TurnId"] | null;
+            turnSince?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description Body of `PATCH /api/agents/{name}`: what is absent stays. */
+        ChangeAgent: {
+            allowedHosts?: string[] | null;
+            /** @description Member by member. */
+            config?: components["schemas"]["AgentConfig"] | null;
+            /** @description All of it: a variable that is not named is gone. */
+            env?: {
+                [key: string]: string;
+            } | null;
+            limits?: {
+                [key: string]: number;
+            } | null;
+        };
+        /** @description Body of `PATCH /api/agents/{name}/versions/{version}`: what is absent stays, `null` clears. */
+        ChangeVersion: {
+            knowledgeFiles?: string[] | null;
+            name?: string | null;
+            releaseNotes?: string | null;
+            /** @description Taken only if it is what the version has: files of a version never change. */
+            systemPrompt?: string | null;
+        };
+        /** @description The Claude Code CLI that sessions run. */
+        Cli: {
+            path: string | null;
+            /** @description Why no session can start, if none can. */
+            problem: string | null;
+            version: string | null;
+        };
+        /**
+         * @description Why a request was refused: stable, part of the contract. Each has one HTTP status.
+         * @enum {string}
+         */
+        Code: "agent_changed" | "agent_invalid" | "agent_not_found" | "archive_failed" | "archive_invalid" | "bad_request" | "body_too_large" | "changed_meanwhile" | "cli_missing" | "cli_too_old" | "config_invalid" | "cut_off" | "disk_full" | "disk_quota_reached" | "draining" | "file_not_found" | "file_too_large" | "forbidden" | "idempotency_mismatch" | "internal" | "key_not_found" | "method_not_allowed" | "not_found" | "not_supported" | "path_outside" | "permission_not_found" | "permission_resolved" | "queue_full" | "rate_limited" | "sandbox_failed" | "session_busy" | "session_ended" | "session_not_found" | "session_state" | "shutting_down" | "store_unavailable" | "too_many_commands" | "too_many_keys" | "too_many_sessions" | "turn_not_found" | "turn_running" | "unauthorized" | "version_active" | "version_not_found";
+        /** @description A line for a shell, or a program and its arguments. */
+        Command: string | string[];
+        ConfigEnvelope: {
+            config: components["schemas"]["AgentConfig"];
+        };
+        /** @description Answer of `GET /api/config`: what ashd runs with. */
+        Configuration: {
+            /** @description The files that were read, lowest first. */
+            files: string[];
+            settings: components["schemas"]["Setting"][];
+        };
+        /** @description Body of `PATCH /api/sessions/{id}/config`: what is absent stays, `null` clears. */
+        ConfigureSession: {
+            allowedTools?: string[] | null;
+            askPermissions?: boolean | null;
+            betas?: string[] | null;
+            disallowedTools?: string[] | null;
+            initialAgent?: string | null;
+            model?: string | null;
+            onPermissionTimeout?: components["schemas"]["PermissionBehavior"] | null;
+            permissionMode?: components["schemas"]["PermissionMode"] | null;
+            /** Format: uint32 */
+            permissionTimeoutSeconds?: number | null;
+            subagents?: {
+                [key: string]: unknown;
+            } | null;
+            systemPrompt?: string | null;
+        };
+        /** @description Body of `POST /api/api-keys`. */
+        CreateApiKey: {
+            /** Format: uint64 */
+            expiresInSeconds?: number | null;
+            label?: string | null;
+            scope?: components["schemas"]["Scope"] | null;
+            /** @description Another than the caller's: over the admin socket only. */
+            tenantId?: string | null;
+        };
+        /** @description Body of `POST /api/sessions`. */
+        CreateSession: {
+            agent: string;
+            allowedTools?: string[] | null;
+            /** @description What no rule decides is asked of the session's clients. */
+            askPermissions?: boolean | null;
+            betas?: string[] | null;
+            /** @description Ours, beside the original's members. */
+            budget?: components["schemas"]["BudgetChange"] | null;
+            credentialId?: string | null;
+            disallowedTools?: string[] | null;
+            extraEnv?: {
+                [key: string]: string;
+            };
+            initialAgent?: string | null;
+            /** @description Limits of its sandbox; what is absent is its agent's or the host's. */
+            limits?: {
+                [key: string]: number;
+            };
+            /** @description What is absent here is as the agent presets it. */
+            mcpServers?: {
+                [key: string]: components["schemas"]["McpServer"];
+            } | null;
+            model?: string | null;
+            /** @description What is answered then. Absent: the configuration decides. */
+            onPermissionTimeout?: components["schemas"]["PermissionBehavior"] | null;
+            /** @description Absent: `default` if permissions are asked for, else `bypassPermissions`. */
+            permissionMode?: components["schemas"]["PermissionMode"] | null;
+            /**
+             * Format: uint32
+             * @description How long it may stay unanswered; 0: for ever. Absent: the configuration decides.
+             */
+            permissionTimeoutSeconds?: number | null;
+            subagents?: {
+                [key: string]: unknown;
+            } | null;
+            systemPrompt?: string | null;
+            /** @description By its number or its id; absent: the active one. */
+            version?: components["schemas"]["NumberOrId"] | null;
+        };
+        /** @description Body of `POST /api/agents/{name}/versions`. */
+        CreateVersion: {
+            /** @description The version whose files it gets; absent: the active one. */
+            cloneFrom?: components["schemas"]["NumberOrId"] | null;
+            knowledgeFiles?: string[] | null;
+            name?: string | null;
+            releaseNotes?: string | null;
+            /** @description Its `CLAUDE.md`. */
+            systemPrompt?: string | null;
+        };
+        /** @description Answer to it. */
+        CreatedApiKey: {
+            createdAt: components["schemas"]["Timestamp"];
+            expiresAt: components["schemas"]["Timestamp"] | null;
+            id: components["schemas"]["KeyId"];
+            /** @description What the holder shows; it cannot be had again. */
+            key: string;
+            /** @description The first characters of the key. */
+            keyPrefix: string;
+            label: string | null;
+            /** @description To the minute. */
+            lastUsedAt: components["schemas"]["Timestamp"] | null;
+            scope: components["schemas"]["Scope"];
+            tenantId: string;
+        };
+        /** @description What was looked at, and what is wrong. */
+        DatabaseCheck: {
+            /** Format: uint64 */
+            bytes: number;
+            findings: components["schemas"]["DatabaseFinding"][];
+            /** Format: uint64 */
+            frames: number;
+            /** Format: int64 */
+            schema: number;
+            /** Format: uint64 */
+            sessions: number;
+            /** @description Nothing is wrong. */
+            sound: boolean;
+            /** Format: uint64 */
+            turns: number;
+        };
+        /** @description Something that must not be. */
+        DatabaseFinding: {
+            /** @description What to do about it. */
+            hint: string;
+            /** @description `damage`, `orphan`, `gap`, `end` or `stuck`. */
+            kind: string;
+            sessionId?: string | null;
+            text: string;
+        };
+        /** @description Likewise. */
+        DeletedAgentFile: {
+            agent: components["schemas"]["Agent"];
+            /** @description Always true. */
+            deleted: boolean;
+            path: string;
+        };
+        /** @description Answer of `DELETE /api/sessions/{id}/files/{*path}`. */
+        DeletedFile: {
+            deleted: boolean;
+            path: string;
+        };
+        /** @description Answer of `DELETE /api/agents/{name}/versions/{version}`. */
+        DeletedVersion: {
+            /** @description Always true. */
+            deleted: boolean;
+        };
+        /** @description Body of `POST /api/agents`: `path`, or `files`, or `systemPrompt`. */
+        DeployAgent: {
+            /** @description Ours, beside the original's members. Absent: they stay as they are. */
+            allowedHosts?: string[] | null;
+            /** @description Replaces what the agent presets. Absent: that stays as it is. */
+            config?: components["schemas"]["AgentConfig"] | null;
+            env?: {
+                [key: string]: string;
+            } | null;
+            files?: components["schemas"]["AgentFile"][] | null;
+            /** @description Likewise. */
+            limits?: {
+                [key: string]: number;
+            } | null;
+            name: string;
+            /** @description A folder on the host; only below the configured roots, or over the admin socket. */
+            path?: string | null;
+            /** @description Becomes the `CLAUDE.md` of an agent without `files`. */
+            systemPrompt?: string | null;
+        };
+        /** @description Answer of what has nothing else to tell. */
+        Done: {
+            ok: boolean;
+        };
+        /** @description Answer of `GET`, `POST` and `DELETE /api/drain`. */
+        Drain: {
+            /** @description The sessions with a turn that runs or waits. */
+            busy: components["schemas"]["BusySession"][];
+            /** @description Since when nothing new is taken; `null` if it is. */
+            since: components["schemas"]["Timestamp"] | null;
+        };
+        /** @enum {string} */
+        Effort: "low" | "medium" | "high" | "max";
+        /** @description Body of `POST /api/sessions/{id}/exec`. */
+        ExecCommand: {
+            command: components["schemas"]["Command"];
+            /** @description Beneath the workspace. */
+            cwd?: string | null;
+            env?: {
+                [key: string]: string;
+            };
+            stdin?: string | null;
+            stdinBase64?: string | null;
+            /**
+             * @description Answer with an event for each piece of output.
+             * @default false
+             */
+            stream?: boolean;
+            /**
+             * Format: uint64
+             * @description Milliseconds.
+             */
+            timeout?: number | null;
+        };
+        /** @description The answer that is not streamed. */
+        ExecResult: {
+            /** Format: uint64 */
+            durationMs: number;
+            execId: string;
+            /**
+             * Format: int32
+             * @description Of a command that a signal ended: 128 and the signal, as a shell says it; of one that took
+             *     too long 124.
+             */
+            exitCode: number;
+            /** Format: int32 */
+            signal: number | null;
+            stderr: string;
+            stdout: string;
+            timedOut: boolean;
+            /** @description There was more output than is passed on. */
+            truncated: boolean;
+        };
+        /** @description What a fork was made of. */
+        Fork: {
+            /** @description Always `now`: files of earlier turns are not kept. */
+            files: string;
+            /**
+             * Format: uint64
+             * @description The last turn that history and conversation have; absent: all.
+             */
+            turn?: number | null;
+        };
+        /** @description Answer of `POST …/fork`. */
+        ForkEnvelope: {
+            fork: components["schemas"]["Fork"];
+            session: components["schemas"]["Session"];
+        };
+        /** @description Answer of `GET /health`. */
+        Health: {
+            /** Format: uint64 */
+            activeSandboxes: number;
+            /** Format: uint64 */
+            activeSessions: number;
+            cli: components["schemas"]["Cli"];
+            coordinatorId: string;
+            /**
+             * @description No new sessions and messages are taken.
+             * @default false
+             */
+            draining: boolean;
+            isolation: components["schemas"]["Isolation"];
+            pool: components["schemas"]["Pool"];
+            /** Format: uint64 */
+            remoteRunners: number;
+            /**
+             * @description `split`: ashd, ash-sandboxd and ash-egress are programs of their own; else `one`.
+             * @default one
+             */
+            roles: string;
+            /** @description Sandboxes are simulated: no isolation, no real CLI. */
+            simulated: boolean;
+            /** @description `ok`, or `degraded` while the database cannot be used as it should. */
+            status: string;
+            /** @description What is wrong with the database. */
+            storeProblem?: components["schemas"]["StoreTrouble"] | null;
+            /**
+             * Format: double
+             * @description Seconds since the start.
+             */
+            uptime: number;
+            version: string;
+        };
+        /** @description Answer of `POST /api/sessions/:id/interrupt`. */
+        Interrupted: {
+            /** @description The turn that was told to stop; none ran if absent. */
+            turnId: components["schemas"]["TurnId"] | null;
+        };
+        /** @description What keeps a sandbox in, one member per wall. */
+        Isolation: {
+            cpu: components["schemas"]["Level"];
+            /**
+             * @description The walls that are not hard, by name.
+             * @default []
+             */
+            degraded: string[];
+            disk: components["schemas"]["Level"];
+            files: components["schemas"]["Level"];
+            identity: components["schemas"]["Level"];
+            memory: components["schemas"]["Level"];
+            network: components["schemas"]["Level"];
+            /** @description A sentence for each wall that is not hard, with what to do about it. */
+            notes: string[];
+            /** @description `scope` (systemd), `plain` (one process tree) or `simulated`. */
+            placement: string;
+            processes: components["schemas"]["Level"];
+            seccomp: components["schemas"]["Level"];
+        };
+        /**
+         * Format: uuid
+         * @description An API key; not its secret.
+         */
+        KeyId: string;
+        /** @description How far a protection goes on this host. */
+        Level: "none" | "soft" | "hard";
+        /** @description An MCP server of a session: `command` (with `args`, `env`) or `url` (with `headers`). */
+        McpServer: {
+            args?: string[];
+            command?: string | null;
+            env?: {
+                [key: string]: string;
+            };
+            headers?: {
+                [key: string]: string;
+            };
+            type?: string | null;
+            url?: string | null;
+        };
+        MessageList: {
+            messages: components["schemas"]["StoredMessage"][];
+            /** @description The `cursor` of the next page; absent behind the last. */
+            nextCursor?: string | null;
+        };
+        /** @description A version by its number or its id. */
+        NumberOrId: number | string;
+        OutputFormat: {
+            schema: {
+                [key: string]: unknown;
+            };
+            type: components["schemas"]["OutputKind"];
+        };
+        /** @enum {string} */
+        OutputKind: "json_schema";
+        /** @description Answer of the same. */
+        PermissionAnswered: {
+            behavior: components["schemas"]["PermissionBehavior"];
+            permissionId: components["schemas"]["PermissionId"];
+            /** @description What is not asked again in this session, as rules of `allowedTools`. */
+            remembered?: string[];
+        };
+        /**
+         * @description Yes or no.
+         * @enum {string}
+         */
+        PermissionBehavior: "allow" | "deny";
+        /**
+         * Format: uuid
+         * @description A question of a session before it uses a tool.
+         */
+        PermissionId: string;
+        /** @description Answer of `GET /api/sessions/{id}/permissions`: the oldest first. */
+        PermissionList: {
+            permissions: components["schemas"]["PermissionRequest"][];
+        };
+        /** @description Who decides what a tool may do. */
+        PermissionMode: "bypassPermissions" | "permissionsByAgent" | "default" | "acceptEdits" | "plan" | "dontAsk";
+        /**
+         * @description A question: `data` of the event `permission_request`, and an entry of
+         *     `GET /api/sessions/{id}/permissions`.
+         */
+        PermissionRequest: {
+            createdAt: components["schemas"]["Timestamp"];
+            description?: string | null;
+            /** @description When it is answered without a client, and how; none if it waits. */
+            expiresAt: components["schemas"]["Timestamp"] | null;
+            /** @description What the tool is to be used with: a JSON object, as the CLI wrote it. */
+            input: unknown;
+            onTimeout: components["schemas"]["PermissionBehavior"] | null;
+            permissionId: components["schemas"]["PermissionId"];
+            /** @description The CLI's own name for its question. */
+            requestId: string;
+            sessionId: components["schemas"]["SessionId"];
+            /** @description What the CLI could remember, in its own words. */
+            suggestions?: unknown;
+            toolName: string;
+            toolUseId?: string | null;
+            /** @description The turn that asks; none if Claude Code works on its own. */
+            turnId: components["schemas"]["TurnId"] | null;
+        };
+        /** @description The original's pool figures. */
+        Pool: {
+            /** Format: uint64 */
+            cold: number;
+            /** Format: uint64 */
+            maxCapacity: number;
+            /** Format: uint64 */
+            preWarmHits: number;
+            /** Format: uint64 */
+            resumeColdHits: number;
+            /** Format: uint64 */
+            resumeWarmHits: number;
+            /** Format: uint64 */
+            running: number;
+            /** Format: uint64 */
+            total: number;
+            /** Format: uint64 */
+            waiting: number;
+            /** Format: uint64 */
+            warm: number;
+            /** Format: uint64 */
+            warming: number;
+        };
+        /** @description The body of every answer that is not a success. */
+        Problem: {
+            /** @default unknown */
+            code: components["schemas"]["Code"];
+            /** @default  */
+            detail: string;
+            /** @description What went wrong and why, for a person. The same text as `message` and `detail`. */
+            error: string;
+            /** @description The member of the request that is wrong, e.g. `mcpServers.files.command`. */
+            field?: string | null;
+            /** @description What to do about it. */
+            hint?: string | null;
+            /** @default  */
+            message: string;
+            /**
+             * Format: uint
+             * @description Where the request stood among those that wait for room, from 1.
+             */
+            queuePosition?: number | null;
+            /**
+             * Format: uint16
+             * @default 0
+             */
+            status: number;
+            /**
+             * Format: uint16
+             * @default 0
+             */
+            statusCode: number;
+        };
+        Queue: {
+            /** @description The running turn, then those that wait, in their order. */
+            turns: components["schemas"]["QueuedTurn"][];
+        };
+        /** @description One row of `GET /api/sessions/:id/queue`. */
+        QueuedTurn: {
+            createdAt: components["schemas"]["Timestamp"];
+            startedAt: components["schemas"]["Timestamp"] | null;
+            /** @description `running` or `queued`. */
+            state: string;
+            /** @description The start of what was said. */
+            text: string;
+            turnId: components["schemas"]["TurnId"];
+        };
+        /** @description Answer of `POST /api/config/reload`: what was written anew. */
+        Reloaded: {
+            /** @description In force from now on. */
+            changed: components["schemas"]["SettingChange"][];
+            /** @description In force after the restart of [`Change::restart`]. */
+            pending: components["schemas"]["SettingChange"][];
+        };
+        /** @description Answer of `DELETE /api/sessions/:id/queue/:turn`. */
+        Removed: {
+            turnId: components["schemas"]["TurnId"];
+        };
+        /** @description Each includes those before it. */
+        Scope: "read" | "use" | "deploy" | "admin";
+        /**
+         * @description Body of `POST /api/sessions/:id/messages`. `content` is a text, one block, or a list of
+         *     blocks (`text`, `image`, `document`); it is judged by `control::send`.
+         */
+        SendMessage: {
+            content: unknown;
+            effort?: components["schemas"]["Effort"] | null;
+            /**
+             * @description Show `text_delta` and the CLI's `stream_event` frames.
+             * @default false
+             */
+            includePartialMessages?: boolean;
+            /** Format: double */
+            maxBudgetUsd?: number | null;
+            /** Format: uint32 */
+            maxTurns?: number | null;
+            model?: string | null;
+            outputFormat?: components["schemas"]["OutputFormat"] | null;
+            thinking?: components["schemas"]["Thinking"] | null;
+            /**
+             * Format: uint32
+             * @description Interrupt the turn when it has run for so long.
+             */
+            timeoutSeconds?: number | null;
+        };
+        /** @description Answer of `POST /api/sessions/:id/queue/:turn/now`. */
+        SentNow: {
+            /** @description The turn that was interrupted for it; none ran if absent. */
+            interruptedTurnId: components["schemas"]["TurnId"] | null;
+            /** @description The turn that runs next. */
+            turnId: components["schemas"]["TurnId"];
+        };
+        /** @description A session as every route answers it. */
+        Session: {
+            agentName: components["schemas"]["AgentName"];
+            /**
+             * Format: uint32
+             * @description The version of the agent it was made from.
+             */
+            agentVersion: number;
+            /**
+             * @description Hosts that its sandbox may reach beside the model.
+             * @default []
+             */
+            allowedHosts: string[];
+            /** @description Its last snapshot outside of the host, if it has one. */
+            archive?: components["schemas"]["SessionArchive"] | null;
+            /**
+             * @description What it may use of the model; none if that is not limited.
+             * @default null
+             */
+            budget: components["schemas"]["Budget"] | null;
+            /**
+             * @description Whether a turn runs.
+             * @default false
+             */
+            busy: boolean;
+            /** @description The options of its creation, without values of the environment. */
+            config: components["schemas"]["SessionConfig"];
+            createdAt: components["schemas"]["Timestamp"];
+            id: components["schemas"]["SessionId"];
+            /**
+             * @description What keeps it in.
+             * @default null
+             */
+            isolation: components["schemas"]["SessionIsolation"] | null;
+            lastActiveAt: components["schemas"]["Timestamp"];
+            /**
+             * @description What its sandbox may use, by the names of wishes.
+             * @default {}
+             */
+            limits: {
+                [key: string]: number;
+            };
+            model: string | null;
+            /**
+             * Format: uint32
+             * @description Questions that wait for an answer.
+             * @default 0
+             */
+            openPermissions: number;
+            parentSessionId: components["schemas"]["SessionId"] | null;
+            /**
+             * Format: uint32
+             * @description Turns that wait behind the running one.
+             * @default 0
+             */
+            queuedTurns: number;
+            runnerId: string | null;
+            sandboxId: string;
+            status: components["schemas"]["SessionStatus"];
+            tenantId: string;
+            /**
+             * @description How warm its sandbox is; none once it has ended.
+             * @default null
+             */
+            tier: components["schemas"]["Tier"] | null;
+            /**
+             * @description What it has used of the model.
+             * @default {
+             *       "cacheReadTokens": 0,
+             *       "cacheWriteTokens": 0,
+             *       "dollars": 0,
+             *       "inputTokens": 0,
+             *       "outputTokens": 0,
+             *       "tokens": 0
+             *     }
+             */
+            usage: components["schemas"]["Used"];
+        };
+        /** @description A snapshot outside of the host. */
+        SessionArchive: {
+            /** @description The files are only there. */
+            away: boolean;
+            /**
+             * Format: uint64
+             * @description Bytes of its objects.
+             */
+            bytes: number;
+            madeAt: components["schemas"]["Timestamp"];
+        };
+        /** @description What `GET` shows of a session's options. */
+        SessionConfig: {
+            allowedTools?: string[];
+            askPermissions?: boolean;
+            betas?: string[];
+            disallowedTools?: string[];
+            /** @description Names of the variables. */
+            extraEnv?: string[];
+            initialAgent?: string | null;
+            /** @description Names of the servers. */
+            mcpServers?: string[];
+            onPermissionTimeout?: components["schemas"]["PermissionBehavior"] | null;
+            /** @default bypassPermissions */
+            permissionMode: components["schemas"]["PermissionMode"];
+            /** Format: uint32 */
+            permissionTimeoutSeconds?: number | null;
+            subagents?: {
+                [key: string]: unknown;
+            } | null;
+            systemPrompt?: string | null;
+        };
+        SessionEnvelope: {
+            session: components["schemas"]["Session"];
+        };
+        /**
+         * Format: uuid
+         * @description A session, and at the same time the Claude Code conversation in it. Version 4, because
+         *     the published clients and the CLI take it for one.
+         */
+        SessionId: string;
+        /** @description The verdict of `/health` on the walls around a session, in short. */
+        SessionIsolation: {
+            /** @description The walls that are not hard, by name. */
+            degraded: string[];
+            /** @description `scope` (systemd), `plain` (one process tree) or `simulated`. */
+            placement: string;
+        };
+        SessionList: {
+            /** @description The `cursor` of the next page; absent behind the last. */
+            nextCursor?: string | null;
+            sessions: components["schemas"]["Session"][];
+            /**
+             * Format: uint64
+             * @description Sessions that match, whatever the page.
+             * @default 0
+             */
+            total: number;
+        };
+        /**
+         * @description The states of a session that clients know.
+         * @enum {string}
+         */
+        SessionStatus: "starting" | "active" | "paused" | "stopped" | "ended" | "error";
+        /** @description A figure that is not known is absent. */
+        SessionUsage: {
+            agent: components["schemas"]["AgentName"];
+            /** Format: double */
+            costUsd: number;
+            /**
+             * Format: uint64
+             * @description Processor time of its sandbox since that was started.
+             */
+            cpuMicroseconds?: number | null;
+            /**
+             * Format: uint64
+             * @description What Claude Code told since this ashd drives the session.
+             */
+            inputTokens: number;
+            /**
+             * Format: uint64
+             * @description In memory now, swap not included.
+             */
+            memoryBytes?: number | null;
+            /** Format: uint64 */
+            outputTokens: number;
+            /**
+             * Format: uint32
+             * @description Turns that wait behind it.
+             */
+            queuedTurns: number;
+            session: components["schemas"]["SessionId"];
+            status: components["schemas"]["SessionStatus"];
+            /**
+             * Format: uint64
+             * @description Processes and threads now.
+             */
+            tasks?: number | null;
+            tier: components["schemas"]["Tier"];
+            /** @description The running turn, and since when it runs. */
+            turn?: components["schemas"]["TurnId"] | null;
+            turnSince?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description A setting in force. */
+        Setting: {
+            /** @description As the file names it, e.g. `api.port`. */
+            key: string;
+            /** @description What it will be after that restart, if a reload found another value. */
+            pending?: unknown;
+            /** @description The units whose restart a change waits for; none if a reload is enough. */
+            restart?: string[];
+            /** @description `null` if it is not set and has no default; `***` for a secret. */
+            value: unknown;
+        } & ({
+            /** @constant */
+            from: "default";
+        } | {
+            /** @constant */
+            from: "file";
+            /** Format: uint */
+            line: number;
+            path: string;
+        } | {
+            /** @constant */
+            from: "environment";
+            variable: string;
+        });
+        /** @description A setting that was written anew. */
+        SettingChange: {
+            before: unknown;
+            key: string;
+            now: unknown;
+            restart?: string[];
+        };
+        /** @description Why the database cannot be used as it should. */
+        StoreTrouble: {
+            /** @description `disk_full`, `read_only`, `locked`, `moved`, `failing` or `damaged`. */
+            code: string;
+            error: string;
+            /** @description What to do about it. */
+            hint: string;
+        };
+        /** @description One row of `GET /api/sessions/:id/messages`. */
+        StoredMessage: {
+            /** @description JSON in a string: `{"type":"user","content":…}`, or the CLI's frame verbatim. */
+            content: string;
+            createdAt: components["schemas"]["Timestamp"];
+            /** Format: uuid */
+            id: string;
+            /** @description `user` or `assistant`. */
+            role: string;
+            /**
+             * Format: uint64
+             * @description From 1, without gaps.
+             */
+            sequence: number;
+            sessionId: components["schemas"]["SessionId"];
+            tenantId: string;
+        };
+        /** @description What the sessions of a tenant may use together, and have used, those that are gone included. */
+        TenantBudget: {
+            budget: components["schemas"]["Budget"] | null;
+            tenantId: string;
+            usage: components["schemas"]["Used"];
+        };
+        Thinking: {
+            /** Format: uint32 */
+            budgetTokens?: number | null;
+            type: components["schemas"]["ThinkingKind"];
+        };
+        /** @enum {string} */
+        ThinkingKind: "adaptive" | "enabled" | "disabled";
+        /** @description How warm a session's sandbox is, from the warmest. */
+        Tier: "hot" | "frozen" | "reclaimed" | "hibernated" | "archived";
+        /** @description One row of `GET /api/sessions/:id/events`: the timeline. */
+        TimelineEvent: {
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description JSON in a string. */
+            data: string | null;
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: uint64
+             * @description From 1, without gaps.
+             */
+            sequence: number;
+            sessionId: components["schemas"]["SessionId"];
+            tenantId: string;
+            /** @description `text`, `tool_start`, `tool_result`, `reasoning`, `error`, `turn_complete`, `lifecycle`. */
+            type: string;
+        };
+        TimelineList: {
+            events: components["schemas"]["TimelineEvent"][];
+            /** @description The `cursor` of the next page; absent behind the last. */
+            nextCursor?: string | null;
+        };
+        /**
+         * Format: date-time
+         * @description A moment, in whole milliseconds since 1970 (UTC). On the wire: ISO 8601 with milliseconds
+         *     and `Z`, as the original's clients parse it.
+         */
+        Timestamp: string;
+        /**
+         * Format: uuid
+         * @description One turn of a session: a message and everything up to its `done`.
+         */
+        TurnId: string;
+        /** @description Answer of `PUT` and `POST /api/sessions/{id}/workspace`. */
+        UnpackedWorkspace: {
+            /** Format: uint64 */
+            bytes: number;
+            /** Format: uint64 */
+            files: number;
+            /** @description The original's words; of `POST` only. */
+            message?: string | null;
+        };
+        UploadFile: {
+            /** @description In base64. */
+            content: string;
+            /**
+             * @description Not used: a file is its bytes.
+             * @default null
+             */
+            mimeType?: string | null;
+            path: string;
+        };
+        /** @description Body of `POST /api/sessions/{id}/files`. */
+        UploadFiles: {
+            files: components["schemas"]["UploadFile"][];
+            /**
+             * @description The folder that the paths are in; absent: the workspace.
+             * @default null
+             */
+            targetPath?: string | null;
+        };
+        /** @description What became of one file. */
+        UploadedFile: {
+            error?: string | null;
+            path: string;
+            /** Format: uint64 */
+            size?: number | null;
+            written: boolean;
+        };
+        /** @description Answer of `POST /api/sessions/{id}/files`: what became of each, in their order. */
+        UploadedFiles: {
+            files: components["schemas"]["UploadedFile"][];
+        };
+        Usage: {
+            /** @description When the figures were read. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Every session that has not ended. */
+            sessions: components["schemas"]["SessionUsage"][];
+        };
+        /** @description What was used. */
+        Used: {
+            /**
+             * Format: uint64
+             * @default 0
+             */
+            cacheReadTokens: number;
+            /**
+             * Format: uint64
+             * @default 0
+             */
+            cacheWriteTokens: number;
+            /**
+             * Format: double
+             * @default 0
+             */
+            dollars: number;
+            /**
+             * Format: uint64
+             * @default 0
+             */
+            inputTokens: number;
+            /**
+             * Format: uint64
+             * @default 0
+             */
+            outputTokens: number;
+            /**
+             * Format: uint64
+             * @description All of them.
+             * @default 0
+             */
+            tokens: number;
+        };
+        /** @description The original's clients read the one or the other. */
+        VersionEnvelope: {
+            agentName: components["schemas"]["AgentName"];
+            /** Format: uint64 */
+            bytes: number;
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description The id of the API key, `configuration` for the one of the configuration, or `administrator`. */
+            createdBy: string | null;
+            digest: string;
+            /** Format: uint64 */
+            files: number;
+            id: components["schemas"]["VersionId"];
+            /** @description New sessions get it. */
+            isActive: boolean;
+            /** @default [] */
+            knowledgeFiles: string[];
+            name: string | null;
+            releaseNotes: string | null;
+            /** @description What it was made with in place of its `CLAUDE.md`. */
+            systemPrompt: string | null;
+            tenantId: string;
+            updatedAt: components["schemas"]["Timestamp"];
+            version: components["schemas"]["AgentVersion"];
+            /** Format: uint32 */
+            versionNumber: number;
+        };
+        /**
+         * Format: uuid
+         * @description A version of an agent, beside its number.
+         */
+        VersionId: string;
+        VersionList: {
+            versions: components["schemas"]["AgentVersion"][];
+        };
+        /** @description Body of `POST /api/sessions/{id}/workspace`. */
+        WorkspaceBundle: {
+            /** @description A tar archive in base64. */
+            bundle: string;
+        };
+        /** @description One file of a session's workspace. */
+        WorkspaceFile: {
+            modifiedAt: components["schemas"]["Timestamp"];
+            path: string;
+            /** Format: uint64 */
+            size: number;
+        };
+        /** @description A file read with `?format=json`. */
+        WorkspaceFileContent: {
+            content: string;
+            path: string;
+            /** Format: uint64 */
+            size: number;
+            source: string;
+        };
+        WorkspaceFiles: {
+            files: components["schemas"]["WorkspaceFile"][];
+            /** @description `sandbox` (live) or `snapshot`. */
+            source: string;
+            /**
+             * @description More files exist than are listed.
+             * @default false
+             */
+            truncated: boolean;
+        };
+        /** @description Body of `POST /api/agents/{name}/files`. */
+        WriteAgentFiles: {
+            files: components["schemas"]["AgentFile"][];
+        };
+        /** @description The agent has another version then. */
+        WrittenAgentFiles: {
+            agent: components["schemas"]["Agent"];
+            /** Format: uint64 */
+            written: number;
+        };
+        /** @description Answer of `PUT /api/sessions/{id}/files/{*path}`. */
+        WrittenFile: {
+            path: string;
+            /** Format: uint64 */
+            size: number;
+            written: boolean;
+        };
+    };
+    responses: {
+        /**
+         * @description `agent_invalid`: the folder or archive cannot be deployed, e.g. it has no `CLAUDE.md`.
+         *
+         *     `archive_invalid`: the archive is damaged, or has something in it that is not unpacked.
+         *
+         *     `bad_request`: the request is wrong; `field` says where.
+         */
+        "400-agent_invalid-archive_invalid-bad_request": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "agent_invalid" | "archive_invalid" | "bad_request";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `agent_invalid`: the folder or archive cannot be deployed, e.g. it has no `CLAUDE.md`.
+         *
+         *     `bad_request`: the request is wrong; `field` says where.
+         */
+        "400-agent_invalid-bad_request": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "agent_invalid" | "bad_request";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `agent_invalid`: the folder or archive cannot be deployed, e.g. it has no `CLAUDE.md`.
+         *
+         *     `bad_request`: the request is wrong; `field` says where.
+         *
+         *     `path_outside`: the path is not a file of the workspace.
+         */
+        "400-agent_invalid-bad_request-path_outside": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "agent_invalid" | "bad_request" | "path_outside";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `archive_invalid`: the archive is damaged, or has something in it that is not unpacked.
+         *
+         *     `bad_request`: the request is wrong; `field` says where.
+         *
+         *     `path_outside`: the path is not a file of the workspace.
+         */
+        "400-archive_invalid-bad_request-path_outside": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "archive_invalid" | "bad_request" | "path_outside";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `bad_request`: the request is wrong; `field` says where. */
+        "400-bad_request": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "bad_request";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `bad_request`: the request is wrong; `field` says where.
+         *
+         *     `path_outside`: the path is not a file of the workspace.
+         */
+        "400-bad_request-path_outside": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "bad_request" | "path_outside";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `bad_request`: the request is wrong; `field` says where.
+         *
+         *     `path_outside`: the path is not a file of the workspace.
+         *
+         *     `session_state`: the session's status does not allow it.
+         */
+        "400-bad_request-path_outside-session_state": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "bad_request" | "path_outside" | "session_state";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `bad_request`: the request is wrong; `field` says where.
+         *
+         *     `session_state`: the session's status does not allow it.
+         */
+        "400-bad_request-session_state": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "bad_request" | "session_state";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `unauthorized`: the API key is missing, wrong, revoked or expired. */
+        "401-unauthorized": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "unauthorized";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `forbidden`: the key's scope does not reach, `path` is not below `agents.roots`, a host is not in `egress.allow`, or the operation is for the admin socket. */
+        "403-forbidden": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "forbidden";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `agent_not_found`: no agent has that name. */
+        "404-agent_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "agent_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `agent_not_found`: no agent has that name.
+         *
+         *     `file_not_found`: the workspace has no such file, or is no longer kept.
+         */
+        "404-agent_not_found-file_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "agent_not_found" | "file_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `agent_not_found`: no agent has that name.
+         *
+         *     `file_not_found`: the workspace has no such file, or is no longer kept.
+         *
+         *     `version_not_found`: the agent has no such version.
+         */
+        "404-agent_not_found-file_not_found-version_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "agent_not_found" | "file_not_found" | "version_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `agent_not_found`: no agent has that name.
+         *
+         *     `version_not_found`: the agent has no such version.
+         */
+        "404-agent_not_found-version_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "agent_not_found" | "version_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `file_not_found`: the workspace has no such file, or is no longer kept.
+         *
+         *     `session_not_found`: no session has that id.
+         */
+        "404-file_not_found-session_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "file_not_found" | "session_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `key_not_found`: no API key has that id. */
+        "404-key_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "key_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `not_found`: no such path. */
+        "404-not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `permission_not_found`: the session has asked no such permission.
+         *
+         *     `session_not_found`: no session has that id.
+         */
+        "404-permission_not_found-session_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "permission_not_found" | "session_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `session_not_found`: no session has that id. */
+        "404-session_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "session_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `session_not_found`: no session has that id.
+         *
+         *     `turn_not_found`: the session has no such turn, or it does not wait.
+         */
+        "404-session_not_found-turn_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "session_not_found" | "turn_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `agent_changed`: others changed the agent meanwhile, several times; nothing was changed. */
+        "409-agent_changed": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "agent_changed";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `permission_resolved`: it was answered already, or its turn is over. */
+        "409-permission_resolved": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "permission_resolved";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `session_busy`: a turn of the session runs or waits, or a command or a file of it is on its way. */
+        "409-session_busy": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "session_busy";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `too_many_keys`: there are 10,000 API keys. */
+        "409-too_many_keys": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "too_many_keys";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `turn_running`: the turn runs already. */
+        "409-turn_running": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "turn_running";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `version_active`: new sessions get this version, so it is not deleted. */
+        "409-version_active": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "version_active";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `session_ended`: the session has ended and cannot be resumed. */
+        "410-session_ended": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "session_ended";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `changed_meanwhile`: it is not any more what `If-Match` names. */
+        "412-changed_meanwhile": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "changed_meanwhile";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `body_too_large`: the body, or the agent in it, is over a limit. */
+        "413-body_too_large": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "body_too_large";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `body_too_large`: the body, or the agent in it, is over a limit.
+         *
+         *     `file_too_large`: the file is over the limit of its format.
+         */
+        "413-body_too_large-file_too_large": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "body_too_large" | "file_too_large";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `file_too_large`: the file is over the limit of its format. */
+        "413-file_too_large": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "file_too_large";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `config_invalid`: the configuration that was to be reloaded is wrong; the old one stays in force. */
+        "422-config_invalid": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "config_invalid";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `idempotency_mismatch`: the `Idempotency-Key` was used for another request. */
+        "422-idempotency_mismatch": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "idempotency_mismatch";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `queue_full`: 32 messages wait already; `Retry-After` says when to try again.
+         *
+         *     `rate_limited`: the key has made more requests than `api.requests_per_minute`; `Retry-After` says when to try again.
+         */
+        "429-queue_full-rate_limited": {
+            headers: {
+                /** @description Seconds after which it is worth another try. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "queue_full" | "rate_limited";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `rate_limited`: the key has made more requests than `api.requests_per_minute`; `Retry-After` says when to try again. */
+        "429-rate_limited": {
+            headers: {
+                /** @description Seconds after which it is worth another try. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "rate_limited";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `rate_limited`: the key has made more requests than `api.requests_per_minute`; `Retry-After` says when to try again.
+         *
+         *     `too_many_commands`: eight commands run in the session.
+         */
+        "429-rate_limited-too_many_commands": {
+            headers: {
+                /** @description Seconds after which it is worth another try. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "rate_limited" | "too_many_commands";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `internal`: ashd failed; its log says more. */
+        "500-internal": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "internal";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `not_supported`: the session's sandbox was started by an older version of Ash, which cannot do this. */
+        "501-not_supported": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "not_supported";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `archive_failed`: the session could not be archived or brought back; nothing was changed.
+         *
+         *     `cli_missing`: no usable Claude Code CLI on the host.
+         *
+         *     `cli_too_old`: the CLI is older than 2.1.197.
+         *
+         *     `draining`: the host is drained and takes no new work; `Retry-After` says when to try again.
+         *
+         *     `sandbox_failed`: the sandbox did not start, or does not answer.
+         *
+         *     `shutting_down`: ashd stops, or the session is ending.
+         *
+         *     `store_unavailable`: the database cannot be written or read now; nothing was changed; `Retry-After` says when to try again.
+         *
+         *     `too_many_sessions`: `sandbox.max` sandboxes run and none of them rests, the memory of the host is short, no uid is free, or 16 sessions without a sandbox are asked for files at once; with `Retry-After`.
+         */
+        "503-archive_failed-cli_missing-cli_too_old-draining-sandbox_failed-shutting_down-store_unavailable-too_many_sessions": {
+            headers: {
+                /** @description Seconds after which it is worth another try. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "archive_failed" | "cli_missing" | "cli_too_old" | "draining" | "sandbox_failed" | "shutting_down" | "store_unavailable" | "too_many_sessions";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `archive_failed`: the session could not be archived or brought back; nothing was changed.
+         *
+         *     `cut_off`: the session needed its sandbox, or was stopped or ended, before the answer was complete.
+         *
+         *     `sandbox_failed`: the sandbox did not start, or does not answer.
+         *
+         *     `shutting_down`: ashd stops, or the session is ending.
+         *
+         *     `store_unavailable`: the database cannot be written or read now; nothing was changed; `Retry-After` says when to try again.
+         *
+         *     `too_many_sessions`: `sandbox.max` sandboxes run and none of them rests, the memory of the host is short, no uid is free, or 16 sessions without a sandbox are asked for files at once; with `Retry-After`.
+         */
+        "503-archive_failed-cut_off-sandbox_failed-shutting_down-store_unavailable-too_many_sessions": {
+            headers: {
+                /** @description Seconds after which it is worth another try. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "archive_failed" | "cut_off" | "sandbox_failed" | "shutting_down" | "store_unavailable" | "too_many_sessions";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `archive_failed`: the session could not be archived or brought back; nothing was changed.
+         *
+         *     `shutting_down`: ashd stops, or the session is ending.
+         *
+         *     `store_unavailable`: the database cannot be written or read now; nothing was changed; `Retry-After` says when to try again.
+         */
+        "503-archive_failed-shutting_down-store_unavailable": {
+            headers: {
+                /** @description Seconds after which it is worth another try. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "archive_failed" | "shutting_down" | "store_unavailable";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `archive_failed`: the session could not be archived or brought back; nothing was changed.
+         *
+         *     `shutting_down`: ashd stops, or the session is ending.
+         *
+         *     `store_unavailable`: the database cannot be written or read now; nothing was changed; `Retry-After` says when to try again.
+         *
+         *     `too_many_sessions`: `sandbox.max` sandboxes run and none of them rests, the memory of the host is short, no uid is free, or 16 sessions without a sandbox are asked for files at once; with `Retry-After`.
+         */
+        "503-archive_failed-shutting_down-store_unavailable-too_many_sessions": {
+            headers: {
+                /** @description Seconds after which it is worth another try. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "archive_failed" | "shutting_down" | "store_unavailable" | "too_many_sessions";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `sandbox_failed`: the sandbox did not start, or does not answer.
+         *
+         *     `shutting_down`: ashd stops, or the session is ending.
+         *
+         *     `store_unavailable`: the database cannot be written or read now; nothing was changed; `Retry-After` says when to try again.
+         */
+        "503-sandbox_failed-shutting_down-store_unavailable": {
+            headers: {
+                /** @description Seconds after which it is worth another try. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "sandbox_failed" | "shutting_down" | "store_unavailable";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `shutting_down`: ashd stops, or the session is ending.
+         *
+         *     `store_unavailable`: the database cannot be written or read now; nothing was changed; `Retry-After` says when to try again.
+         */
+        "503-shutting_down-store_unavailable": {
+            headers: {
+                /** @description Seconds after which it is worth another try. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "shutting_down" | "store_unavailable";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `disk_full`: the disk of the server is full; nothing was changed. */
+        "507-disk_full": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "disk_full";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `disk_full`: the disk of the server is full; nothing was changed.
+         *
+         *     `disk_quota_reached`: the files of the session take more than they may, measured now and then; nothing was changed.
+         */
+        "507-disk_full-disk_quota_reached": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "disk_full" | "disk_quota_reached";
+                } & components["schemas"]["Problem"];
+            };
+        };
+    };
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    listAgents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentList"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    deployAgent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeployAgent"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentEnvelope"];
+                };
+            };
+            400: components["responses"]["400-agent_invalid-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            413: components["responses"]["413-body_too_large"];
+            422: components["responses"]["422-idempotency_mismatch"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    getAgent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what the client has. */
+                "if-none-match"?: string;
+            };
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentEnvelope"];
+                };
+            };
+            /** @description It has not changed. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-agent_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    deleteAgent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    changeAgent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeAgent"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    uploadAgent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Its environment: base64 (URL alphabet, no padding) of a JSON object of strings. */
+                "ash-agent-env"?: string;
+                /** @description Hosts that its sessions may reach, with commas between. */
+                "ash-agent-hosts"?: string;
+                /** @description Limits of its sandboxes, `name=number` with commas between. */
+                "ash-agent-limits"?: string;
+            };
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-tar": string;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentEnvelope"];
+                };
+            };
+            400: components["responses"]["400-agent_invalid-archive_invalid-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    getAgentConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-agent_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    changeAgentConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentConfig"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listAgentFiles: {
+        parameters: {
+            query?: {
+                /** @description Of this version, by number or id. */
+                version?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentFiles"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-agent_not_found-version_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    writeAgentFiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WriteAgentFiles"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WrittenAgentFiles"];
+                };
+            };
+            400: components["responses"]["400-agent_invalid-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found"];
+            409: components["responses"]["409-agent_changed"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    readAgentFile: {
+        parameters: {
+            query?: {
+                /** @description Of this version, by number or id. */
+                version?: string;
+                /** @description By default `json`. */
+                format?: "json" | "raw";
+            };
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description A path in the folder; it may have slashes. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentFileText"];
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["400-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-agent_not_found-file_not_found-version_not_found"];
+            413: components["responses"]["413-file_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    deleteAgentFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description A path in the folder; it may have slashes. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedAgentFile"];
+                };
+            };
+            400: components["responses"]["400-agent_invalid-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found-file_not_found"];
+            409: components["responses"]["409-agent_changed"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionList"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-agent_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    createVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateVersion"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionEnvelope"];
+                };
+            };
+            400: components["responses"]["400-agent_invalid-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    getVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description The number of a version, or its id. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-agent_not_found-version_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    deleteVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description The number of a version, or its id. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedVersion"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found-version_not_found"];
+            409: components["responses"]["409-version_active"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    changeVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description The number of a version, or its id. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeVersion"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found-version_not_found"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    activateVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description The number of a version, or its id. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivatedVersion"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found-version_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listApiKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyList"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    createApiKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CreateApiKey"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedApiKey"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            409: components["responses"]["409-too_many_keys"];
+            413: components["responses"]["413-body_too_large"];
+            422: components["responses"]["422-idempotency_mismatch"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    revokeApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a api key. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-key_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    showBudget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantBudget"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    changeTenantBudget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetChange"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantBudget"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    showConfiguration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Configuration"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    reloadConfiguration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reloaded"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            422: components["responses"]["422-config_invalid"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    backUpDatabase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.sqlite3": string;
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    checkDatabase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatabaseCheck"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    showDrain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drain"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    drain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drain"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    undoDrain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drain"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    followHost: {
+        parameters: {
+            query?: {
+                /** @description The number behind which to begin. */
+                after?: number;
+                /** @description How many of the past. */
+                last?: number;
+                /** @description Only of this session. */
+                session?: string;
+                /** @description `false`: end behind what has happened so far. */
+                follow?: boolean;
+            };
+            header?: {
+                /** @description As `after`, and wins. */
+                "last-event-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": {
+                        data?: string;
+                        event?: string;
+                        id?: string;
+                    };
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: {
+                /** @description Only of this agent. */
+                agent?: string;
+                /** @description Only with this status. */
+                status?: "starting" | "active" | "paused" | "stopped" | "ended" | "error";
+                /** @description By default 1000. */
+                limit?: number;
+                /** @description How many to leave out. */
+                offset?: number;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    createSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSession"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found"];
+            413: components["responses"]["413-body_too_large"];
+            422: components["responses"]["422-idempotency_mismatch"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-archive_failed-cli_missing-cli_too_old-draining-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what the client has. */
+                "if-none-match"?: string;
+            };
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEnvelope"];
+                };
+            };
+            /** @description It has not changed. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-session_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-session_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    archiveSession: {
+        parameters: {
+            query?: {
+                /** @description Keep the files here, too. */
+                keep?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request-session_state"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-session_not_found"];
+            409: components["responses"]["409-session_busy"];
+            410: components["responses"]["410-session_ended"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-archive_failed-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description The `sequence` behind which to begin. */
+                after?: number;
+                /** @description By default 200. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-session_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    changeBudget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetChange"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-session_not_found"];
+            410: components["responses"]["410-session_ended"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    configureSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the session as the client has seen it. */
+                "if-match"?: string;
+            };
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigureSession"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-session_not_found"];
+            410: components["responses"]["410-session_ended"];
+            412: components["responses"]["412-changed_meanwhile"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                /** @description The `sequence` behind which to begin. */
+                after?: number;
+                /** @description By default 200. */
+                limit?: number;
+                /** @description The `nextCursor` of the page before; wins over `after`. */
+                cursor?: string;
+                /** @description Only of this type. */
+                type?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimelineList"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-session_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    execCommand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExecCommand"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecResult"];
+                    "text/event-stream": {
+                        data?: string;
+                        event?: string;
+                        id?: string;
+                    };
+                };
+            };
+            400: components["responses"]["400-bad_request-path_outside-session_state"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-file_not_found-session_not_found"];
+            409: components["responses"]["409-session_busy"];
+            410: components["responses"]["410-session_ended"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited-too_many_commands"];
+            500: components["responses"]["500-internal"];
+            501: components["responses"]["501-not_supported"];
+            503: components["responses"]["503-archive_failed-cut_off-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listFiles: {
+        parameters: {
+            query?: {
+                /** @description Also folders of caches; by default true. */
+                includeHidden?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceFiles"];
+                };
+            };
+            400: components["responses"]["400-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-file_not_found-session_not_found"];
+            409: components["responses"]["409-session_busy"];
+            410: components["responses"]["410-session_ended"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            501: components["responses"]["501-not_supported"];
+            503: components["responses"]["503-archive_failed-cut_off-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+        };
+    };
+    uploadFiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadFiles"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadedFiles"];
+                };
+            };
+            400: components["responses"]["400-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-file_not_found-session_not_found"];
+            409: components["responses"]["409-session_busy"];
+            410: components["responses"]["410-session_ended"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            501: components["responses"]["501-not_supported"];
+            503: components["responses"]["503-archive_failed-cut_off-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    readFile: {
+        parameters: {
+            query?: {
+                /** @description By default `raw`. */
+                format?: "raw" | "json";
+            };
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+                /** @description A path in the folder; it may have slashes. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceFileContent"];
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["400-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-file_not_found-session_not_found"];
+            409: components["responses"]["409-session_busy"];
+            410: components["responses"]["410-session_ended"];
+            413: components["responses"]["413-file_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            501: components["responses"]["501-not_supported"];
+            503: components["responses"]["503-archive_failed-cut_off-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+        };
+    };
+    writeFile: {
+        parameters: {
+            query?: {
+                /** @description Absent: as what it replaces. */
+                executable?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+                /** @description A path in the folder; it may have slashes. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WrittenFile"];
+                };
+            };
+            400: components["responses"]["400-archive_invalid-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-file_not_found-session_not_found"];
+            409: components["responses"]["409-session_busy"];
+            410: components["responses"]["410-session_ended"];
+            413: components["responses"]["413-body_too_large-file_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            501: components["responses"]["501-not_supported"];
+            503: components["responses"]["503-archive_failed-cut_off-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+            507: components["responses"]["507-disk_full-disk_quota_reached"];
+        };
+    };
+    deleteFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+                /** @description A path in the folder; it may have slashes. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedFile"];
+                };
+            };
+            400: components["responses"]["400-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-file_not_found-session_not_found"];
+            409: components["responses"]["409-session_busy"];
+            410: components["responses"]["410-session_ended"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            501: components["responses"]["501-not_supported"];
+            503: components["responses"]["503-archive_failed-cut_off-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    forkSession: {
+        parameters: {
+            query?: {
+                /** @description The last turn that it has; absent: all. */
+                turn?: number;
+            };
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForkEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request-session_state"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-session_not_found"];
+            409: components["responses"]["409-session_busy"];
+            410: components["responses"]["410-session_ended"];
+            422: components["responses"]["422-idempotency_mismatch"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-archive_failed-cli_missing-cli_too_old-draining-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    interruptSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Interrupted"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-session_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listMessages: {
+        parameters: {
+            query?: {
+                /** @description The `sequence` behind which to begin. */
+                after?: number;
+                /** @description By default 100. */
+                limit?: number;
+                /** @description The `nextCursor` of the page before; wins over `after`. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageList"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-session_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    sendMessage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Of a repeated request: the event behind which to go on. */
+                "last-event-id"?: string;
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendMessage"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": {
+                        data?: string;
+                        event?: string;
+                        id?: string;
+                    };
+                };
+            };
+            400: components["responses"]["400-bad_request-session_state"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-session_not_found"];
+            413: components["responses"]["413-body_too_large"];
+            422: components["responses"]["422-idempotency_mismatch"];
+            429: components["responses"]["429-queue_full-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-archive_failed-cli_missing-cli_too_old-draining-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    pauseSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request-session_state"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-session_not_found"];
+            409: components["responses"]["409-session_busy"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-sandbox_failed-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listPermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionList"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-session_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    answerPermission: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+                /** @description The id of a permission. */
+                permission: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerPermission"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionAnswered"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-permission_not_found-session_not_found"];
+            409: components["responses"]["409-permission_resolved"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-session_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    removeTurn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+                /** @description The id of a turn. */
+                turn: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removed"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-session_not_found-turn_not_found"];
+            409: components["responses"]["409-turn_running"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    sendNow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+                /** @description The id of a turn. */
+                turn: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentNow"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-session_not_found-turn_not_found"];
+            409: components["responses"]["409-turn_running"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    restoreSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request-session_state"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-session_not_found"];
+            409: components["responses"]["409-session_busy"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-archive_failed-shutting_down-store_unavailable-too_many_sessions"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    resumeSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request-session_state"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-session_not_found"];
+            410: components["responses"]["410-session_ended"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-archive_failed-cli_missing-cli_too_old-draining-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    stopSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request-session_state"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-session_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    streamSession: {
+        parameters: {
+            query?: {
+                /** @description The event behind which to begin. */
+                after?: number;
+                /** @description Also the text while it is written. */
+                includePartialMessages?: boolean;
+                /** @description Only this turn, up to its `done`. */
+                turn?: string;
+                /** @description The stream ends behind the first `done`. */
+                until?: "done";
+            };
+            header?: {
+                /** @description As `after`, and wins. */
+                "last-event-id"?: string;
+            };
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": {
+                        data?: string;
+                        event?: string;
+                        id?: string;
+                    };
+                };
+            };
+            /** @description Nothing more will come. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-session_not_found-turn_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    downloadWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                };
+            };
+            400: components["responses"]["400-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-file_not_found-session_not_found"];
+            409: components["responses"]["409-session_busy"];
+            410: components["responses"]["410-session_ended"];
+            413: components["responses"]["413-file_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            501: components["responses"]["501-not_supported"];
+            503: components["responses"]["503-archive_failed-cut_off-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+        };
+    };
+    replaceWorkspace: {
+        parameters: {
+            query?: {
+                /** @description Unpack over what is there; by default false. */
+                keep?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-tar": string;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnpackedWorkspace"];
+                };
+            };
+            400: components["responses"]["400-archive_invalid-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-file_not_found-session_not_found"];
+            409: components["responses"]["409-session_busy"];
+            410: components["responses"]["410-session_ended"];
+            413: components["responses"]["413-body_too_large-file_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            501: components["responses"]["501-not_supported"];
+            503: components["responses"]["503-archive_failed-cut_off-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+            507: components["responses"]["507-disk_full-disk_quota_reached"];
+        };
+    };
+    restoreWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceBundle"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnpackedWorkspace"];
+                };
+            };
+            400: components["responses"]["400-archive_invalid-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-file_not_found-session_not_found"];
+            409: components["responses"]["409-session_busy"];
+            410: components["responses"]["410-session_ended"];
+            413: components["responses"]["413-body_too_large-file_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            501: components["responses"]["501-not_supported"];
+            503: components["responses"]["503-archive_failed-cut_off-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+            507: components["responses"]["507-disk_full-disk_quota_reached"];
+        };
+    };
+    showUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    showReference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    readReference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of a file. */
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                    "text/css": string;
+                    "text/javascript": string;
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            404: components["responses"]["404-not_found"];
+        };
+    };
+    health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+}
