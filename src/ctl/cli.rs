@@ -19,6 +19,7 @@ use super::interrupt::Interrupt;
 use super::key::KeyVerb;
 use super::logs::Logs;
 use super::manual::Manual;
+use super::mcp::Mcp;
 use super::output::Format;
 use super::queue::QueueVerb;
 use super::quota::QuotaVerb;
@@ -138,6 +139,7 @@ pub(crate) enum Verb {
     Quota(QuotaVerb),
     /// Show what this host can enforce, and what it lacks
     Doctor,
+    Mcp(Mcp),
     Manual(Manual),
     /// Connect the standard input and output with the admin socket, for `--host`
     #[command(hide = true)]

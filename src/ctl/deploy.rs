@@ -22,7 +22,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::limits::{Limit, limit};
 use super::output::Output;
-use super::server::{request, whole};
+use super::server::{Server, request, whole};
 use crate::agent::{AgentError, AgentLimits, Fault, Survey, pack, survey};
 use crate::chain::chain;
 use crate::id::{AGENT_NAME_BYTES_MAX, AgentName};
@@ -102,17 +102,7 @@ pub(crate) async fn run(context: &Context, deploy: Deploy) -> Result<(), Failure
     }
 
     let progress = progress(output, parcel.survey.bytes());
-    let (chunks, body) = channel();
-    let request = upload(&parcel, body)?;
-    // Why the folder could not be packed.
-    let failed = Arc::new(OnceLock::new());
-    let (bar, fails) = (progress.clone(), Arc::clone(&failed));
-    // Nobody waits for its end: it has come, or the server has refused the rest.
-    drop(tokio::task::spawn_blocking(move || send_archive(&parcel.survey, chunks, &bar, &fails)));
-    let answer = async { whole(server.open(request, Patience::Upload).await?).await }.await;
-    progress.finish_and_clear();
-    // A folder that cannot be packed cuts the request off; then that is the reason.
-    let answer = answer.map_err(|failure| failed.get().map_or(failure, refused))?;
+    let answer = deliver(server, parcel, progress).await?;
     output.one(
         &answer,
         "agent",
@@ -129,6 +119,33 @@ pub(crate) async fn run(context: &Context, deploy: Deploy) -> Result<(), Failure
             output.line(&format!("Hosts it may reach: {}", list_or_dash(&hosts)))
         },
     )
+}
+
+/// Deploys a folder without a word.
+pub(crate) async fn folder(
+    server: &Server,
+    folder: PathBuf,
+    name: Option<AgentName>,
+) -> Result<Bytes, Failure> {
+    let (env, allow_host, limits) = (vec![], vec![], vec![]);
+    let deploy = Deploy { folder, name, env, allow_host, limits, no_limits: false };
+    let prepared = tokio::task::spawn_blocking(move || deploy.prepare(&mut vec![]));
+    let parcel = prepared.await.expect("reading a folder does not panic")?;
+    deliver(server, parcel, ProgressBar::hidden()).await
+}
+
+async fn deliver(server: &Server, parcel: Parcel, progress: ProgressBar) -> Result<Bytes, Failure> {
+    let (chunks, body) = channel();
+    let request = upload(&parcel, body)?;
+    // Why the folder could not be packed.
+    let failed = Arc::new(OnceLock::new());
+    let (bar, fails) = (progress.clone(), Arc::clone(&failed));
+    // Nobody waits for its end: it has come, or the server has refused the rest.
+    drop(tokio::task::spawn_blocking(move || send_archive(&parcel.survey, chunks, &bar, &fails)));
+    let answer = async { whole(server.open(request, Patience::Upload).await?).await }.await;
+    progress.finish_and_clear();
+    // A folder that cannot be packed cuts the request off; then that is the reason.
+    answer.map_err(|failure| failed.get().map_or(failure, refused))
 }
 
 impl Deploy {

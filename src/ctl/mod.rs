@@ -30,6 +30,7 @@ mod key;
 mod limits;
 mod logs;
 mod manual;
+mod mcp;
 mod output;
 mod plain;
 mod prefix;
@@ -139,6 +140,7 @@ async fn perform(context: &mut Context, verb: Option<Verb>) -> Result<(), Failur
         Some(Verb::Drain(drain)) => drain::run(context, drain).await,
         Some(Verb::Credential(verb)) => credential::run(context, verb).await,
         Some(Verb::Quota(verb)) => quota::run(context, verb).await,
+        Some(Verb::Mcp(_)) => mcp::run(&context.server).await,
         Some(Verb::ProxyStdio) => proxy::run(&context.server),
         Some(Verb::Manual(manual)) => manual::run(&manual),
     }

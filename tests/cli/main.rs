@@ -9,6 +9,7 @@ mod deploy;
 mod events;
 mod failures;
 mod host;
+mod mcp;
 mod output;
 mod program;
 mod scripted;

@@ -14,7 +14,7 @@ use crate::program::{Ashctl, Said, said};
 const KEY: &str = "ash_test-key";
 
 /// A daemon of its own. It is killed with the test.
-struct Ashd {
+pub(crate) struct Ashd {
     child: Child,
     url: String,
     folder: tempfile::TempDir,
@@ -23,7 +23,7 @@ struct Ashd {
 }
 
 impl Ashd {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_in(tempfile::tempdir().unwrap())
     }
 
@@ -65,7 +65,7 @@ impl Ashd {
         Self { child, url, folder, _log: log }
     }
 
-    fn ashctl(&self, arguments: &[&str]) -> Ashctl {
+    pub(crate) fn ashctl(&self, arguments: &[&str]) -> Ashctl {
         let socket = self.folder.path().join("run/admin.sock");
         Ashctl::new().env("ASH_SOCKET", socket.to_str().unwrap()).args(arguments)
     }
@@ -84,7 +84,7 @@ impl Ashd {
     }
 
     /// The folder of an agent.
-    fn agent_folder(&self) -> PathBuf {
+    pub(crate) fn agent_folder(&self) -> PathBuf {
         let folder = self.folder.path().join("qa-bot");
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("CLAUDE.md"), "You are a test.").unwrap();

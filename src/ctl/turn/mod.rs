@@ -19,7 +19,7 @@ use super::failure::Failure;
 use super::output::{Format, Output, warn};
 use super::server::Server;
 use crate::id::SessionId;
-use crate::wire::turns::SendMessage;
+use crate::wire::turns::{SendMessage, event};
 
 mod asking;
 mod follow;
@@ -64,6 +64,35 @@ impl Interrupts {
             () = self.next() => Err(Failure::new(Exit::Interrupted, "interrupted")),
         }
     }
+}
+
+/// How long a server may be away for those whom nobody watches.
+const AWAY_MAX: Duration = Duration::from_mins(1);
+
+/// Sends `message` and reads its turn to the end: what was answered.
+pub(crate) async fn answer(
+    server: &Server,
+    session: SessionId,
+    message: &SendMessage,
+) -> Result<String, Failure> {
+    let mut events = Follow::new(server, session, message, AWAY_MAX);
+    events.send().await?;
+    let (mut result, mut failed) = (None, None);
+    loop {
+        let event = events.next().await?;
+        let data = event.data.as_deref().and_then(|data| serde_json::from_str(data).ok());
+        let data: serde_json::Value = data.unwrap_or_default();
+        match event.event.as_deref() {
+            Some(event::TURN_COMPLETE) => result = data["result"].as_str().map(str::to_owned),
+            Some(event::ERROR) => failed = data["error"].as_str().map(str::to_owned),
+            Some(event::DONE) => break,
+            _ => {}
+        }
+    }
+    result.ok_or_else(|| {
+        let text = failed.unwrap_or_else(|| "the turn has no result".to_owned());
+        Failure::new(Exit::TurnFailed, text)
+    })
 }
 
 /// Sends `message` and shows its turn until the end.
