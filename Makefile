@@ -22,7 +22,7 @@ sharedir ?= $(prefix)/share/ash
 DESTDIR ?=
 
 SCRIPTS = .ci/run packaging/apt-repo packaging/claude-cli packaging/deb packaging/demo packaging/rpm packaging/site packaging/verify-apparmor \
-	tests/run tests/client/run tests/image/run \
+	tests/run tests/client/run tests/client/clients tests/image/run \
 	tests/system/run tests/system/machine tests/system/inside
 UNITS = systemd/ashd.service systemd/ashd.socket systemd/ashd-admin.socket \
 	systemd/ash-sandboxd.service systemd/ash-sandboxd.socket systemd/ash-quota@.service \

@@ -14,7 +14,9 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::App;
 use super::answer::Refused;
+use super::once::Once;
 use super::params::{bad, check_length, collect, json};
+use super::validator::tagged;
 use crate::control::{About, Caller};
 use crate::wire::Done;
 use crate::wire::agents::{
@@ -40,9 +42,14 @@ pub(super) async fn deploy(
 ) -> Result<Response, Refused> {
     let body = collect(&headers, body, DEPLOY_BYTES_MAX).await?;
     let request: DeployAgent = json(&body)?;
+    let once = Once::of(&caller, &headers, "POST /api/agents", &body)?;
     drop(body);
-    let agent = app.control.deploy(&caller, request).await?;
-    Ok((StatusCode::CREATED, axum::Json(AgentEnvelope { agent })).into_response())
+    let control = app.control.clone();
+    let work = async move {
+        let agent = control.deploy(&caller, request).await?;
+        Ok(AgentEnvelope { agent })
+    };
+    once.created(&app, work).await
 }
 
 pub(super) async fn upload(
@@ -117,9 +124,10 @@ pub(super) async fn show(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let agent = app.control.agent(&caller, &name).await?;
-    Ok(axum::Json(AgentEnvelope { agent }).into_response())
+    Ok(tagged(&headers, &AgentEnvelope { agent }))
 }
 
 pub(super) async fn change(

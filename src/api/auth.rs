@@ -7,8 +7,9 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::App;
 use super::answer::Refused;
+use super::pace::Paced;
+use crate::control::Caller;
 use crate::control::keys::{Holder, tenant_name};
-use crate::control::{Caller, Control};
 use crate::id::DEFAULT_TENANT;
 use crate::wire::keys::TENANT;
 use crate::wire::operations::{OPERATIONS, Route};
@@ -29,17 +30,22 @@ pub(super) async fn authorize(
     mut request: Request,
     next: Next,
 ) -> Response {
+    let mut paced = None;
     let caller = match &app.door {
         Door::Admin => administrator(request.headers()),
-        Door::Tcp => holder(&app.control, &request),
+        Door::Tcp => holder(&app, &request, &mut paced),
     };
-    match caller {
+    let mut response = match caller {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(refused) => refused.into_response(),
+    };
+    if let Some(paced) = paced {
+        paced.tell(response.headers_mut());
     }
+    response
 }
 
 /// Who may open the socket may act for every tenant; without the header for the first.
@@ -54,8 +60,8 @@ fn administrator(headers: &HeaderMap) -> Result<Caller, Refused> {
     Ok(Caller { tenant, administrator: true, key: None })
 }
 
-/// Whose key it is, if it is good for what is asked.
-fn holder(control: &Control, request: &Request) -> Result<Caller, Refused> {
+/// Whose key it is, if it is good for what is asked, and has not asked too much.
+fn holder(app: &App, request: &Request, paced: &mut Option<Paced>) -> Result<Caller, Refused> {
     let route = route(request);
     if route.is_some_and(|route| route.open) {
         let tenant = DEFAULT_TENANT.to_owned();
@@ -64,7 +70,14 @@ fn holder(control: &Control, request: &Request) -> Result<Caller, Refused> {
     let refused = |text: String| Problem::new(Code::Unauthorized, text);
     let key = key(request.headers()).map_err(|text| refused(text.to_owned()))?;
     let Holder { tenant, scope, key } =
-        control.recognize(key).map_err(|error| refused(error.to_string()))?;
+        app.control.recognize(key).map_err(|error| refused(error.to_string()))?;
+    *paced = app.pace.count(key, app.control.requests_per_minute());
+    if paced.is_some_and(|paced| paced.refused) {
+        let text = "this API key has made too many requests";
+        return Err(Problem::new(Code::RateLimited, text)
+            .hint("wait as `Retry-After` says")
+            .into());
+    }
     match route {
         Some(route) if route.administrators => {
             let text = "an API key does not open what concerns the host";

@@ -2,11 +2,12 @@
 
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 
 use super::App;
 use super::answer::Refused;
+use super::once::Once;
 use super::params::{collect, json, key_id};
 use crate::control::Caller;
 use crate::wire::Done;
@@ -25,8 +26,10 @@ pub(super) async fn create(
     // The original's clients send none at all where they have no label.
     let request =
         if body.is_empty() { CreateApiKey::default() } else { json::<CreateApiKey>(&body)? };
-    let created = app.control.create_key(&caller, request).await?;
-    Ok((StatusCode::CREATED, axum::Json(created)).into_response())
+    let once = Once::of(&caller, &headers, "POST /api/api-keys", &body)?;
+    let control = app.control.clone();
+    let work = async move { control.create_key(&caller, request).await };
+    once.created(&app, work).await
 }
 
 pub(super) async fn list(

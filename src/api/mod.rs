@@ -14,6 +14,9 @@ mod files;
 mod health;
 mod keys;
 mod lifecycle;
+mod once;
+mod origins;
+mod pace;
 mod params;
 mod permissions;
 mod queue;
@@ -21,6 +24,7 @@ mod reference;
 mod sessions;
 mod stream;
 mod turns;
+mod validator;
 mod versions;
 
 use axum::Router;
@@ -40,20 +44,24 @@ use crate::wire::problem::{Code, Problem};
 pub(crate) struct App {
     pub(crate) control: Control,
     door: Door,
+    pace: pace::Pace,
 }
 
 /// The service behind one door: TCP (a key is needed) or the admin socket.
 pub(crate) fn router(control: Control, door: Door) -> Router {
-    let app = App { control, door };
+    let origins = control.origins();
+    let app = App { control, door, pace: pace::Pace::default() };
     let mut router = Router::new();
     for route in OPERATIONS {
         router = router.route(route.path, on(filter(route.method), route.operation));
     }
-    router
+    let router = router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(axum::middleware::from_fn_with_state(app.clone(), auth::authorize))
-        .with_state(app)
+        .with_state(app);
+    // Outside of the question for a key, which a browser asks about without one.
+    origins::allow(router, &origins)
 }
 
 /// A method of the table, as axum names it.

@@ -7,6 +7,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::answer::Refused;
+use crate::control::history;
 use crate::id::{KeyId, SessionId, TurnId};
 use crate::wire::problem::{Code, Problem};
 use crate::wire::turns::LAST_EVENT_ID;
@@ -37,6 +38,14 @@ pub(super) fn header_text<'a>(
         },
         (Some(_), Some(_)) => Err(bad(name, format!("the header `{name}` comes twice"))),
     }
+}
+
+/// Where the page before ended, from a `cursor`.
+pub(super) fn place<const N: usize>(query: &Query) -> Result<Option<[i64; N]>, Refused> {
+    let Some(text) = query.text("cursor") else { return Ok(None) };
+    let place = history::place(text).filter(|place: &[i64; N]| place.iter().all(|n| *n >= 0));
+    let wrong = || bad("cursor", "`cursor` is the `nextCursor` of such a list".to_owned());
+    place.map(Some).ok_or_else(wrong)
 }
 
 /// The header with the last event that a client has.

@@ -2,12 +2,14 @@
 
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::App;
 use super::answer::Refused;
-use super::params::{Query, bad, collect, json, session_id};
+use super::once::Once;
+use super::params::{Query, bad, collect, json, place, session_id};
+use super::validator::{tagged, unchanged};
 use crate::control::Caller;
 use crate::control::list::{LIMIT_DEFAULT, SessionQuery};
 use crate::session::Status;
@@ -24,11 +26,13 @@ pub(super) async fn create(
 ) -> Result<Response, Refused> {
     let body = collect(&headers, body, CREATE_BYTES_MAX).await?;
     let request: CreateSession = json(&body)?;
-    // A client that leaves meanwhile must not leave a half-made session: the work goes on.
+    let once = Once::of(&caller, &headers, "POST /api/sessions", &body)?;
     let control = app.control.clone();
-    let created = tokio::spawn(async move { control.create(&caller, &request).await });
-    let session = created.await.map_err(|_panicked| crate::control::Refusal::Worker)??;
-    Ok((StatusCode::CREATED, axum::Json(SessionEnvelope { session })).into_response())
+    let work = async move {
+        let session = control.create(&caller, &request).await?;
+        Ok(SessionEnvelope { session })
+    };
+    once.created(&app, work).await
 }
 
 pub(super) async fn list(
@@ -55,8 +59,9 @@ pub(super) async fn list(
     };
     let limit = query.number("limit", 1..=LIMIT_DEFAULT)?;
     let offset = query.number("offset", 0..=u64::from(u32::MAX))?;
-    let listed =
-        app.control.sessions(&caller, SessionQuery { agent, status, limit, offset }).await?;
+    let after = place(&query)?;
+    let query = SessionQuery { agent, status, limit, offset, after };
+    let listed = app.control.sessions(&caller, query).await?;
     Ok(axum::Json(listed).into_response())
 }
 
@@ -64,9 +69,10 @@ pub(super) async fn show(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let session = app.control.session(&caller, session_id(&id)?).await?;
-    Ok(axum::Json(SessionEnvelope { session }).into_response())
+    Ok(tagged(&headers, &SessionEnvelope { session }))
 }
 
 pub(super) async fn end(
@@ -87,6 +93,12 @@ pub(super) async fn configure(
 ) -> Result<Response, Refused> {
     let id = session_id(&id)?;
     let patch: ConfigureSession = json(&collect(&headers, body, CREATE_BYTES_MAX).await?)?;
+    // Between the look and the change comes no other.
+    let _alone = app.control.alone.with(id.to_string()).await;
+    if headers.contains_key(header::IF_MATCH) {
+        let session = app.control.session(&caller, id).await?;
+        unchanged(&headers, &SessionEnvelope { session })?;
+    }
     let session = app.control.configure(&caller, id, patch).await?;
     Ok(axum::Json(SessionEnvelope { session }).into_response())
 }
@@ -123,15 +135,19 @@ pub(super) async fn fork(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let (id, turn) =
         (session_id(&id)?, Query::parse(&uri)?.number("turn", 1..=u64::from(u32::MAX))?);
-    // As with a creation: a client that leaves must not leave a half-made session.
-    let control = app.control.clone();
-    let forked = tokio::spawn(async move { control.fork(&caller, id, turn).await });
-    let session = forked.await.map_err(|_panicked| crate::control::Refusal::Worker)??;
-    let fork = Fork { turn, files: "now".to_owned() };
-    Ok((StatusCode::CREATED, axum::Json(ForkEnvelope { session, fork })).into_response())
+    let (control, asker) = (app.control.clone(), caller.clone());
+    let work = async move {
+        let session = control.fork(&asker, id, turn).await?;
+        Ok(ForkEnvelope { session, fork: Fork { turn, files: "now".to_owned() } })
+    };
+    let operation = format!("POST /api/sessions/{id}/fork");
+    let request = turn.map(|turn| turn.to_string()).unwrap_or_default();
+    let once = Once::of(&caller, &headers, &operation, request.as_bytes())?;
+    once.created(&app, work).await
 }
 
 pub(super) async fn archive(

@@ -7,13 +7,14 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::App;
 use super::answer::Refused;
-use super::params::{Query, bad, collect, header_text, json, last_event_id, session_id};
+use super::once::idempotency_key;
+use super::params::{Query, bad, collect, json, last_event_id, place, session_id};
 use super::stream::{EventBody, event_stream};
 use crate::control::Caller;
 use crate::control::history::Page;
 use crate::control::send::Delivery;
 use crate::session::timeline;
-use crate::wire::turns::{IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_BYTES_MAX, SendMessage, TURN_ID};
+use crate::wire::turns::{SendMessage, TURN_ID};
 
 /// Largest message: the original's limit, for images and documents.
 const MESSAGE_BYTES_MAX: u64 = 50 << 20;
@@ -43,15 +44,6 @@ pub(super) async fn send(
     let turn = HeaderValue::try_from(turn.to_string()).expect("a UUID is plain text");
     response.headers_mut().insert(TURN_ID, turn);
     Ok(response)
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
-    let Some(key) = header_text(headers, IDEMPOTENCY_KEY)? else { return Ok(None) };
-    if key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
-        let text = format!("`{IDEMPOTENCY_KEY}` has at most {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
-        return Err(bad(IDEMPOTENCY_KEY, text));
-    }
-    Ok(Some(key.to_owned()))
 }
 
 pub(super) async fn interrupt(
@@ -100,8 +92,9 @@ pub(super) async fn audit(
 }
 
 fn page(query: &Query, limit_default: u32) -> Result<Page, Refused> {
+    let after = query.number("after", 0..=i64::MAX.unsigned_abs())?.unwrap_or(0);
     Ok(Page {
-        after: query.number("after", 0..=i64::MAX.unsigned_abs())?.unwrap_or(0),
+        after: place(query)?.map_or(after, |[sequence]| sequence.unsigned_abs()),
         limit: query.number("limit", 1..=LIMIT_MAX)?.unwrap_or(limit_default),
     })
 }

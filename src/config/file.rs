@@ -41,6 +41,8 @@ pub(super) struct Api {
     pub(super) host: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) key_file: Option<PathBuf>,
+    pub(super) requests_per_minute: Option<u32>,
+    pub(super) origins: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -41,7 +41,7 @@ const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
 const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
 const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
-pub(crate) const KEYS: [Key; 55] = [
+pub(crate) const KEYS: [Key; 57] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -67,6 +67,19 @@ pub(crate) const KEYS: [Key; 55] = [
         "",
         "File with the API key. Without any key one is made in `initial-api-key` below the data folder.",
     ),
+    key(
+        "api.requests_per_minute",
+        None,
+        "0",
+        "Requests that an API key may make in a minute; 0 for any number.",
+    ),
+    key(
+        "api.origins",
+        None,
+        "[]",
+        "Origins of web pages that may use the API, e.g. `https://app.example.com`; `*` for every one.",
+    )
+    .restart(ASHD),
     key("api.key", Some("ASH_API_KEY"), "", "The API key itself; only in the environment.")
     .restart(ASHD),
     key(

@@ -61,6 +61,10 @@ pub(crate) struct Settings {
     pub(crate) claude: Option<PathBuf>,
     pub(crate) model: ModelSettings,
     pub(crate) placement: PlacementChoice,
+    /// Requests that an API key may make in a minute; 0 for any number.
+    pub(crate) requests_per_minute: u32,
+    /// Origins of web pages that may use the API.
+    pub(crate) origins: Vec<String>,
     /// Walls that may be less than hard, by name.
     pub(crate) allow_degraded: Vec<String>,
     pub(crate) sandboxes_max: usize,
@@ -103,6 +107,26 @@ pub(crate) struct Settings {
     pub(crate) credentials: Option<PathBuf>,
     /// Names of the sockets that systemd passed.
     pub(crate) socket_names: Option<String>,
+}
+
+/// As a browser says them: scheme and host, no path.
+fn origins(origins: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    let usable = |origin: &String| {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        let plain = |host: &str| {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/*?#@".contains(&byte))
+        };
+        origin == "*" || host.is_some_and(plain)
+    };
+    match origins.iter().find(|origin| !usable(origin)) {
+        Some(origin) => {
+            let text =
+                format!("has `{origin}`, which is no origin such as `https://app.example.com`");
+            Err(wrong("api.origins", text))
+        }
+        None => Ok(origins),
+    }
 }
 
 fn wrong(key: &str, text: impl Into<String>) -> ConfigError {
@@ -218,6 +242,11 @@ impl Settings {
             address,
             api_key: secret("ASH_API_KEY"),
             api_key_file: file.api.key_file,
+            requests_per_minute: file
+                .api
+                .requests_per_minute
+                .unwrap_or_else(|| number_of("api.requests_per_minute")),
+            origins: origins(file.api.origins)?,
             claude: path("CLAUDE_CODE_EXECUTABLE").or(file.claude.path),
             model: ModelSettings {
                 base_url: base_url.unwrap_or_else(|| default_of("model.base_url").to_owned()),

@@ -1,6 +1,9 @@
 //! The history of a session: its messages, its timeline, and what was decided at its way out, page
 //! by page.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::{Caller, Control, Refusal};
 use crate::egress::{Decision, Subject};
 use crate::id::SessionId;
@@ -22,6 +25,20 @@ pub(crate) struct Page {
     pub(crate) limit: u32,
 }
 
+/// Where a page ended, as clients hand it back: nothing that they should understand.
+pub(crate) fn cursor(place: &[i64]) -> String {
+    let numbers: Vec<u8> = place.iter().flat_map(|number| number.to_be_bytes()).collect();
+    URL_SAFE_NO_PAD.encode(numbers)
+}
+
+/// What [`cursor`] made, of a list whose places are `N` numbers.
+pub(crate) fn place<const N: usize>(cursor: &str) -> Option<[i64; N]> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (numbers, []) = bytes.as_chunks::<8>() else { return None };
+    let numbers: Vec<i64> = numbers.iter().map(|bytes| i64::from_be_bytes(*bytes)).collect();
+    numbers.try_into().ok()
+}
+
 impl Page {
     fn stored(self) -> store::Page {
         store::Page { after: self.after, limit: self.limit, bytes_max: PAGE_BYTES_MAX }
@@ -37,7 +54,9 @@ impl Control {
     ) -> Result<MessageList, Refusal> {
         let record = self.session_record(caller, id).await?;
         let rows = self.host.store.messages(record.key, page.stored()).await?;
-        Ok(MessageList { messages: rows.iter().map(|row| message(&record, row)).collect() })
+        let next_cursor = rows.last().map(|last| cursor(&[last.sequence.cast_signed()]));
+        let messages = rows.iter().map(|row| message(&record, row)).collect();
+        Ok(MessageList { messages, next_cursor })
     }
 
     pub(crate) async fn timeline(
@@ -49,7 +68,9 @@ impl Control {
     ) -> Result<TimelineList, Refusal> {
         let record = self.session_record(caller, id).await?;
         let rows = self.host.store.timeline(record.key, page.stored(), kind).await?;
-        Ok(TimelineList { events: rows.iter().map(|row| event(&record, row)).collect() })
+        let next_cursor = rows.last().map(|last| cursor(&[last.sequence.cast_signed()]));
+        let events = rows.iter().map(|row| event(&record, row)).collect();
+        Ok(TimelineList { events, next_cursor })
     }
 }
 

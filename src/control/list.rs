@@ -1,6 +1,8 @@
 //! Show and list sessions.
 
+use super::history::cursor;
 use super::{Caller, Control, Refusal};
+use crate::clock::Timestamp;
 use crate::id::{AgentName, SessionId};
 use crate::session::Status;
 use crate::session::options::SessionOptions;
@@ -18,6 +20,8 @@ pub(crate) struct SessionQuery {
     pub(crate) status: Option<Status>,
     pub(crate) limit: Option<u32>,
     pub(crate) offset: Option<u64>,
+    /// Where the page before ended.
+    pub(crate) after: Option<[i64; 2]>,
 }
 
 impl Control {
@@ -35,11 +39,16 @@ impl Control {
             status: query.status,
             limit: query.limit.unwrap_or(LIMIT_DEFAULT),
             offset: query.offset.unwrap_or(0),
+            after: query.after.map(|[millis, key]| (Timestamp::from_millis(millis), key)),
         };
+        let limit = filter.limit as usize;
         let (records, total) = self.host.store.sessions(&caller.tenant, filter).await?;
+        let last = records.last().filter(|_| records.len() == limit);
+        let next_cursor = last.map(|last| cursor(&[last.created_at.as_millis(), last.key]));
         Ok(SessionList {
             sessions: records.iter().map(|record| self.show(record)).collect(),
             total,
+            next_cursor,
         })
     }
 

@@ -4,6 +4,8 @@
 pub(crate) mod administration;
 mod agent_files;
 pub(crate) mod agents;
+pub(crate) mod alone;
+pub(crate) mod answers;
 pub(crate) mod archive;
 pub(crate) mod budget;
 pub(crate) mod changes;
@@ -40,6 +42,7 @@ use tokio::sync::{RwLock, Semaphore, mpsc, watch};
 
 use administration::ReloadRequest;
 pub(crate) use agent_files::AgentFileContent;
+pub(crate) use answers::Answers;
 pub(crate) use deploy::About;
 pub(crate) use keys::Keys;
 pub(crate) use refusal::Refusal;
@@ -81,6 +84,10 @@ pub(crate) struct ControlSettings {
     pub(crate) hosts: HostRules,
     /// What a session may use of the model if its creation does not say it.
     pub(crate) budget: BudgetRecord,
+    /// Requests that an API key may make in a minute; 0 for any number.
+    pub(crate) requests_per_minute: u32,
+    /// Origins of web pages that may ask; a change waits for a restart.
+    pub(crate) origins: Vec<String>,
 }
 
 /// Who asks.
@@ -120,6 +127,10 @@ pub(crate) struct Control {
     started_at: std::time::Instant,
     /// Since when nothing new is taken.
     drain: Arc<watch::Sender<Option<Timestamp>>>,
+    /// To creations that may be asked for again.
+    pub(crate) answers: Answers,
+    /// Changes that look at what there is before.
+    pub(crate) alone: alone::Alone,
     /// What keeps sandboxes in here, once it has been measured.
     isolation: Arc<OnceLock<SessionIsolation>>,
 }
@@ -128,7 +139,7 @@ impl Control {
     pub(crate) fn new(
         host: Host,
         library: Library,
-        keys: Keys,
+        (keys, answers): (Keys, Answers),
         settings: ControlSettings,
         reloads: mpsc::Sender<ReloadRequest>,
     ) -> Self {
@@ -144,12 +155,22 @@ impl Control {
             versions: Arc::default(),
             started_at: std::time::Instant::now(),
             drain: Arc::new(watch::channel(None).0),
+            answers,
+            alone: alone::Alone::default(),
             isolation: Arc::default(),
         }
     }
 
     fn settings(&self) -> Arc<ControlSettings> {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn requests_per_minute(&self) -> u32 {
+        self.settings().requests_per_minute
+    }
+
+    pub(crate) fn origins(&self) -> Vec<String> {
+        self.settings().origins.clone()
     }
 
     /// From the next request on.

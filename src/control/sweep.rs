@@ -43,6 +43,9 @@ impl Control {
         if let Some(keep) = self.settings().keep_pieces {
             *pruned = self.prune(keep, *pruned).await?;
         }
+        if let Err(error) = self.answers.sweep().await {
+            tracing::warn!(%error, "old answers could not be removed");
+        }
         self.remove_unused_versions().await;
         self.sweep_archives().await
     }

@@ -84,6 +84,7 @@ impl From<Code> for Exit {
             | Code::ArchiveInvalid
             | Code::BadRequest
             | Code::BodyTooLarge
+            | Code::ChangedMeanwhile
             | Code::FileTooLarge
             | Code::IdempotencyMismatch
             | Code::MethodNotAllowed
@@ -115,6 +116,7 @@ impl From<Code> for Exit {
             | Code::Internal
             | Code::NotSupported
             | Code::QueueFull
+            | Code::RateLimited
             | Code::SandboxFailed
             | Code::ShuttingDown
             | Code::StoreUnavailable

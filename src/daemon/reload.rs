@@ -45,6 +45,8 @@ pub(super) fn control_settings(settings: &Settings, shown: Configuration) -> Con
         configuration: shown,
         hosts: settings.hosts.clone(),
         budget: BudgetRecord { tokens: settings.budget.tokens, money: settings.budget.money },
+        requests_per_minute: settings.requests_per_minute,
+        origins: settings.origins.clone(),
     }
 }
 

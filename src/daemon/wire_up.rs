@@ -13,7 +13,7 @@ use crate::agent::Library;
 use crate::archive::Archive;
 use crate::config::Settings;
 use crate::control::administration::{RELOADS_MAX, ReloadRequest};
-use crate::control::{Control, Keys};
+use crate::control::{Answers, Control, Keys};
 use crate::egress::{Egress, EgressError, EgressLimits, EgressSettings, Gate};
 use crate::runner::{Host, HostSettings};
 use crate::sandbox::{CliFinder, Launcher, LauncherSettings};
@@ -24,6 +24,8 @@ use crate::store::Store;
 pub(super) const EGRESS_FOLDER: &str = "egress";
 /// Where sessions are archived if nothing else is said.
 const ARCHIVE_FOLDER: &str = "archive";
+/// What creations were answered, for a day.
+const ANSWERS_FOLDER: &str = "answers";
 const EGRESS_SOCKET: &str = "api.sock";
 /// Every sandbox's uid may connect; a placeholder says which session it is.
 const EGRESS_MODE: u32 = 0o666;
@@ -90,7 +92,9 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
     let (reloads, asked) = mpsc::channel(RELOADS_MAX);
     let verbs = reload::control_settings(settings, settings.shown.clone());
     let keys = Keys::new(&credentials::api_key(settings)?);
-    let control = Control::new(host, library, keys, verbs, reloads);
+    let answers = settings.data.join(ANSWERS_FOLDER);
+    data::folder(&answers, 0o700)?;
+    let control = Control::new(host, library, (keys, Answers::new(&answers)), verbs, reloads);
     Ok(Parts { control, reloads: asked, egress, store, _lock: lock })
 }
 

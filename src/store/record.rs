@@ -183,6 +183,8 @@ pub(crate) struct SessionFilter {
     pub(crate) status: Option<Status>,
     pub(crate) limit: u32,
     pub(crate) offset: u64,
+    /// Only what is listed behind the session with this moment of creation and key.
+    pub(crate) after: Option<(Timestamp, i64)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

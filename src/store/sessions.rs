@@ -72,19 +72,24 @@ impl Store {
         self.read(move |connection| {
             let agent = filter.agent.as_ref().map(AgentName::as_str);
             let status = filter.status.map(Status::as_str);
+            let (created, key) = filter.after.map(|(at, key)| (at.as_millis(), key)).unzip();
             // Both questions see the same moment.
             let moment = connection.unchecked_transaction()?;
             let total = connection
                 .prepare_cached(&format!("SELECT count(*) {LISTED}"))?
                 .query_row(params![tenant, agent, status], |row| row.get(0))?;
             let page = format!(
-                "SELECT key {LISTED} ORDER BY created_at DESC, key DESC LIMIT ?4 OFFSET ?5"
+                "SELECT key {LISTED} AND (?6 IS NULL OR (created_at, key) < (?6, ?7))
+                 ORDER BY created_at DESC, key DESC LIMIT ?4 OFFSET ?5"
             );
             let sql =
                 format!("{SESSION} WHERE s.key IN ({page}) ORDER BY s.created_at DESC, s.key DESC");
             let sessions = connection
                 .prepare_cached(&sql)?
-                .query_map(params![tenant, agent, status, filter.limit, filter.offset], session)?
+                .query_map(
+                    params![tenant, agent, status, filter.limit, filter.offset, created, key],
+                    session,
+                )?
                 .collect::<Result<_, _>>()?;
             moment.finish()?;
             Ok((sessions, total))

@@ -318,7 +318,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
         operation(Operation::DeployAgent, "Deploys an agent from files or from a prompt.")
             .body::<DeployAgent>()
             .answers::<AgentEnvelope>(201)
-            .refuses(&[Code::AgentInvalid]),
+            .refuses(&[Code::AgentInvalid, Code::IdempotencyMismatch]),
         operation(Operation::UploadAgent, "Deploys an agent from an archive.")
             .header(
                 ENVIRONMENT_HEADER,
@@ -330,7 +330,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
             .answers::<AgentEnvelope>(201)
             .refuses(&[Code::AgentInvalid, Code::ArchiveInvalid]),
         operation(Operation::ListAgents, "Lists the agents, by name.").answers::<AgentList>(200),
-        operation(Operation::GetAgent, "Tells about an agent.").answers::<AgentEnvelope>(200),
+        operation(Operation::GetAgent, "Tells about an agent.").answers_tagged::<AgentEnvelope>(),
         operation(Operation::ChangeAgent, "Changes what holds for the next sessions of an agent.")
             .body::<ChangeAgent>()
             .answers::<AgentEnvelope>(200)

@@ -68,7 +68,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
         operation(Operation::CreateApiKey, "Makes an API key.")
             .may_have_body::<CreateApiKey>()
             .answers::<CreatedApiKey>(201)
-            .refuses(&[Code::TooManyKeys]),
+            .refuses(&[Code::IdempotencyMismatch, Code::TooManyKeys]),
         operation(Operation::ListApiKeys, "Lists the API keys.").answers::<ApiKeyList>(200),
         operation(Operation::RevokeApiKey, "Revokes an API key.")
             .answers::<super::Done>(200)

@@ -15,6 +15,7 @@ pub(crate) enum Code {
     ArchiveInvalid,
     BadRequest,
     BodyTooLarge,
+    ChangedMeanwhile,
     CliMissing,
     CliTooOld,
     ConfigInvalid,
@@ -35,6 +36,7 @@ pub(crate) enum Code {
     PermissionNotFound,
     PermissionResolved,
     QueueFull,
+    RateLimited,
     SandboxFailed,
     SessionBusy,
     SessionEnded,
@@ -81,9 +83,10 @@ impl Code {
             | Self::TurnRunning
             | Self::VersionActive => 409,
             Self::SessionEnded => 410,
+            Self::ChangedMeanwhile => 412,
             Self::BodyTooLarge | Self::FileTooLarge => 413,
             Self::ConfigInvalid | Self::IdempotencyMismatch => 422,
-            Self::QueueFull | Self::TooManyCommands => 429,
+            Self::QueueFull | Self::RateLimited | Self::TooManyCommands => 429,
             Self::Internal | Self::Unknown => 500,
             Self::NotSupported => 501,
             Self::ArchiveFailed
@@ -109,6 +112,7 @@ impl Code {
             Self::ArchiveInvalid => "archive_invalid",
             Self::BadRequest => "bad_request",
             Self::BodyTooLarge => "body_too_large",
+            Self::ChangedMeanwhile => "changed_meanwhile",
             Self::CliMissing => "cli_missing",
             Self::CliTooOld => "cli_too_old",
             Self::ConfigInvalid => "config_invalid",
@@ -129,6 +133,7 @@ impl Code {
             Self::PermissionNotFound => "permission_not_found",
             Self::PermissionResolved => "permission_resolved",
             Self::QueueFull => "queue_full",
+            Self::RateLimited => "rate_limited",
             Self::SandboxFailed => "sandbox_failed",
             Self::SessionBusy => "session_busy",
             Self::SessionEnded => "session_ended",
@@ -150,7 +155,7 @@ impl Code {
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 42] = [
+    pub(crate) const ALL: [Self; 44] = [
         Self::AgentChanged,
         Self::AgentInvalid,
         Self::AgentNotFound,
@@ -158,6 +163,7 @@ impl Code {
         Self::ArchiveInvalid,
         Self::BadRequest,
         Self::BodyTooLarge,
+        Self::ChangedMeanwhile,
         Self::CliMissing,
         Self::CliTooOld,
         Self::ConfigInvalid,
@@ -178,6 +184,7 @@ impl Code {
         Self::PermissionNotFound,
         Self::PermissionResolved,
         Self::QueueFull,
+        Self::RateLimited,
         Self::SandboxFailed,
         Self::SessionBusy,
         Self::SessionEnded,

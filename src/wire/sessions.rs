@@ -235,11 +235,15 @@ pub(crate) struct Fork {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct SessionList {
     pub(crate) sessions: Vec<Session>,
     /// Sessions that match, whatever the page.
     #[serde(default)]
     pub(crate) total: u64,
+    /// The `cursor` of the next page; absent behind the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// Body of `POST /api/sessions`.
@@ -372,7 +376,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
             .body::<CreateSession>()
             .answers::<SessionEnvelope>(201)
             .refuses(STARTS)
-            .refuses(&[Code::AgentNotFound]),
+            .refuses(&[Code::AgentNotFound, Code::IdempotencyMismatch]),
         operation(Operation::ListSessions, "Lists sessions, the newest first.")
             .query("agent", text(), "Only of this agent.")
             .query(
@@ -382,13 +386,16 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
             )
             .query("limit", whole(1, 1000), "By default 1000.")
             .query("offset", whole(0, u64::from(u32::MAX)), "How many to leave out.")
+            .query("cursor", text(), "The `nextCursor` of the page before.")
             .answers::<SessionList>(200),
-        operation(Operation::GetSession, "Tells about a session.").answers::<SessionEnvelope>(200),
+        operation(Operation::GetSession, "Tells about a session.")
+            .answers_tagged::<SessionEnvelope>(),
         operation(Operation::EndSession, "Ends a session.").answers::<SessionEnvelope>(200),
         operation(Operation::ConfigureSession, "Changes options of a session.")
+            .header("if-match", "The `ETag` of the session as the client has seen it.")
             .body::<ConfigureSession>()
             .answers::<SessionEnvelope>(200)
-            .refuses(&[Code::SessionEnded]),
+            .refuses(&[Code::ChangedMeanwhile, Code::SessionEnded]),
         operation(Operation::PauseSession, "Freezes a session.")
             .answers::<SessionEnvelope>(200)
             .refuses(&[Code::SandboxFailed, Code::SessionBusy, Code::SessionState]),
@@ -403,7 +410,12 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
             .query("turn", whole(1, u64::from(u32::MAX)), "The last turn that it has; absent: all.")
             .answers::<ForkEnvelope>(201)
             .refuses(STARTS)
-            .refuses(&[Code::SessionBusy, Code::SessionEnded, Code::SessionState]),
+            .refuses(&[
+                Code::IdempotencyMismatch,
+                Code::SessionBusy,
+                Code::SessionEnded,
+                Code::SessionState,
+            ]),
         operation(Operation::ArchiveSession, "Makes a snapshot of a session outside of the host.")
             .query("keep", flag(), "Keep the files here, too.")
             .answers::<SessionEnvelope>(200)

@@ -148,8 +148,12 @@ pub(crate) struct StoredMessage {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct MessageList {
     pub(crate) messages: Vec<StoredMessage>,
+    /// The `cursor` of the next page; absent behind the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// One row of `GET /api/sessions/:id/events`: the timeline.
@@ -172,8 +176,12 @@ pub(crate) struct TimelineEvent {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct TimelineList {
     pub(crate) events: Vec<TimelineEvent>,
+    /// The `cursor` of the next page; absent behind the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// Data of `resync`: some of what was asked for cannot be had.
@@ -287,6 +295,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
                 "The `sequence` behind which to begin.",
             )
             .query("limit", whole(1, 1000), "By default 100.")
+            .query("cursor", text(), "The `nextCursor` of the page before; wins over `after`.")
             .answers::<MessageList>(200),
         operation(Operation::ListEvents, "Lists the timeline of a session.")
             .query(
@@ -295,6 +304,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
                 "The `sequence` behind which to begin.",
             )
             .query("limit", whole(1, 1000), "By default 200.")
+            .query("cursor", text(), "The `nextCursor` of the page before; wins over `after`.")
             .query("type", text(), "Only of this type.")
             .answers::<TimelineList>(200),
     ]

@@ -9,6 +9,7 @@ mod archive;
 mod budgets;
 mod clock;
 mod configure;
+mod conventions;
 mod daemon;
 mod disk;
 mod exec;

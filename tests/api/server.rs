@@ -28,6 +28,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
     pub(crate) retry_after: Option<String>,
+    pub(crate) headers: http::HeaderMap,
     pub(crate) body: Value,
 }
 
@@ -275,10 +276,11 @@ fn answer(mut response: http::Response<ureq::Body>) -> Answer {
     let content_type = header.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
     let retry_after = response.headers().get("retry-after");
     let retry_after = retry_after.map(|value| value.to_str().unwrap().to_owned());
+    let headers = response.headers().clone();
     // The output of a command has up to 10 MiB, and more in JSON.
     let text = response.body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    Answer { status: response.status().as_u16(), content_type, retry_after, body }
+    Answer { status: response.status().as_u16(), content_type, retry_after, headers, body }
 }
 
 pub(crate) fn events_of(response: http::Response<ureq::Body>) -> Events<Box<dyn BufRead>> {

@@ -12,7 +12,7 @@ fn with_uid(block: Range<u32>) -> NewSession {
 }
 
 fn all() -> SessionFilter {
-    SessionFilter { agent: None, status: None, limit: 100, offset: 0 }
+    SessionFilter { agent: None, status: None, limit: 100, offset: 0, after: None }
 }
 
 fn ending(millis: i64) -> SessionChange {
@@ -119,6 +119,17 @@ async fn sessions_are_listed_newest_first_by_page_with_the_total_of_all_pages() 
         let listed: Vec<_> = sessions.iter().map(|session| session.id).collect();
         assert_eq!((&listed[..], total), (expected, 4), "limit {limit}, offset {offset}");
     }
+    // Page by page, each behind the last of the one before; moments may be the same.
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let filter = SessionFilter { limit: 1, after, ..all() };
+        let (sessions, total) = store.sessions(DEFAULT_TENANT, filter).await.unwrap();
+        assert_eq!(total, 4);
+        let Some(last) = sessions.last() else { break };
+        seen.extend(sessions.iter().map(|session| session.id));
+        after = Some((last.created_at, last.key));
+    }
+    assert_eq!(seen, newest_first);
 }
 
 #[tokio::test]

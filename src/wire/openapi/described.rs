@@ -102,6 +102,13 @@ impl Described {
         self.answer(status, Content::Json(SchemaGenerator::subschema_for::<T>))
     }
 
+    /// JSON with an `ETag`, and 304 for a client that has it.
+    pub(in crate::wire) fn answers_tagged<T: JsonSchema>(self) -> Self {
+        self.answers::<T>(200)
+            .answers_nothing(304)
+            .header("if-none-match", "The `ETag` of what the client has.")
+    }
+
     /// Bytes of this type, with the status 200.
     pub(in crate::wire) fn sends(self, kind: &'static str) -> Self {
         self.answer(200, Content::Bytes(kind))

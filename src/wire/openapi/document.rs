@@ -95,7 +95,12 @@ fn tags() -> Value {
 
 /// What an operation is about: the collection in its path.
 fn tag(path: &'static str) -> &'static str {
-    path.trim_start_matches("/api").trim_matches('/').split('/').next().unwrap_or_default()
+    path.strip_prefix("/api/")
+        .unwrap_or(path)
+        .trim_matches('/')
+        .split('/')
+        .next()
+        .unwrap_or_default()
 }
 
 fn one(
@@ -201,7 +206,12 @@ fn content(content: &Content, schemas: &mut SchemaGenerator) -> Value {
         Content::Events(heading) => {
             let events = prose::table(heading);
             assert!(!events.is_empty(), "docs/api.md has no table of events below `{heading}`");
-            json!({ "text/event-stream": { "schema": { "type": "string" }, "x-ash-events": events } })
+            // What each event is; `OpenAPI` 3.1 has no word for their sequence.
+            let json = json!({ "type": "string", "contentMediaType": "application/json" });
+            let text = json!({ "type": "string" });
+            let properties = json!({ "id": text, "event": text, "data": json });
+            let schema = json!({ "type": "object", "properties": properties });
+            json!({ "text/event-stream": { "schema": schema, "x-ash-events": events } })
         }
     }
 }
@@ -216,7 +226,7 @@ fn answers(
     for answer in &described.answers {
         let more = content(&answer.content, &mut schemas.answered);
         let entry = answers.entry(answer.status.to_string()).or_insert_with(|| {
-            json!({ "description": if answer.status == 204 { "Nothing more will come." } else { "Done." } })
+            json!({ "description": match answer.status { 204 => "Nothing more will come.", 304 => "It has not changed.", _ => "Done." } })
         });
         for (kind, schema) in more.as_object().into_iter().flatten() {
             entry["content"][kind] = schema.clone();
@@ -282,7 +292,12 @@ fn codes(route: &Route, described: &Described) -> Vec<Code> {
         if route.administrators || route.scope > Scope::Read {
             codes.push(Code::Forbidden);
         }
-        codes.extend([Code::Internal, Code::StoreUnavailable, Code::ShuttingDown]);
+        codes.extend([
+            Code::RateLimited,
+            Code::Internal,
+            Code::StoreUnavailable,
+            Code::ShuttingDown,
+        ]);
         if !reads {
             codes.push(Code::DiskFull);
         }
