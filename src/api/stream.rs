@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::io::Write as _;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -179,34 +180,55 @@ struct Reader {
     after: u64,
 }
 
-fn encode_for(frame: &Frame, reader: Reader, text: &mut Vec<u8>) {
-    text.reserve(frame.data.len() + 128);
-    let first = frame.sequence + 1 - u64::from(frame.width);
-    for (id, event) in (first..).zip(shown(frame.kind, &frame.data)) {
-        let seen = match event.audience {
+impl Reader {
+    fn sees(self, audience: Audience) -> bool {
+        match audience {
             Audience::Everyone => true,
-            Audience::Partial => reader.partial,
-            Audience::Whole => !reader.partial,
-            Audience::Watchers => !matches!(reader.scope, Scope::Turn { .. }),
-        };
-        if !seen || id <= reader.after {
-            continue;
+            Audience::Partial => self.partial,
+            Audience::Whole => !self.partial,
+            Audience::Watchers => !matches!(self.scope, Scope::Turn { .. }),
         }
-        text.extend_from_slice(format!("id: {id}\nevent: {}\ndata: ", event.name).as_bytes());
-        let start = text.len();
-        text.extend_from_slice(&event.data);
-        // JSON allows a bare carriage return between tokens, where it is white space; in this
-        // format it would end the line.
-        for byte in text.iter_mut().skip(start).filter(|byte| matches!(byte, b'\r' | b'\n')) {
+    }
+}
+
+fn encode_for(frame: &Frame, reader: Reader, text: &mut Vec<u8>) {
+    if frame.audience.is_some_and(|audience| !reader.sees(audience)) {
+        return;
+    }
+    let first = frame.sequence + 1 - u64::from(frame.width);
+    if frame.width == 1 && frame.kind == FrameKind::Cli && frame.audience.is_some() {
+        // The line itself is all there is to show.
+        return encode_event(first, event::MESSAGE, &frame.data, reader, text);
+    }
+    for (id, event) in (first..).zip(shown(frame.kind, &frame.data)) {
+        if reader.sees(event.audience) {
+            encode_event(id, &event.name, &event.data, reader, text);
+        }
+    }
+}
+
+fn encode_event(id: u64, name: &str, data: &[u8], reader: Reader, text: &mut Vec<u8>) {
+    if id <= reader.after {
+        return;
+    }
+    text.reserve(data.len() + 128);
+    write!(text, "id: {id}\nevent: {name}\ndata: ").expect("memory takes what is written");
+    let start = text.len();
+    text.extend_from_slice(data);
+    // JSON allows a bare carriage return between tokens, where it is white space; in this
+    // format it would end the line.
+    for byte in &mut text[start..] {
+        if matches!(byte, b'\r' | b'\n') {
             *byte = b' ';
         }
-        text.extend_from_slice(b"\n\n");
     }
+    text.extend_from_slice(b"\n\n");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::reading::Reading;
 
     fn encode_to(frame: &Frame, reader: Reader) -> Bytes {
         let mut text = Vec::new();
@@ -224,7 +246,29 @@ mod tests {
             width,
             turn: Some(1),
             kind: FrameKind::Cli,
+            audience: None,
             data: Bytes::from_static(data.as_bytes()),
+        }
+    }
+
+    #[test]
+    fn a_frame_of_the_store_is_shown_as_it_was_when_it_was_new() {
+        let lines = [
+            r#"{"type":"system","subtype":"init"}"#,
+            r#"{"type":"stream_event","event":{"type":"message_stop"}}"#,
+            r#"{"type":"stream_event","event":{"type":"content_block_delta","delta":{"type":"text_delta","text":"a"}}}"#,
+            r#"{"type":"assistant","message":{"content":[{"type":"text","text":"a"}]}}"#,
+            r#"{"type":"assistant","message":{"content":[{"type":"thinking","thinking":"a"}]}}"#,
+            r#"{"type":"assistant","message":{"content":[{"type":"tool_use","id":"t"}]}}"#,
+            r#"{"type":"result","num_turns":1,"result":"x"}"#,
+            r#"{"type":7}"#,
+        ];
+        for (line, partial) in lines.iter().flat_map(|line| [(line, false), (line, true)]) {
+            let Reading { width, audience, .. } = Reading::of(FrameKind::Cli, line.as_bytes());
+            let stored = frame(width, line);
+            let new = Frame { audience, ..stored.clone() };
+            assert!(audience.is_some() || line.contains("thinking"), "{line}");
+            assert_eq!(encode(&new, partial), encode(&stored, partial), "{line}");
         }
     }
 

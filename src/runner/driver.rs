@@ -31,6 +31,7 @@ use crate::session::Status;
 use crate::session::content::Content;
 use crate::session::frame::{FrameKind, Head};
 use crate::session::options::{SessionOptions, SpawnOptions, TurnOptions};
+use crate::session::reading::Reading;
 use crate::session::transcript;
 use crate::session::turn::{Outcome, Turns};
 use crate::store::{SessionRecord, TurnState};
@@ -66,6 +67,8 @@ pub(super) struct TurnRequest {
     pub(super) options: TurnOptions,
 }
 
+/// Its task is as large as the largest thing that it waits for, for as long as the session has a
+/// driver: so what is rare is boxed where `run` calls it.
 #[derive(Debug)]
 pub(super) struct Driver {
     pub(super) host: Host,
@@ -101,11 +104,11 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) async fn run(mut self) {
-        self.recover().await;
+        Box::pin(self.recover()).await;
         let closing = self.host.closing.clone();
         loop {
             if self.log.has_given_up() && !closing.is_cancelled() {
-                if !self.start_over().await {
+                if !Box::pin(self.start_over()).await {
                     return self.leave();
                 }
                 continue;
@@ -123,12 +126,13 @@ impl Driver {
             let expires_at = self.questions.expires_at();
             tokio::select! {
                 // Leaving keeps the sandbox: the next ashd takes it over.
-                () = closing.cancelled() => return self.end_jail().await,
+                () = closing.cancelled() => return Box::pin(self.end_jail()).await,
                 command = next_command(&mut self.early, &mut self.commands) => match command {
-                    Some(Command::End { answer }) => return self.end(answer).await,
+                    Some(Command::End { answer }) => return Box::pin(self.end(answer)).await,
                     // Asked before it was known that the session has ended.
                     Some(command) if self.refuses(&command) => drop(command),
-                    Some(command) => self.obey(command).await,
+                    Some(Command::Send { turn, answer }) => self.accept(*turn, answer).await,
+                    Some(command) => Box::pin(self.obey(command)).await,
                     None => return,
                 },
                 event = next_event(&mut self.live) => match event {
@@ -136,15 +140,15 @@ impl Driver {
                         self.hear(event).await;
                         self.freeze_if_due().await;
                     }
-                    None => self.lost().await,
+                    None => Box::pin(self.lost()).await,
                 },
                 _changed = self.policy.changed() => {}
-                () = rest::until(cools_at) => self.cool().await,
-                () = jail::over(&mut self.jail) => self.end_jail().await,
+                () = rest::until(cools_at) => Box::pin(self.cool()).await,
+                () = jail::over(&mut self.jail) => Box::pin(self.end_jail()).await,
                 () = rest::until(leaves_at) => return self.leave(),
-                () = TurnLimit::reached(self.limit) => self.overdue().await,
-                () = rest::until(expires_at) => self.answer_the_overdue().await,
-                looked = self.disk.looked() => self.heed_the_disk(looked).await,
+                () = TurnLimit::reached(self.limit) => Box::pin(self.overdue()).await,
+                () = rest::until(expires_at) => Box::pin(self.answer_the_overdue()).await,
+                looked = self.disk.looked() => Box::pin(self.heed_the_disk(looked)).await,
             }
         }
     }
@@ -160,7 +164,6 @@ impl Driver {
                 }
                 drop(answer.send(started));
             }
-            Command::Send { turn, answer } => self.accept(*turn, answer).await,
             Command::Interrupt { answer } => {
                 let _nobody_waits = answer.send(self.interrupt());
             }
@@ -196,7 +199,7 @@ impl Driver {
                 self.change_budget(budget).await;
                 let _nobody_waits = answer.send(());
             }
-            Command::End { .. } => unreachable!("`run` ends on it"),
+            Command::Send { .. } | Command::End { .. } => unreachable!("`run` takes them"),
         }
     }
 
@@ -249,18 +252,19 @@ impl Driver {
         if self.refuse_over_disk().await {
             return;
         }
-        if let Err(error) = self.wake().await {
-            self.fail(&chain(&error)).await;
+        if let Err(error) = Box::pin(self.wake()).await {
+            Box::pin(self.fail(&chain(&error))).await;
             return;
         }
         let Some(turn) = &self.running else { return };
         let (input, line) = (turn.input, turn.content.line());
         let model = turn.options.model.clone().or_else(|| self.record.model.clone());
         let spawn = SpawnOptions::new(&self.options, &turn.options);
-        self.restore_conversation().await;
+        Box::pin(self.restore_conversation()).await;
         self.ensure_cli(&spawn, model.as_deref());
         if let Err(error) = self.deliver(input, &line, model) {
-            self.fail(&format!("the message did not reach the sandbox: {error}")).await;
+            let reason = format!("the message did not reach the sandbox: {error}");
+            Box::pin(self.fail(&reason)).await;
         }
     }
 
@@ -295,7 +299,8 @@ impl Driver {
                             turn.may_try_again = false;
                             turn.ordinal
                         });
-                        batch.push(FrameKind::Cli, turn, line);
+                        let reading = Reading::of_line(&head);
+                        batch.push_line(turn, reading, line);
                     }
                 }
                 BridgeEvent::Notice { number, notice } => {
@@ -324,7 +329,7 @@ impl Driver {
             }
         }
         let stored = batch.bridge_stored;
-        batch.transcript = packed(mirrored).await;
+        batch.transcript.extend(packed(mirrored).await);
         let is_stored = self.log.commit(batch).await;
         if is_stored && let (Some(live), Some(stored)) = (&mut self.live, stored) {
             live.stored = stored;

@@ -85,7 +85,8 @@ impl Feed {
         if oldest.sequence - u64::from(oldest.width) > after {
             return None;
         }
-        Some(recent.frames.iter().filter(|frame| frame.sequence > after).map(Arc::clone).collect())
+        let first = recent.frames.partition_point(|frame| frame.sequence <= after);
+        Some(recent.frames.range(first..).map(Arc::clone).collect())
     }
 }
 
@@ -182,7 +183,8 @@ impl Reader {
                 reached = sequence;
                 match FrameKind::from_number(row.kind) {
                     Some(kind) => {
-                        let frame = Frame { sequence, width, turn, kind, data };
+                        let audience = None;
+                        let frame = Frame { sequence, width, turn, kind, audience, data };
                         self.ahead.push_back(Read::Frame(Arc::new(frame)));
                     }
                     // Of a newer version: there, but not to be shown.
@@ -202,7 +204,7 @@ mod tests {
 
     fn frame(sequence: u64) -> Frame {
         let data = Bytes::from_static(b"{}");
-        Frame { sequence, width: 1, turn: None, kind: FrameKind::Lifecycle, data }
+        Frame { sequence, width: 1, turn: None, kind: FrameKind::Lifecycle, audience: None, data }
     }
 
     async fn numbers(reader: &mut Reader) -> Vec<(u64, bool)> {

@@ -1,5 +1,6 @@
 //! A session's log: gives each frame its place, and commits it before anybody sees it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,9 +12,8 @@ use crate::chain::chain;
 use crate::clock::Timestamp;
 use crate::lifecycle::{Happening, Lifecycle};
 use crate::session::Status;
-use crate::session::frame::{Frame, FrameKind, Head, Speaker};
-use crate::session::shown::shown;
-use crate::session::timeline::timeline;
+use crate::session::frame::{Frame, FrameKind, Speaker};
+use crate::session::reading::Reading;
 use crate::store::{
     Append, Counters, NewFrame, NewTranscript, NewTurn, Role, Store, StoreError, TimelineRow,
     TurnState,
@@ -40,12 +40,19 @@ pub(crate) struct Batch {
 struct Entry {
     kind: FrameKind,
     turn: Option<u64>,
+    reading: Reading,
     data: Bytes,
 }
 
 impl Batch {
     pub(crate) fn push(&mut self, kind: FrameKind, turn: Option<u64>, data: impl Into<Bytes>) {
-        self.entries.push(Entry { kind, turn, data: data.into() });
+        let data = data.into();
+        self.entries.push(Entry { kind, turn, reading: Reading::of(kind, &data), data });
+    }
+
+    /// A line of the CLI, and what was read of it.
+    pub(crate) fn push_line(&mut self, turn: Option<u64>, reading: Reading, data: Bytes) {
+        self.entries.push(Entry { kind: FrameKind::Cli, turn, reading, data });
     }
 
     pub(crate) fn tell(&mut self, happening: Happening) {
@@ -58,6 +65,8 @@ pub(crate) struct Log {
     store: Store,
     key: i64,
     counters: Counters,
+    /// Bytes that are stored of the transcript, once it was asked.
+    transcript_bytes: Option<u64>,
     feed: FeedWriter,
     lifecycle: Lifecycle,
     /// What is told when the frames are shown that are stored with it.
@@ -80,7 +89,18 @@ impl Log {
         closing: CancellationToken,
     ) -> Self {
         let (untold, stalled) = (Vec::new(), watch::Sender::new(None));
-        Self { store, key, counters, feed, lifecycle, untold, stalled, closing, gave_up: false }
+        Self {
+            store,
+            key,
+            counters,
+            transcript_bytes: None,
+            feed,
+            lifecycle,
+            untold,
+            stalled,
+            closing,
+            gave_up: false,
+        }
     }
 
     /// Says why the log stands still, while it does: a full disk, and the like.
@@ -141,12 +161,17 @@ impl Log {
     /// shown, and its numbers go to the next.
     pub(crate) async fn commit(&mut self, batch: Batch) -> bool {
         let before = self.counters;
-        let (frames, append) = self.step(batch);
+        let (frames, mut append) = self.step(batch);
+        if !append.transcript.is_empty() {
+            append.transcript_before = self.transcript_bytes().await;
+        }
+        let told: u64 = append.transcript.iter().map(|part| part.bytes).sum();
         let stored = self.store_at_last(append).await;
         if self.stalled.borrow().is_some() {
             self.stalled.send_replace(None);
         }
         if stored {
+            self.transcript_bytes = self.transcript_bytes.map(|bytes| bytes.saturating_add(told));
             self.show(frames);
         } else {
             self.counters = before;
@@ -155,9 +180,18 @@ impl Log {
         stored
     }
 
+    /// Read once; what cannot be read now is asked for again with the next part.
+    async fn transcript_bytes(&mut self) -> u64 {
+        if self.transcript_bytes.is_none() {
+            self.transcript_bytes = self.store.transcript_bytes(self.key).await.ok();
+        }
+        self.transcript_bytes.unwrap_or(0)
+    }
+
     async fn store_at_last(&mut self, append: Append) -> bool {
+        let append = Arc::new(append);
         loop {
-            match self.store.append(append.clone()).await {
+            match self.store.append(Arc::clone(&append)).await {
                 Ok(()) => return true,
                 Err(error) if error.may_pass() => {
                     // The store has said it once for all.
@@ -193,6 +227,7 @@ impl Log {
     /// Reads again where the log ends.
     pub(crate) async fn reload(&mut self) -> Result<(), StoreError> {
         self.counters = self.store.counters(self.key).await?;
+        self.transcript_bytes = None;
         self.gave_up = false;
         Ok(())
     }
@@ -207,6 +242,7 @@ impl Log {
             frames: rows,
             bridge_stored: batch.bridge_stored,
             transcript: batch.transcript,
+            transcript_before: 0,
             turn: batch.turn.map(|(ordinal, state)| (ordinal, state, at)),
             status: batch.status.map(|status| (status, at)),
             // The row of a session is wide: it is touched where a turn begins or ends.
@@ -220,11 +256,11 @@ impl Log {
     fn place(&mut self, entries: Vec<Entry>, at: Timestamp) -> (Vec<Frame>, Vec<NewFrame>) {
         let mut frames = Vec::with_capacity(entries.len());
         let mut rows = Vec::with_capacity(entries.len());
-        for Entry { kind, turn, data } in entries {
-            let width = u32::try_from(shown(kind, &data).len()).unwrap_or(u32::MAX);
+        for Entry { kind, turn, reading, data } in entries {
+            let Reading { width, audience, speaker, timeline } = reading;
             self.counters.frame += u64::from(width);
             let sequence = self.counters.frame;
-            let message = speaker(kind, &data).map(|speaker| {
+            let message = speaker.map(|speaker| {
                 self.counters.message += 1;
                 let role = match speaker {
                     Speaker::User => Role::User,
@@ -232,15 +268,11 @@ impl Log {
                 };
                 (self.counters.message, role)
             });
-            let mut parts = Vec::new();
-            for (part, entry) in (0_u16..).zip(timeline(kind, &data)) {
+            let parts = (0_u16..).zip(timeline).map(|(part, kind)| {
                 self.counters.timeline += 1;
-                parts.push(TimelineRow {
-                    sequence: self.counters.timeline,
-                    part,
-                    kind: entry.kind,
-                });
-            }
+                TimelineRow { sequence: self.counters.timeline, part, kind }
+            });
+            let timeline = parts.collect();
             rows.push(NewFrame {
                 sequence,
                 width,
@@ -249,25 +281,11 @@ impl Log {
                 data: data.clone(),
                 at,
                 message,
-                timeline: parts,
+                timeline,
             });
-            frames.push(Frame { sequence, width, turn, kind, data });
+            frames.push(Frame { sequence, width, turn, kind, audience, data });
         }
         (frames, rows)
-    }
-}
-
-fn speaker(kind: FrameKind, data: &[u8]) -> Option<Speaker> {
-    match kind {
-        FrameKind::User => Some(Speaker::User),
-        FrameKind::Cli => Head::read(data).speaker(),
-        FrameKind::TurnStarted
-        | FrameKind::Error
-        | FrameKind::Done
-        | FrameKind::Lifecycle
-        | FrameKind::PermissionAsked
-        | FrameKind::PermissionResolved
-        | FrameKind::Pruned => None,
     }
 }
 

@@ -270,7 +270,7 @@ impl Driver {
     pub(super) async fn freeze_if_due(&mut self) {
         let settled = self.live.as_ref().is_some_and(super::live::Live::cli_is_settled);
         if settled && std::mem::take(&mut self.rest.freeze_when_ready) {
-            self.cool_to(Tier::Frozen).await;
+            Box::pin(self.cool_to(Tier::Frozen)).await;
         }
     }
 

@@ -1,10 +1,12 @@
 //! The conversation as the CLI keeps it: stored as the CLI tells it, and given back to a new
 //! sandbox whose home lacks it or has less of it.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::timeout;
+use zstd::bulk::Compressor;
 
 use super::driver::Driver;
 use crate::bridge::protocol::RESTORE_CHUNK_BYTES;
@@ -20,22 +22,31 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(30);
 /// Bytes that are compressed at once: 0.1 ms, and another thread would first have to wake.
 const AT_ONCE_BYTES_MAX: usize = 32 << 10;
 
-/// Compressed where waiting hurts nobody.
-pub(super) async fn packed(parts: Vec<Entries>) -> Vec<NewTranscript> {
-    let bytes: usize = parts.iter().map(|part| part.lines.len()).sum();
-    if bytes <= AT_ONCE_BYTES_MAX {
-        return pack(parts);
-    }
-    tokio::task::spawn_blocking(|| pack(parts)).await.unwrap_or_default()
+thread_local! {
+    /// To make one costs ten times what it compresses in a turn, in time and in memory that comes and
+    /// goes. Those who drive sessions are few threads.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
 }
 
-fn pack(parts: Vec<Entries>) -> Vec<NewTranscript> {
-    let pack = |entries: Entries| {
-        let data = zstd::bulk::compress(&entries.lines, LEVEL).ok()?;
-        let bytes = entries.lines.len() as u64;
-        Some(NewTranscript { entry: entries.last, bytes, data: data.into() })
-    };
-    parts.into_iter().filter_map(pack).collect()
+/// One part of what was told at once, compressed where waiting hurts nobody.
+pub(super) async fn packed(told: Vec<Entries>) -> Option<NewTranscript> {
+    let entries = Entries::joined(told)?;
+    if entries.lines.len() <= AT_ONCE_BYTES_MAX {
+        return COMPRESSOR.with_borrow_mut(|kept| {
+            if kept.is_none() {
+                *kept = Compressor::new(LEVEL).ok();
+            }
+            kept.as_mut().and_then(|compressor| pack(entries, compressor))
+        });
+    }
+    let alone = || pack(entries, &mut Compressor::new(LEVEL).ok()?);
+    tokio::task::spawn_blocking(alone).await.ok().flatten()
+}
+
+fn pack(entries: Entries, compressor: &mut Compressor<'_>) -> Option<NewTranscript> {
+    let data = compressor.compress(&entries.lines).ok()?;
+    let bytes = entries.lines.len() as u64;
+    Some(NewTranscript { entry: entries.last, bytes, data: data.into() })
 }
 
 impl Driver {

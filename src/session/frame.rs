@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::shown::{Audience, Line};
 
 /// What a stored frame is. The numbers are the database: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +64,8 @@ pub(crate) struct Frame {
     /// The turn's ordinal; none outside of turns.
     pub(crate) turn: Option<u64>,
     pub(crate) kind: FrameKind,
+    /// Who sees all of its events, where that was read when it was stored: spares its readers a parse.
+    pub(crate) audience: Option<Audience>,
     pub(crate) data: Bytes,
 }
 
@@ -72,7 +77,8 @@ pub(crate) enum Speaker {
 }
 
 /// The members of a CLI line that decide what becomes of it. Key order differs between
-/// versions of the CLI, so this is a parse and never a look at a prefix.
+/// versions of the CLI, so this is a parse and never a look at a prefix. It has all members of
+/// [`Line`], so that what is odd for one is odd for the other.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Head<'a> {
     #[serde(rename = "type", borrow, default)]
@@ -90,17 +96,30 @@ pub(crate) struct Head<'a> {
     pub(crate) result: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub(crate) errors: Vec<Cow<'a, str>>,
+    /// What its events are made of, unread.
+    #[serde(borrow, default)]
+    pub(super) message: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) event: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "num_turns")]
+    _num_turns: Option<&'a RawValue>,
+    /// It has a shape that nothing but its type is read of.
+    #[serde(skip)]
+    pub(super) is_odd: bool,
 }
 
 impl<'a> Head<'a> {
     /// Reads a line; one whose members have other types than expected is of no known type.
     pub(crate) fn read(line: &'a [u8]) -> Self {
-        serde_json::from_slice(line).unwrap_or_else(|_unexpected| Self {
-            kind: serde_json::from_slice::<TypeOnly<'a>>(line)
-                .map(|only| only.kind)
-                .unwrap_or_default(),
-            ..Self::default()
-        })
+        serde_json::from_slice(line).unwrap_or_else(|_unexpected| Self::of_unexpected(line))
+    }
+
+    fn of_unexpected(line: &'a [u8]) -> Self {
+        if let Ok(Line { kind, event, message, .. }) = serde_json::from_slice(line) {
+            return Self { kind, message, event, ..Self::default() };
+        }
+        let kind = serde_json::from_slice::<TypeOnly<'a>>(line).map(|only| only.kind);
+        Self { kind: kind.unwrap_or_default(), is_odd: true, ..Self::default() }
     }
 
     /// Whether the CLI tells what it wrote into its transcript.

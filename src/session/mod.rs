@@ -10,6 +10,7 @@ pub(crate) mod options;
 pub(crate) mod patch;
 pub(crate) mod permission;
 pub(crate) mod preset;
+pub(crate) mod reading;
 pub(crate) mod shown;
 pub(crate) mod status;
 pub(crate) mod tier;

@@ -88,17 +88,17 @@ fn cli(line: &[u8]) -> Vec<Shown<'_>> {
 
 /// The members that granular events are made of; everything else stays as it came.
 #[derive(Deserialize)]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
+    pub(super) kind: Cow<'a, str>,
     #[serde(borrow, default)]
-    event: Option<&'a RawValue>,
+    pub(super) event: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    message: Option<&'a RawValue>,
+    pub(super) message: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    num_turns: Option<&'a RawValue>,
+    pub(super) num_turns: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    result: Option<&'a RawValue>,
+    pub(super) result: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -151,12 +151,6 @@ pub(super) fn blocks(message: &RawValue) -> Vec<ReadBlock<'_>> {
         .collect()
 }
 
-/// The blocks of an `assistant` or `user` line, and its type.
-pub(super) fn line_blocks(line: &[u8]) -> Option<(Cow<'_, str>, Vec<ReadBlock<'_>>)> {
-    let line: Line<'_> = serde_json::from_slice(line).ok()?;
-    Some((line.kind, blocks(line.message?)))
-}
-
 fn delta(stream_event: &RawValue) -> Option<Shown<'_>> {
     let inner: StreamEvent<'_> = serde_json::from_str(stream_event.get()).ok()?;
     if inner.kind != "content_block_delta" {
@@ -196,7 +190,7 @@ fn spoken((raw, block): ReadBlock<'_>) -> Option<Shown<'_>> {
 }
 
 fn tool_result((_, block): ReadBlock<'_>) -> Option<Shown<'_>> {
-    if block.kind != "tool_result" {
+    if !is_shown(&block.kind) {
         return None;
     }
     let members = [
@@ -210,11 +204,29 @@ fn tool_result((_, block): ReadBlock<'_>) -> Option<Shown<'_>> {
 
 /// A block under its own name, if that name can stand in an `event:` line.
 fn other<'a>(kind: Cow<'a, str>, raw: &'a RawValue, audience: Audience) -> Option<Shown<'a>> {
+    is_usable(&kind).then(|| Shown::new(kind, raw.get().as_bytes(), audience))
+}
+
+fn is_usable(kind: &str) -> bool {
     /// Longest name taken over from the CLI; its own are below 40.
     const NAME_BYTES_MAX: usize = 64;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let usable = !kind.is_empty() && kind.len() <= NAME_BYTES_MAX && kind.chars().all(plain);
-    usable.then(|| Shown::new(kind, raw.get().as_bytes(), audience))
+    !kind.is_empty() && kind.len() <= NAME_BYTES_MAX && kind.chars().all(plain)
+}
+
+/// Whether such a block of an assistant message has an event of its own.
+pub(super) fn is_spoken(kind: &str) -> bool {
+    kind != "text" && is_usable(kind)
+}
+
+/// The same of a block of a user's message.
+pub(super) fn is_shown(kind: &str) -> bool {
+    kind == "tool_result"
+}
+
+/// Whether a stream event has an event of its own.
+pub(super) fn is_delta(stream_event: &RawValue) -> bool {
+    delta(stream_event).is_some()
 }
 
 /// A JSON object of members that are JSON already; an absent one is left out.

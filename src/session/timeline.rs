@@ -1,10 +1,9 @@
 //! The timeline of a session: what `GET …/events` lists, made of the stored frames.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::frame::FrameKind;
-use super::shown::{Block, line_blocks, object};
+use super::shown::{Block, Line, blocks, is_shown, object};
 
 /// One event of the timeline: its type and its data, JSON.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,57 +30,54 @@ pub(crate) fn timeline(kind: FrameKind, data: &[u8]) -> Vec<TimelinePart> {
     }
 }
 
-#[derive(Deserialize)]
-struct ResultLine<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(borrow, default)]
-    num_turns: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    result: Option<&'a RawValue>,
-}
-
 fn cli(line: &[u8]) -> Vec<TimelinePart> {
-    if let Some((kind, blocks)) = line_blocks(line) {
-        return match &*kind {
-            "assistant" => blocks.into_iter().filter_map(|(_, block)| said(&block)).collect(),
-            "user" => blocks.into_iter().filter_map(|(_, block)| tool_result(&block)).collect(),
-            _ => Vec::new(),
-        };
-    }
-    match serde_json::from_slice::<ResultLine<'_>>(line) {
-        Ok(ResultLine { kind: "result", num_turns, result }) => {
-            let members = [("numTurns", num_turns), ("result", result)];
+    let Ok(line) = serde_json::from_slice::<Line<'_>>(line) else { return Vec::new() };
+    match (&*line.kind, line.message) {
+        ("assistant", Some(message)) => {
+            blocks(message).into_iter().filter_map(|(_, block)| said(&block)).collect()
+        }
+        ("user", Some(message)) => {
+            blocks(message).into_iter().filter_map(|(_, block)| tool_result(&block)).collect()
+        }
+        ("result", None) => {
+            let members = [("numTurns", line.num_turns), ("result", line.result)];
             vec![part(
                 "turn_complete",
                 object(&members.map(|(name, raw)| (name, raw.map(RawValue::get)))),
             )]
         }
-        Ok(_) | Err(_) => Vec::new(),
+        _ => Vec::new(),
+    }
+}
+
+/// The type of what such a block of an assistant message says.
+pub(super) fn said_kind(block: &str) -> Option<&'static str> {
+    match block {
+        "text" => Some("text"),
+        "thinking" => Some("reasoning"),
+        "tool_use" => Some("tool_start"),
+        _ => None,
     }
 }
 
 fn said(block: &Block<'_>) -> Option<TimelinePart> {
     let get = |raw: Option<&'_ RawValue>| raw.map(|raw| raw.get().to_owned());
-    let (kind, members) = match &*block.kind {
-        "text" => ("text", vec![("text", get(block.text))]),
-        "thinking" => ("reasoning", vec![("text", get(block.thinking))]),
-        "tool_use" => (
-            "tool_start",
-            vec![
-                ("toolName", get(block.name)),
-                ("toolId", get(block.id)),
-                ("input", get(block.input)),
-            ],
-        ),
-        _ => return None,
+    let kind = said_kind(&block.kind)?;
+    let members = match kind {
+        "text" => vec![("text", get(block.text))],
+        "reasoning" => vec![("text", get(block.thinking))],
+        _ => vec![
+            ("toolName", get(block.name)),
+            ("toolId", get(block.id)),
+            ("input", get(block.input)),
+        ],
     };
     let members: Vec<_> = members.iter().map(|(name, json)| (*name, json.as_deref())).collect();
     Some(part(kind, object(&members)))
 }
 
 fn tool_result(block: &Block<'_>) -> Option<TimelinePart> {
-    if block.kind != "tool_result" {
+    if !is_shown(&block.kind) {
         return None;
     }
     let members =

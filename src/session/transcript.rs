@@ -11,6 +11,17 @@ pub(crate) struct Entries {
     pub(crate) last: Option<String>,
 }
 
+impl Entries {
+    /// All of them as one; `None` if there are none.
+    pub(crate) fn joined(parts: Vec<Self>) -> Option<Self> {
+        parts.into_iter().reduce(|mut all, part| {
+            all.lines.extend_from_slice(&part.lines);
+            all.last = part.last.or(all.last);
+            all
+        })
+    }
+}
+
 /// Longest id of an entry: they are UUIDs.
 const ID_BYTES_MAX: usize = 64;
 
@@ -69,6 +80,17 @@ mod tests {
         let expected = "{\"uuid\":\"a\", \"x\":1.0}\n{\"type\":\"user\",\"uuid\":\"b\"}\n{\"type\":\"cost-state\"}\n";
         assert_eq!(String::from_utf8(found.lines).unwrap(), expected);
         assert_eq!(found.last.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn what_was_told_at_once_is_one() {
+        let part = |lines: &str, last: Option<&str>| Entries {
+            lines: lines.into(),
+            last: last.map(str::to_owned),
+        };
+        let parts = vec![part("1\n", Some("a")), part("2\n", Some("b")), part("3\n", None)];
+        assert_eq!(Entries::joined(parts), Some(part("1\n2\n3\n", Some("b"))));
+        assert_eq!(Entries::joined(Vec::new()), None);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The log of a session: appended in one step, read by sequence number. Messages and the
 //! timeline are two views of it; no content is stored twice.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, ToSql, params};
 
 use super::record::{
@@ -13,7 +15,8 @@ use super::{Series, Store, StoreError, row, transcripts};
 
 impl Store {
     /// Stores one step of a session: all of it or nothing. The hot path.
-    pub(crate) async fn append(&self, append: Append) -> Result<(), StoreError> {
+    pub(crate) async fn append(&self, append: impl Into<Arc<Append>>) -> Result<(), StoreError> {
+        let append = append.into();
         let terms = Terms { durable: append.durable, bytes: append.bytes() };
         self.write(terms, move |connection| perform(connection, &append)).await
     }
@@ -215,8 +218,10 @@ fn perform(connection: &Connection, append: &Append) -> Result<(), StoreError> {
             last.timeline,
             append.bridge_stored
         ])?;
+    let mut stored = append.transcript_before;
     for transcript in &append.transcript {
-        transcripts::insert(connection, append.key, last.frame, transcript)?;
+        transcripts::insert(connection, append.key, last.frame, stored, transcript)?;
+        stored = stored.saturating_add(transcript.bytes);
     }
     if let Some((ordinal, state, at)) = append.turn {
         move_turn(connection, append.key, ordinal, state, at, before.frame)?;

@@ -373,6 +373,8 @@ pub(crate) struct Append {
     pub(crate) bridge_stored: Option<u64>,
     /// What the CLI wrote into its transcript meanwhile.
     pub(crate) transcript: Vec<NewTranscript>,
+    /// Bytes of it that are stored already, as [`super::Store::transcript_bytes`] counts them.
+    pub(crate) transcript_before: u64,
     /// A turn's ordinal, its new state, and the moment.
     pub(crate) turn: Option<(u64, TurnState, Timestamp)>,
     /// With the moment of the change.
@@ -392,6 +394,7 @@ impl Append {
             frames: Vec::new(),
             bridge_stored: None,
             transcript: Vec::new(),
+            transcript_before: 0,
             turn: None,
             status: None,
             last_active_at: None,

@@ -25,6 +25,20 @@ impl Store {
         .await
     }
 
+    /// Bytes that are stored of the session's transcript, before compression. Reads all of its parts'
+    /// rows: asked once by who then counts on.
+    pub(crate) async fn transcript_bytes(&self, key: i64) -> Result<u64, StoreError> {
+        self.read(move |connection| {
+            let bytes = connection
+                .prepare_cached(
+                    "SELECT coalesce(sum(bytes), 0) FROM transcripts WHERE session_key = ?1",
+                )?
+                .query_row([key], |row| row.get(0))?;
+            Ok(bytes)
+        })
+        .await
+    }
+
     /// The next part behind `after`.
     pub(crate) async fn transcript_part(
         &self,
@@ -51,26 +65,23 @@ impl Store {
     }
 }
 
+/// One look at the end of the key, however many parts there are.
+pub(super) const INSERT: &str = "INSERT INTO transcripts (session_key, part, frame, entry, bytes, data)
+    SELECT ?1, coalesce(max(part), 0) + 1, ?2, ?3, ?4, ?5 FROM transcripts WHERE session_key = ?1";
+
+/// Appends a part, unless the transcript becomes too large with it; `before` bytes of it are stored.
 pub(super) fn insert(
     connection: &Connection,
     key: i64,
     frame: u64,
+    before: u64,
     transcript: &NewTranscript,
 ) -> Result<(), StoreError> {
+    if before.saturating_add(transcript.bytes) > TRANSCRIPT_BYTES_MAX {
+        return Ok(());
+    }
     connection
-        .prepare_cached(
-            "INSERT INTO transcripts (session_key, part, frame, entry, bytes, data)
-             SELECT ?1, coalesce(max(part), 0) + 1, ?2, ?3, ?4, ?5
-             FROM transcripts WHERE session_key = ?1
-             HAVING coalesce(sum(bytes), 0) + ?4 <= ?6",
-        )?
-        .execute(params![
-            key,
-            frame,
-            transcript.entry,
-            transcript.bytes,
-            &*transcript.data,
-            TRANSCRIPT_BYTES_MAX
-        ])?;
+        .prepare_cached(INSERT)?
+        .execute(params![key, frame, transcript.entry, transcript.bytes, &*transcript.data])?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! ashd's end of a bridge. Whatever comes from a sandbox is bytes from an enemy: it is counted,
 //! capped and checked here, and a bridge that breaks the rules loses its connection.
 //!
-//! One task reads and one writes. Frames are slices of what was read: whoever keeps one for
-//! long keeps up to [`READ_BYTES`] with it.
+//! One task reads and one writes. Frames are slices of what came at once: whoever keeps one for
+//! long keeps the others of it.
 
 mod changes;
 mod events;

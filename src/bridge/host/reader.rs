@@ -1,9 +1,14 @@
 //! The task that reads from a bridge and judges what it reads.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::READ_BYTES;
@@ -43,6 +48,25 @@ pub(super) fn start(
     BridgeEvents::new(receiver)
 }
 
+thread_local! {
+    /// Where the threads of the runtime read to: what came is copied, so that neither a connection that
+    /// waits nor a frame that is kept holds more than its own bytes.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+}
+
+/// Appends what is there to `buffer`, and says how much; waits for it. Cancel-safe.
+async fn read_into(reader: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<usize> {
+    poll_fn(|context| {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut piece = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut *reader).poll_read(context, &mut piece))?;
+            buffer.extend_from_slice(piece.filled());
+            Poll::Ready(Ok(piece.filled().len()))
+        })
+    })
+    .await
+}
+
 struct Judge {
     /// The number of the last event.
     last: u64,
@@ -75,8 +99,11 @@ impl Judge {
                     Err(error) => return LinkEnding::Protocol(error),
                 }
             }
-            buffer.reserve(READ_BYTES);
-            match reader.read_buf(&mut buffer).await {
+            if buffer.is_empty() {
+                // A connection that waits holds no memory.
+                buffer = BytesMut::new();
+            }
+            match read_into(&mut reader, &mut buffer).await {
                 Ok(0) => return LinkEnding::Closed,
                 Ok(_) => {}
                 Err(error) => return LinkEnding::Io(error),

@@ -22,6 +22,7 @@ async fn a_step_moves_everything_it_names() {
     let key = session.key;
     let everything = Append {
         transcript: Vec::new(),
+        transcript_before: 0,
         key,
         accepted: Some(turn(1)),
         frames: vec![

@@ -13,6 +13,7 @@ mod opening;
 mod pruning;
 mod reading;
 mod sessions;
+mod transcripts;
 mod turns;
 
 use std::path::PathBuf;
