@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::agent::AgentVerb;
 use super::attach::Attach;
+use super::bench::BenchVerb;
 use super::budget::BudgetVerb;
 use super::chat::Chat;
 use super::config::ConfigVerb;
@@ -125,6 +126,7 @@ pub(crate) enum Verb {
     /// Show whether the daemon runs and what it does
     Status,
     Top(Top),
+    Bench(BenchVerb),
     Drain(DrainVerb),
     Events(EventsVerb),
     Logs(Logs),

@@ -10,6 +10,7 @@ use clap::Parser as _;
 
 mod agent;
 mod attach;
+mod bench;
 mod budget;
 mod chat;
 mod cli;
@@ -137,6 +138,7 @@ async fn perform(context: &mut Context, verb: Option<Verb>) -> Result<(), Failur
         Some(Verb::Doctor) => doctor::run(context).await,
         Some(Verb::Attach(attach)) => attach::run(context, attach).await,
         Some(Verb::Top(top)) => top::run(context, top).await,
+        Some(Verb::Bench(bench)) => bench::run(context, bench).await,
         Some(Verb::Drain(drain)) => drain::run(context, drain).await,
         Some(Verb::Credential(verb)) => credential::run(context, verb).await,
         Some(Verb::Quota(verb)) => quota::run(context, verb).await,
