@@ -31,7 +31,7 @@ UNITS = systemd/ashd.service systemd/ashd.socket systemd/ashd-admin.socket \
 LIBEXEC = ash-bridge ash-egress ash-launch ash-sandboxd
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build the product (release)
 	$(CARGO) build --release --locked
@@ -54,7 +54,7 @@ test-faults: ## More than a thousand kills of ashd in the middle of turns, and o
 	ASH_FAULT_SEEDS=$${ASH_FAULT_SEEDS:-20} ASH_FAULT_KILLS=$${ASH_FAULT_KILLS:-60} \
 		$(CARGO) test --locked --features testing --test faults -- --test-threads=1
 
-test-release: test test-faults ## What a release wants besides: other releases of systemd, the container image
+test-release: test test-faults bench-check ## What a release wants besides: other releases of systemd, the container image, the budgets
 	tests/system/run --suite jammy --suite noble container
 	tests/system/run --suite trixie vm
 	tests/image/run
@@ -75,6 +75,9 @@ openapi: ## Write docs/openapi.json anew, from the operations and their types
 
 bench: ## Measure; prints tables of p50, p95, p99 and maximum
 	$(CARGO) bench --locked --features testing
+
+bench-check: ## Whether a message costs more than its budget, in counts and ratios
+	$(CARGO) bench --locked --features testing --bench budget
 
 site: ## Render the documentation into target/site
 	@packaging/site
@@ -106,4 +109,4 @@ install: manual ## Install what `make build` built; DESTDIR= and PROFILE= are ho
 	install -D -m 0644 -t $(DESTDIR)$(fishcompletiondir) $(manual)/completions/ashctl.fish
 	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE-APACHE LICENSE-MIT
 
-.PHONY: help build manual demo test test-faults test-release check openapi bench site deb apt-repo rpm install
+.PHONY: help build manual demo test test-faults test-release check openapi bench bench-check site deb apt-repo rpm install

@@ -12,13 +12,16 @@ mod rig;
 use std::time::{Duration, Instant};
 
 use rig::ashd::{Ashd, end, fake_claude, session};
-use rig::{figures, process};
+use rig::{chart, figures, process};
 
 /// Sessions that are created and ended one after the other.
 const CREATED: usize = 60;
 
 /// Sessions that live while memory is looked at.
 const IDLE: usize = 40;
+
+/// Sessions that are created at the same time.
+const BURST: usize = 100;
 
 /// Starts of ashd.
 const STARTS: usize = 20;
@@ -34,6 +37,7 @@ fn main() {
     let ashd = start();
     ashd.deploy("measured");
     create(&ashd);
+    burst(&ashd);
     memory(&ashd);
     ashd.stop();
 
@@ -77,6 +81,37 @@ fn create(ashd: &Ashd) {
     figures::row("create", &created);
     figures::row("create to ready", &ready);
     figures::row("end", &ended);
+    let rows = [("create", &*created), ("create to ready", &ready), ("end", &ended)];
+    chart::write("create", "A session, real sandboxes, fake CLI", &rows);
+}
+
+fn burst(ashd: &Ashd) {
+    let mut clients: Vec<_> = (0..BURST).map(|_| ashd.client()).collect();
+    let start = Instant::now();
+    let created: Vec<(Duration, String)> = std::thread::scope(|scope| {
+        let create = |client| {
+            let start = Instant::now();
+            let session = session(client, "measured");
+            (start.elapsed(), session)
+        };
+        let running: Vec<_> =
+            clients.iter_mut().map(|client| scope.spawn(move || create(client))).collect();
+        running.into_iter().map(|thread| thread.join().expect("none fails")).collect()
+    });
+    let took = start.elapsed();
+    ashd.until_ready(BURST);
+    let ready = start.elapsed();
+    let (times, sessions): (Vec<_>, Vec<_>) = created.into_iter().unzip();
+    for session in &sessions {
+        end(&mut clients[0], session);
+    }
+    figures::table(&format!("{BURST} creates at the same moment."));
+    figures::row("create, in a burst", &times);
+    figures::note(&format!(
+        "the last was created after {:.0} ms, and the last CLI ready after {:.0} ms",
+        took.as_secs_f64() * 1e3,
+        ready.as_secs_f64() * 1e3
+    ));
 }
 
 fn memory(ashd: &Ashd) {

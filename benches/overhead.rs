@@ -18,10 +18,13 @@ use rig::ashd::{Ashd, fake_claude, session};
 use rig::bare::Bare;
 use rig::bridge::Bridge;
 use rig::client::Client;
-use rig::{figures, process};
+use rig::{chart, figures, process};
 
 /// Sessions that send at the same time.
-const SESSIONS: [usize; 4] = [1, 8, 32, 100];
+const SESSIONS: [usize; 5] = [1, 8, 32, 100, 500];
+
+/// Most of them if nobody says otherwise (`ASH_BENCH_SESSIONS`): 500 are 2,500 processes.
+const SESSIONS_DEFAULT: usize = 100;
 
 /// Times that the ways take turns, so that a busy moment of the machine meets all of them.
 const ROUNDS: usize = 12;
@@ -105,7 +108,8 @@ fn main() {
     );
     figures::row("write and sync", &syncs(folder.path()));
 
-    let most = SESSIONS.into_iter().max().unwrap_or(0);
+    let asked = std::env::var("ASH_BENCH_SESSIONS").ok().and_then(|most| most.parse().ok());
+    let most: usize = asked.unwrap_or(SESSIONS_DEFAULT);
     let mut through_ash: Vec<Box<dyn Way>> = Vec::new();
     let mut over_bridge: Vec<Box<dyn Way>> = Vec::new();
     let mut bare: Vec<Box<dyn Way>> = Vec::new();
@@ -125,7 +129,7 @@ fn main() {
         cli.until_ready();
         bare.push(Box::new(cli));
     }
-    for sessions in SESSIONS {
+    for sessions in SESSIONS.into_iter().filter(|sessions| *sessions <= most) {
         let mut ways = [&mut through_ash, &mut over_bridge, &mut bare]
             .map(|ways| &mut ways.as_mut_slice()[..sessions]);
         measure(&ashd, sessions, &mut ways);
@@ -177,6 +181,9 @@ fn measure(ashd: &Ashd, sessions: usize, ways: &mut [&mut [Box<dyn Way>]; 3]) {
         bridge.per_second(),
         bare.per_second(),
     ));
+    let rows = [("through Ash", &*ash.times), ("bridge", &bridge.times), ("bare CLI", &bare.times)];
+    let title = format!("A message to a CLI that answers at once, {sessions} sessions");
+    chart::write(&format!("message-{sessions}"), &title, &rows);
 }
 
 /// Every conversation sends its messages, one after the other, all of them at the same time.

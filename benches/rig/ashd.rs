@@ -27,10 +27,32 @@ pub(crate) struct Ashd {
 impl Ashd {
     /// Starts one and waits until it is healthy. `folder` may hold the data of an earlier one.
     pub(crate) fn start(folder: &Path, claude: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::start_as(&mut Command::new(env!("CARGO_BIN_EXE_ashd")), folder, claude, environment)
+    }
+
+    /// The same of one whose sandboxes are simulated: thousands of sessions fit on any machine.
+    pub(crate) fn simulated(folder: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ashd"));
+        Self::start_as(command.arg("--simulate"), folder, &fake_claude(), environment)
+    }
+
+    /// The same below `wrapper`, which becomes it.
+    pub(crate) fn start_below(wrapper: &[&str], folder: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(wrapper[0]);
+        let command = command.args(&wrapper[1..]).arg(env!("CARGO_BIN_EXE_ashd"));
+        Self::start_as(command, folder, &fake_claude(), environment)
+    }
+
+    fn start_as(
+        command: &mut Command,
+        folder: &Path,
+        claude: &Path,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let address = free.local_addr().expect("it is bound");
         drop(free);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ashd"))
+        let mut child = command
             .args(["--config", "/dev/null"])
             .env_clear()
             .env("ASH_DATA_DIR", folder.join("data"))

@@ -27,7 +27,7 @@ pub(crate) struct Bridge {
     turns: u64,
     /// The last number that it told.
     last: u64,
-    _kept: Kept,
+    kept: Kept,
 }
 
 impl Bridge {
@@ -57,7 +57,7 @@ impl Bridge {
             .expect("ash-bridge was built");
         let stream = UnixStream::connect(&socket).expect("it listens");
         stream.set_read_timeout(Some(super::PATIENCE)).expect("a timeout is not zero");
-        let mut bridge = Self { stream, buffer: Vec::new(), turns: 0, last: 0, _kept: Kept(child) };
+        let mut bridge = Self { stream, buffer: Vec::new(), turns: 0, last: 0, kept: Kept(child) };
         bridge.send(HELLO, 0, json!({ "protocol": 1, "stored": 0 }).to_string().as_bytes());
         let arguments: Vec<&String> = arguments
             .iter()
@@ -78,6 +78,10 @@ impl Bridge {
         bridge.send(START, 0, start.to_string().as_bytes());
         bridge.until(|kind, payload| kind == NOTICE && find(payload, b"ready").is_some());
         bridge
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.kept.0.id()
     }
 
     /// Sends a message and returns when the CLI is idle behind its result.

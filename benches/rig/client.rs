@@ -110,6 +110,27 @@ impl Client {
         }
     }
 
+    /// Reads a session from its first event to the `done` of its turn number `turns`; answers how many
+    /// bytes that were. The stream goes on behind it: take another client then.
+    pub(crate) fn stream_until_done(&mut self, session: &str, turns: usize) -> usize {
+        let path = format!("/api/sessions/{session}/stream?after=0&includePartialMessages=true");
+        self.send("GET", &path, "").expect("ashd serves");
+        let (mut done, mut bytes) = (0, 0);
+        while done < turns {
+            self.more().expect("the stream goes on");
+            let mut at = 0;
+            while let Some(found) = find(&self.buffer[at..], DONE) {
+                done += 1;
+                at += found + DONE.len();
+            }
+            // What may be the start of one is kept.
+            let seen = at.max(self.buffer.len().saturating_sub(DONE.len() - 1));
+            bytes += seen;
+            self.buffer.drain(..seen);
+        }
+        bytes
+    }
+
     /// Reads what comes behind `done`, so that the connection can be used again.
     pub(crate) fn rest(&mut self) {
         while !self.buffer.ends_with(LAST_CHUNK) {

@@ -44,6 +44,13 @@ pub(crate) fn row(name: &str, times: &[Duration]) -> Duration {
     at(50)
 }
 
+/// The time that so many percent of all do not exceed.
+pub(crate) fn percentile(mut times: Vec<Duration>, percent: usize) -> Duration {
+    times.sort_unstable();
+    let last = times.len().saturating_sub(1);
+    times.get(last * percent / 100).copied().unwrap_or_default()
+}
+
 /// A figure that follows from the rows above it.
 pub(crate) fn note(text: &str) {
     println!("  -> {text}");

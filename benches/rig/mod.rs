@@ -3,6 +3,7 @@
 pub(crate) mod ashd;
 pub(crate) mod bare;
 pub(crate) mod bridge;
+pub(crate) mod chart;
 pub(crate) mod client;
 pub(crate) mod figures;
 pub(crate) mod process;

@@ -42,15 +42,59 @@ pub(crate) fn processor_time(pid: u32) -> Duration {
     Duration::from_secs(field(11) + field(12)) / ticks
 }
 
+/// What a process has done so far, counted exactly by the kernel.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    /// Processor time in nanoseconds, of the threads that are.
+    pub(crate) nanoseconds: u64,
+    /// System calls that write to files and pipes, and their bytes.
+    pub(crate) writes: u64,
+    pub(crate) written: u64,
+    /// Times that a thread gave its processor away, to wait for something.
+    pub(crate) waits: u64,
+}
+
+impl Counts {
+    pub(crate) fn of(pid: u32) -> Self {
+        let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+        let (mut nanoseconds, mut waits) = (0, 0);
+        for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+            let read = |file| fs::read_to_string(task.path().join(file)).unwrap_or_default();
+            let ran = read("schedstat");
+            nanoseconds +=
+                ran.split(' ').next().and_then(|ran| ran.parse::<u64>().ok()).unwrap_or(0);
+            waits += member(&read("status"), "voluntary_ctxt_switches:");
+        }
+        let (writes, written) = (member(&io, "syscw:"), member(&io, "wchar:"));
+        Self { nanoseconds, writes, written, waits }
+    }
+
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            nanoseconds: self.nanoseconds.saturating_sub(before.nanoseconds),
+            writes: self.writes - before.writes,
+            written: self.written - before.written,
+            waits: self.waits.saturating_sub(before.waits),
+        }
+    }
+}
+
+/// The number behind `name` at the start of a line.
+fn member(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.unwrap_or(0)
+}
+
+/// Memory that no file can give back, in KiB.
+pub(crate) fn anonymous(pid: u32) -> u64 {
+    member(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default(), "RssAnon:")
+}
+
 /// Resident and proportional memory in KiB.
 pub(crate) fn memory(pid: u32) -> (u64, u64) {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    let member = |name: &str| -> u64 {
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-        number.unwrap_or(0)
-    };
-    (member("Rss:"), member("Pss:"))
+    (member(&text, "Rss:"), member(&text, "Pss:"))
 }
 
 /// Every process below `ancestor`.
