@@ -103,8 +103,7 @@ fn counted(pid: u32, work: impl FnOnce()) -> Counts {
 
 /// Processor time of both for as many messages.
 fn bridge_and_cli(bridge: &mut Bridge) -> u64 {
-    let pids: Vec<u32> =
-        process::below(bridge.pid()).into_iter().chain([bridge.pid()]).collect();
+    let pids: Vec<u32> = process::below(bridge.pid()).into_iter().chain([bridge.pid()]).collect();
     let sum = || pids.iter().map(|pid| Counts::of(*pid).nanoseconds).sum::<u64>();
     let before = sum();
     for _ in 0..MESSAGES {

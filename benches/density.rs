@@ -120,7 +120,9 @@ fn frozen() {
         took.as_secs_f64()
     ));
     figures::row("resume of a frozen one", &thaws);
-    println!("# KiB for each session: proportional memory of its processes, and what ashd holds for it.");
+    println!(
+        "# KiB for each session: proportional memory of its processes, and what ashd holds for it."
+    );
     for (tier, [wrapper, bridge, cli]) in [("hot", hot), ("frozen", cold)] {
         println!("{tier:<8} bwrap {wrapper:>6}   ash-bridge {bridge:>6}   CLI {cli:>6}");
     }

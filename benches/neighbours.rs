@@ -118,11 +118,16 @@ fn measure(
             done += neighbour.join().expect("a neighbour does not fail");
         });
     }
-    figures::table(&format!("{name} ({done} times), and one session that has one turn after another."));
+    figures::table(&format!(
+        "{name} ({done} times), and one session that has one turn after another."
+    ));
     figures::row("turn, alone", &alone);
     figures::row("turn, beside the neighbour", &beside);
     let [alone, beside] = [alone, beside].map(|times| figures::percentile(times, 95));
-    figures::note(&format!("p95 beside : alone = {:.2}", beside.as_secs_f64() / alone.as_secs_f64()));
+    figures::note(&format!(
+        "p95 beside : alone = {:.2}",
+        beside.as_secs_f64() / alone.as_secs_f64()
+    ));
 }
 
 fn rounds(client: &mut Client, session: &str) -> Vec<Duration> {

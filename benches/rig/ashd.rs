@@ -37,7 +37,11 @@ impl Ashd {
     }
 
     /// The same below `wrapper`, which becomes it.
-    pub(crate) fn start_below(wrapper: &[&str], folder: &Path, environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_below(
+        wrapper: &[&str],
+        folder: &Path,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let mut command = Command::new(wrapper[0]);
         let command = command.args(&wrapper[1..]).arg(env!("CARGO_BIN_EXE_ashd"));
         Self::start_as(command, folder, &fake_claude(), environment)

@@ -40,7 +40,8 @@ fn svg(title: &str, rows: &[(&str, &[Duration])]) -> String {
     let least = all().fold(f64::MAX, f64::min).log10().floor();
     let most = all().fold(f64::MIN, f64::max).log10().ceil().max(least + 1.0);
     let x = |value: f64| {
-        LEFT + (value.max(10_f64.powf(least)).log10() - least) / (most - least) * (WIDTH - LEFT - 20.0)
+        LEFT + (value.max(10_f64.powf(least)).log10() - least) / (most - least)
+            * (WIDTH - LEFT - 20.0)
     };
     let height = TOP + (3.0 * BAR + GAP) * f64::from(u32::try_from(rows.len()).unwrap_or(0)) + 20.0;
     let mut svg = format!(

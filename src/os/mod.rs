@@ -1,5 +1,6 @@
 //! Linux, as far as the standard library leaves it out. Nothing here knows Ash.
 
+pub(crate) mod aside;
 pub(crate) mod cgroup;
 pub(crate) mod chunks;
 pub(crate) mod copy;

@@ -26,6 +26,7 @@ use crate::bridge::host::BridgeEvent;
 use crate::chain::chain;
 use crate::clock::Timestamp;
 use crate::id::TurnId;
+use crate::os::aside::aside;
 use crate::sandbox::EndReport;
 use crate::session::Status;
 use crate::session::content::Content;
@@ -285,7 +286,7 @@ impl Driver {
                 BridgeEvent::Frame { number, line } => {
                     bytes += line.len();
                     batch.bridge_stored = Some(number);
-                    let head = Head::read(&line);
+                    let head = aside(line.len(), || Head::read(&line));
                     if self.hear_question(&head, &line, &mut batch) {
                         // It is stored in our own words.
                     } else if head.is_mirror() {
@@ -299,7 +300,7 @@ impl Driver {
                             turn.may_try_again = false;
                             turn.ordinal
                         });
-                        let reading = Reading::of_line(&head);
+                        let reading = aside(line.len(), || Reading::of_line(&head));
                         batch.push_line(turn, reading, line);
                     }
                 }

@@ -95,9 +95,23 @@ mod tests {
     /// Pieces of which lines are made that a CLI may say, and some that none should.
     fn any_line() -> impl Strategy<Value = String> {
         let words = [
-            "assistant", "user", "result", "stream_event", "system", "text", "thinking", "tool_use",
-            "tool_result", "text_delta", "thinking_delta", "input_json_delta", "content_block_delta",
-            "message_start", "redacted_thinking", "a b", "",
+            "assistant",
+            "user",
+            "result",
+            "stream_event",
+            "system",
+            "text",
+            "thinking",
+            "tool_use",
+            "tool_result",
+            "text_delta",
+            "thinking_delta",
+            "input_json_delta",
+            "content_block_delta",
+            "message_start",
+            "redacted_thinking",
+            "a b",
+            "",
         ];
         let word = || proptest::sample::select(words.to_vec());
         let block = || {

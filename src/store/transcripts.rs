@@ -66,7 +66,8 @@ impl Store {
 }
 
 /// One look at the end of the key, however many parts there are.
-pub(super) const INSERT: &str = "INSERT INTO transcripts (session_key, part, frame, entry, bytes, data)
+pub(super) const INSERT: &str =
+    "INSERT INTO transcripts (session_key, part, frame, entry, bytes, data)
     SELECT ?1, coalesce(max(part), 0) + 1, ?2, ?3, ?4, ?5 FROM transcripts WHERE session_key = ?1";
 
 /// Appends a part, unless the transcript becomes too large with it; `before` bytes of it are stored.
@@ -80,8 +81,12 @@ pub(super) fn insert(
     if before.saturating_add(transcript.bytes) > TRANSCRIPT_BYTES_MAX {
         return Ok(());
     }
-    connection
-        .prepare_cached(INSERT)?
-        .execute(params![key, frame, transcript.entry, transcript.bytes, &*transcript.data])?;
+    connection.prepare_cached(INSERT)?.execute(params![
+        key,
+        frame,
+        transcript.entry,
+        transcript.bytes,
+        &*transcript.data
+    ])?;
     Ok(())
 }

@@ -59,7 +59,13 @@ fn every_figure_says_how_often_it_was_measured() {
     let rows = report["rows"].as_array().unwrap();
     let counted: Vec<_> = rows
         .iter()
-        .map(|row| (row["measure"].as_str().unwrap(), row["sessions"].as_u64().unwrap(), row["n"].as_u64().unwrap()))
+        .map(|row| {
+            (
+                row["measure"].as_str().unwrap(),
+                row["sessions"].as_u64().unwrap(),
+                row["n"].as_u64().unwrap(),
+            )
+        })
         .collect();
     let expected = [
         ("create", 1, 2),
@@ -74,7 +80,9 @@ fn every_figure_says_how_often_it_was_measured() {
     assert_eq!(counted, expected);
     for row in rows {
         let time = |name: &str| row[name].as_f64().unwrap();
-        assert!(time("p50") <= time("p95") && time("p95") <= time("p99") && time("p99") <= time("max"));
+        assert!(
+            time("p50") <= time("p95") && time("p95") <= time("p99") && time("p99") <= time("max")
+        );
         assert_eq!(row["perSecond"].is_number(), row["measure"] == "message to done");
     }
     assert_eq!((&report["definition"], &report["failedTurns"]), (&json!(1), &json!(0)));
@@ -135,7 +143,11 @@ fn what_was_created_is_ended_when_it_is_interrupted() {
 fn there_is_a_limit_on_everything() {
     let server = server(said);
     for wrong in [["--creates", "0"], ["--messages", "10001"], ["--sessions", "1001"]] {
-        assert_eq!(ashctl(&server, ["bench", "qa-bot"].iter().chain(&wrong)).status, 2, "{wrong:?}");
+        assert_eq!(
+            ashctl(&server, ["bench", "qa-bot"].iter().chain(&wrong)).status,
+            2,
+            "{wrong:?}"
+        );
     }
     let ladder = ["bench", "qa-bot", "--sessions", "1,2,3,4,5,6,7,8,9"];
     assert_eq!(ashctl(&server, ladder).status, 2);

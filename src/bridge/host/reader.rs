@@ -17,6 +17,7 @@ use super::files::Requests;
 use crate::bridge::protocol::{
     self, Kind, LINE_BYTES_MAX, NOTICE_BYTES_MAX, Notice, Packet, ProtocolError,
 };
+use crate::os::aside::aside;
 
 /// Events that may wait for the store. When they do, nothing is read, and in the end the CLI
 /// waits too.
@@ -55,7 +56,10 @@ thread_local! {
 }
 
 /// Appends what is there to `buffer`, and says how much; waits for it. Cancel-safe.
-async fn read_into(reader: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<usize> {
+async fn read_into(
+    reader: &mut (impl AsyncRead + Unpin),
+    buffer: &mut BytesMut,
+) -> io::Result<usize> {
     poll_fn(|context| {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut piece = ReadBuf::new(scratch);
@@ -114,7 +118,8 @@ impl Judge {
     async fn take(&mut self, packet: Packet) -> Result<(), ProtocolError> {
         match packet.kind {
             Kind::Frame => {
-                if !protocol::is_frame(&packet.payload) {
+                let is_frame = || protocol::is_frame(&packet.payload);
+                if !aside(packet.payload.len(), is_frame) {
                     return Err(ProtocolError::NotAFrame);
                 }
                 let bytes = packet.payload.len();

@@ -74,7 +74,10 @@ pub(crate) async fn run(context: &Context, verb: BenchVerb) -> Result<(), Failur
     let left = bench.end_all().await;
     let rows = measured?;
     let failed_turns = bench.failed_turns();
-    tell(output, &Report { definition: DEFINITION, server: server.place(), rows: &rows, failed_turns })?;
+    tell(
+        output,
+        &Report { definition: DEFINITION, server: server.place(), rows: &rows, failed_turns },
+    )?;
     left?;
     match failed_turns {
         0 => Ok(()),
