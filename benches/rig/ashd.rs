@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::Instant;
 
 use serde_json::json;
@@ -21,7 +21,7 @@ const CLI_INSIDE: &str = "claude";
 pub(crate) struct Ashd {
     kept: Kept,
     address: SocketAddr,
-    log: mpsc::Receiver<String>,
+    log: Mutex<mpsc::Receiver<String>>,
 }
 
 impl Ashd {
@@ -80,10 +80,11 @@ impl Ashd {
                 drop(tell.send(line));
             }
         });
-        let mut ashd = Self { kept: Kept(child), address, log };
+        let mut ashd = Self { kept: Kept(child), address, log: Mutex::new(log) };
         eventually("a healthy ashd", || {
             let ended = ashd.kept.0.try_wait().expect("it is our child");
-            assert!(ended.is_none(), "ashd ended: {:?}", ashd.log.iter().collect::<Vec<_>>());
+            let log = ashd.log.get_mut().expect("nobody else reads it");
+            assert!(ended.is_none(), "ashd ended: {:?}", log.iter().collect::<Vec<_>>());
             let answer =
                 Client::connect(address).and_then(|mut client| client.ask("GET", "/health", ""));
             answer.ok().filter(|answer| answer.status == 200)
@@ -110,9 +111,10 @@ impl Ashd {
     pub(crate) fn until_ready(&self, count: usize) {
         let end = Instant::now() + super::PATIENCE;
         let mut ready = 0;
+        let log = self.log.lock().expect("no reader of it fails");
         while ready < count {
             let left = end.saturating_duration_since(Instant::now());
-            let line = self.log.recv_timeout(left).expect("the CLI gets ready");
+            let line = log.recv_timeout(left).expect("the CLI gets ready");
             ready += usize::from(line.contains(READY));
         }
     }

@@ -137,8 +137,9 @@ mod tests {
             Just(r#""errors":7"#.to_owned()),
         ];
         (word(), prop::collection::vec(member, 0..4)).prop_map(|(kind, members)| {
-            let members: String = members.iter().map(|member| format!(",{member}")).collect();
-            format!(r#"{{"type":"{kind}"{members}}}"#)
+            let own = format!(r#""type":"{kind}""#);
+            let members: Vec<String> = [own].into_iter().chain(members).collect();
+            format!("{{{}}}", members.join(","))
         })
     }
 

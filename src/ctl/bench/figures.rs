@@ -61,7 +61,8 @@ mod tests {
         assert_eq!((row.n, row.p50, row.p95, row.p99, row.max), (100, 50.0, 95.0, 99.0, 100.0));
         let row = Row::new("create", 1, vec![Duration::from_millis(7)]);
         assert_eq!((row.p50, row.max), (7.0, 7.0));
-        assert_eq!(Row::new("create", 1, Vec::new()).max, 0.0);
+        let row = Row::new("create", 1, Vec::new());
+        assert_eq!((row.n, row.max), (0, 0.0));
     }
 
     #[test]
