@@ -23,6 +23,7 @@ const COLORS: [(&str, usize, &str); 3] =
 /// Writes `name.svg` with these rows.
 pub(crate) fn write(name: &str, title: &str, rows: &[(&str, &[Duration])]) {
     let Some(folder) = std::env::var_os("ASH_BENCH_CHARTS") else { return };
+    std::fs::create_dir_all(&folder).expect("the folder of ASH_BENCH_CHARTS can be made");
     let path = Path::new(&folder).join(format!("{name}.svg"));
     std::fs::write(&path, svg(title, rows)).expect("the folder of ASH_BENCH_CHARTS is writable");
     println!("  -> {}", path.display());

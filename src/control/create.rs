@@ -112,10 +112,9 @@ impl Control {
     /// After a start: forgets sessions whose creation was cut off by the end of an earlier ashd;
     /// nobody was told of them.
     pub(crate) async fn undo_half_made(&self) -> Result<(), StoreError> {
-        let live = self.host.store.live_sessions().await?;
-        for record in live.iter().filter(|record| record.status == Status::Starting) {
+        for record in self.host.store.starting_sessions().await? {
             tracing::warn!(session = %record.id, "removing a session that was never complete");
-            self.undo(record).await;
+            self.undo(&record).await;
         }
         Ok(())
     }

@@ -318,7 +318,7 @@ impl Host {
     pub(crate) async fn recover(&self) -> Result<(), RecoverError> {
         self.recover_tenants().await?;
         let mut unknown = self.launcher.live().await?;
-        for record in self.store.live_sessions().await? {
+        for record in self.store.sessions_to_take_up(unknown.clone()).await? {
             let lives = unknown.iter().position(|live| *live == record.id);
             if let Some(index) = lives {
                 unknown.swap_remove(index);

@@ -120,6 +120,46 @@ impl Store {
         .await
     }
 
+    /// The sessions that have not ended and are to be taken up: those with a turn that runs or waits, and
+    /// those of `living`; the oldest first. However many others there are, they are not read.
+    pub(crate) async fn sessions_to_take_up(
+        &self,
+        living: Vec<SessionId>,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        self.read(move |connection| {
+            // `+` keeps the way over the requests: nearly every session has a status of these.
+            let sql = format!(
+                "{SESSION} WHERE s.key IN (SELECT session_key FROM turn_requests) AND +s.{LIVE}"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let with_turns = statement.query_map([], session)?;
+            let mut found = BTreeMap::new();
+            for record in with_turns {
+                let record = record?;
+                found.insert(record.key, record);
+            }
+            let sql = format!("{SESSION} WHERE s.id = ?1 AND +s.{LIVE}");
+            let mut statement = connection.prepare_cached(&sql)?;
+            for id in living {
+                let record = statement.query_row([id.to_string()], session).optional()?;
+                found.extend(record.map(|record| (record.key, record)));
+            }
+            Ok(found.into_values().collect())
+        })
+        .await
+    }
+
+    /// The sessions whose creation has not come to its end.
+    pub(crate) async fn starting_sessions(&self) -> Result<Vec<SessionRecord>, StoreError> {
+        self.read(|connection| {
+            let sql = format!("{SESSION} WHERE s.status = 'starting' ORDER BY s.key");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let sessions = statement.query_map([], session)?.collect::<Result<_, _>>()?;
+            Ok(sessions)
+        })
+        .await
+    }
+
     /// An end survives a power cut.
     pub(crate) async fn update_session(
         &self,

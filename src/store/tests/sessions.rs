@@ -177,6 +177,26 @@ async fn every_session_that_has_not_ended_is_live() {
 }
 
 #[tokio::test]
+async fn only_what_is_to_be_taken_up_is_read() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let mut made = Vec::new();
+    for status in [Status::Active, Status::Stopped, Status::Active, Status::Ended] {
+        made.push(store.create_session(NewSession { status, ..new_session() }).await.unwrap());
+    }
+    let [waits, lives, rests, ended] = made.try_into().unwrap();
+    store.enqueue_turn(waits.key, turn(1)).await.unwrap();
+    let living = vec![ended.id, lives.id, SessionId::new(), waits.id];
+    let found = store.sessions_to_take_up(living).await.unwrap();
+    assert_eq!(found, [waits.clone(), lives]);
+    assert_eq!(store.sessions_to_take_up(Vec::new()).await.unwrap(), [waits]);
+    assert_eq!(store.starting_sessions().await.unwrap(), []);
+    let begun = store.create_session(new_session()).await.unwrap();
+    assert_eq!(store.starting_sessions().await.unwrap(), [begun]);
+    assert_eq!(rests.status, Status::Active);
+}
+
+#[tokio::test]
 async fn a_session_gets_the_lowest_uid_that_owns_no_workspace() {
     let Fixture { store, .. } = &Fixture::new();
     let mut made = Vec::new();
