@@ -33,6 +33,10 @@ LIBEXEC = ash-bridge ash-egress ash-launch ash-sandboxd
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# SQLite as distributions build it: fdatasync(2) behind a commit instead of fsync(2), and no lock around
+# a count of its memory that nobody reads (docs/decisions/0044-the-end-of-a-turn-is-synced.md).
+build bench bench-check: export LIBSQLITE3_FLAGS = -DHAVE_FDATASYNC=1 -DSQLITE_DEFAULT_MEMSTATUS=0
+
 build: ## Build the product (release)
 	$(CARGO) build --release --locked
 	@$(MAKE) --no-print-directory manual
