@@ -36,15 +36,11 @@ impl Ashd {
         Self::start_as(command.arg("--simulate"), folder, &fake_claude(), environment)
     }
 
-    /// The same below `wrapper`, which becomes it.
-    pub(crate) fn start_below(
-        wrapper: &[&str],
-        folder: &Path,
-        environment: &[(&str, &str)],
-    ) -> Self {
+    /// The same below `wrapper`, which runs it.
+    pub(crate) fn simulated_below(wrapper: &[&str], folder: &Path) -> Self {
         let mut command = Command::new(wrapper[0]);
-        let command = command.args(&wrapper[1..]).arg(env!("CARGO_BIN_EXE_ashd"));
-        Self::start_as(command, folder, &fake_claude(), environment)
+        command.args(&wrapper[1..]).arg(env!("CARGO_BIN_EXE_ashd")).arg("--simulate");
+        Self::start_as(&mut command, folder, &fake_claude(), &[])
     }
 
     fn start_as(
