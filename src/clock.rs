@@ -1,6 +1,7 @@
 //! Time: the only caller of `now`. Everything else is handed a timestamp.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -43,6 +44,19 @@ fn set_by() -> i64 {
     text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
+impl FromStr for Timestamp {
+    type Err = jiff::Error;
+
+    /// RFC 3339; a date, or a moment without a zone, is in UTC.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let moment = text.parse::<jiff::Timestamp>().or_else(|_no_zone| {
+            let civil: jiff::civil::DateTime = text.parse()?;
+            jiff::tz::TimeZone::UTC.to_timestamp(civil)
+        })?;
+        Ok(Self(moment.as_millisecond()))
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_millisecond(self.0) {
@@ -69,6 +83,17 @@ impl<'de> Deserialize<'de> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_without_a_zone_is_in_utc() {
+        let at = |text: &str| text.parse::<Timestamp>().ok().map(|time| time.to_string());
+        let noon = Some("2026-11-22T12:00:00.000Z".to_owned());
+        for text in ["2026-11-22T12:00:00Z", "2026-11-22T13:00:00+01:00", "2026-11-22T12:00:00"] {
+            assert_eq!(at(text), noon, "{text}");
+        }
+        assert_eq!(at("2026-11-22").as_deref(), Some("2026-11-22T00:00:00.000Z"));
+        assert_eq!(at("yesterday"), None);
+    }
 
     #[test]
     fn a_timestamp_is_iso_8601_with_milliseconds() {

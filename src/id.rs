@@ -129,6 +129,13 @@ uuid_id!(
     new_v4
 );
 
+impl TurnId {
+    /// An id for what belongs to the turn under this name: the same whenever it is asked for.
+    pub(crate) fn of_part(self, name: &str) -> Uuid {
+        Uuid::new_v5(&self.0, name.as_bytes())
+    }
+}
+
 uuid_id!(
     /// A question of a session before it uses a tool.
     PermissionId,

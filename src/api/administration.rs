@@ -14,8 +14,8 @@ pub(super) async fn reload(State(app): State<App>) -> Result<Response, Refused> 
     Ok(axum::Json(app.control.reload().await?).into_response())
 }
 
-pub(super) async fn usage(State(app): State<App>) -> Result<Response, Refused> {
-    Ok(axum::Json(app.control.usage().await?).into_response())
+pub(super) async fn load(State(app): State<App>) -> Result<Response, Refused> {
+    Ok(axum::Json(app.control.load().await?).into_response())
 }
 
 pub(super) async fn drain(State(app): State<App>) -> Result<Response, Refused> {

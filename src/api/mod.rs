@@ -24,6 +24,7 @@ mod reference;
 mod sessions;
 mod stream;
 mod turns;
+mod usage;
 mod validator;
 mod versions;
 
@@ -137,7 +138,10 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::RevokeApiKey => routing::on(method, keys::revoke),
         Operation::ShowBudget => routing::on(method, budgets::show),
         Operation::ChangeTenantBudget => routing::on(method, budgets::of_tenant),
-        Operation::ShowUsage => routing::on(method, administration::usage),
+        Operation::ShowLoad => routing::on(method, administration::load),
+        Operation::ListUsage => routing::on(method, usage::list),
+        Operation::ShowUsageStats => routing::on(method, usage::stats),
+        Operation::ShowAnalytics => routing::on(method, usage::analytics),
         Operation::Drain => routing::on(method, administration::drain),
         Operation::UndoDrain => routing::on(method, administration::undo_drain),
         Operation::ShowDrain => routing::on(method, administration::drain_state),

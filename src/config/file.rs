@@ -32,6 +32,7 @@ pub(super) struct Fragment {
     pub(super) tiers: Tiers,
     pub(super) archive: Archive,
     pub(super) budget: Budget,
+    pub(super) usage: Usage,
     pub(super) drain: Drain,
 }
 
@@ -146,6 +147,12 @@ pub(super) struct Tiers {
 pub(super) struct Budget {
     pub(super) session_tokens: Option<u64>,
     pub(super) session_dollars: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Usage {
+    pub(super) keep_days: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

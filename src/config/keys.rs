@@ -324,6 +324,12 @@ pub(crate) const KEYS: [Key; 57] = [
         "0",
         "US dollars that a session may use in all if its creation does not say it; 0 for no limit.",
     ),
+    key(
+        "usage.keep_days",
+        None,
+        "400",
+        "Days after which the record of what a turn used is removed; 0: never.",
+    ),
     key("drain.seconds", None, "10", "Seconds that open requests get when ashd stops.")
     .restart(ASHD),
 ];

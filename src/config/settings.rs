@@ -87,6 +87,8 @@ pub(crate) struct Settings {
     pub(crate) keep_ended: Duration,
     /// None if the pieces of messages are kept for ever.
     pub(crate) keep_pieces: Option<Duration>,
+    /// How long it is kept what turns used; `None` for ever.
+    pub(crate) keep_usage: Option<Duration>,
     /// None if turns may take as long as they want.
     pub(crate) turn_timeout: Option<Duration>,
     pub(crate) permission_timeout: Option<Duration>,
@@ -234,6 +236,7 @@ impl Settings {
             file.sandbox.wait_seconds.unwrap_or_else(|| number_of("sandbox.wait_seconds"));
         let archive_hours: u32 =
             file.archive.after_hours.unwrap_or_else(|| number_of("archive.after_hours"));
+        let usage_days: u32 = file.usage.keep_days.unwrap_or_else(|| number_of("usage.keep_days"));
         let drain = file.drain.seconds.unwrap_or_else(|| number_of("drain.seconds"));
         Ok(Self {
             shown: Configuration::default(),
@@ -279,6 +282,8 @@ impl Settings {
             keep_ended: Duration::from_secs(u64::from(keep_hours) * 60 * 60),
             keep_pieces: (pieces_hours > 0)
                 .then(|| Duration::from_secs(u64::from(pieces_hours) * 60 * 60)),
+            keep_usage: (usage_days > 0)
+                .then(|| Duration::from_secs(u64::from(usage_days) * 24 * 60 * 60)),
             turn_timeout: (turn_seconds > 0).then(|| Duration::from_secs(turn_seconds.into())),
             permission_timeout: (permission_seconds > 0)
                 .then(|| Duration::from_secs(permission_seconds.into())),

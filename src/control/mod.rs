@@ -24,6 +24,7 @@ pub(crate) mod history;
 pub(crate) mod interrupt;
 pub(crate) mod keys;
 pub(crate) mod list;
+pub(crate) mod load;
 pub(crate) mod permissions;
 pub(crate) mod queue;
 mod refusal;
@@ -76,6 +77,8 @@ pub(crate) struct ControlSettings {
     pub(crate) keep_ended: Duration,
     /// How long the pieces of a message are kept after its turn; `None` for ever.
     pub(crate) keep_pieces: Option<Duration>,
+    /// How long it is kept what turns used; `None` for ever.
+    pub(crate) keep_usage: Option<Duration>,
     /// After how much rest a hibernated session is archived; `None` for never.
     pub(crate) archive_after: Option<Duration>,
     /// What ashd runs with, as administrators see it.

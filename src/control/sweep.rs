@@ -1,5 +1,6 @@
 //! What is cleaned up while ashd runs: the files of sessions that ended a while ago, agent versions
-//! that nothing refers to, old idempotency keys, and the pieces of messages that are long whole.
+//! that nothing refers to, old idempotency keys, the pieces of messages that are long whole, and old
+//! records of what turns used.
 
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ impl Control {
         if let Err(error) = self.answers.sweep().await {
             tracing::warn!(%error, "old answers could not be removed");
         }
+        self.remove_old_usage().await?;
         self.remove_unused_versions().await;
         self.sweep_archives().await
     }

@@ -27,6 +27,7 @@ use super::quota::QuotaVerb;
 use super::send::Send;
 use super::session::SessionVerb;
 use super::top::Top;
+use super::usage::UsageVerb;
 
 /// Run Claude-powered agents on this machine or on a server
 ///
@@ -119,6 +120,7 @@ pub(crate) enum Verb {
     /// Back up the database, and check it
     #[command(subcommand)]
     Db(DatabaseVerb),
+    Usage(UsageVerb),
     Budget(BudgetVerb),
     /// Create, list, and revoke the API keys that clients show
     #[command(subcommand)]

@@ -2,12 +2,12 @@
 
 use clap::Subcommand;
 use http::Method;
-use jiff::{Span, SpanTotal, Unit};
 
 use super::Context;
 use super::failure::Failure;
 use super::output::{Format, Output, Times, cell, columns, optional};
 use super::server::{understand, whole};
+use super::when::seconds;
 use crate::id::KeyId;
 use crate::scope::Scope;
 use crate::wire::keys::{ApiKey, CreateApiKey, CreatedApiKey};
@@ -103,37 +103,4 @@ fn row(key: &ApiKey, times: Times) -> [String; 7] {
         key.last_used_at.map_or_else(|| "never".to_owned(), |at| times.show(at)),
         key.expires_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
     ]
-}
-
-/// A length of time as a person writes it, in whole seconds.
-fn seconds(text: &str) -> Result<u64, String> {
-    let span: Span = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    let seconds = span
-        .total(SpanTotal::from(Unit::Second).days_are_24_hours())
-        .map_err(|error| error.to_string())?;
-    if seconds < 1.0 {
-        return Err("a key lives for a second at least".to_owned());
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "it is positive, and the server knows the most"
-    )]
-    Ok(seconds as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_length_of_time_is_read_as_it_is_said() {
-        for (text, expected) in [("90d", 7_776_000), ("12h", 43_200), ("1h 30m", 5_400), ("5s", 5)]
-        {
-            assert_eq!(seconds(text), Ok(expected), "{text}");
-        }
-        for wrong in ["", "soon", "90", "-1d", "0s", "1y"] {
-            assert!(seconds(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -45,6 +45,7 @@ mod session;
 mod status;
 mod top;
 mod turn;
+mod usage;
 mod when;
 
 use self::cli::{Cli, Global, Verb};
@@ -134,6 +135,7 @@ async fn perform(context: &mut Context, verb: Option<Verb>) -> Result<(), Failur
         Some(Verb::Events(events)) => events::run(context, events).await,
         Some(Verb::Logs(logs)) => logs::run(context, logs).await,
         Some(Verb::Budget(verb)) => budget::run(context, verb).await,
+        Some(Verb::Usage(verb)) => usage::run(context, verb).await,
         Some(Verb::Key(verb)) => key::run(context, verb).await,
         Some(Verb::Doctor) => doctor::run(context).await,
         Some(Verb::Attach(attach)) => attach::run(context, attach).await,

@@ -16,8 +16,8 @@ use super::output::{Format, Output, cell, columns};
 use super::server::{Server, understand};
 use super::when::largest_unit;
 use crate::id::SessionId;
+use crate::wire::load::{Load, SessionLoad};
 use crate::wire::sessions::{SessionStatus, Tier};
-use crate::wire::usage::{SessionUsage, Usage};
 
 /// Shortest pause between two looks, in seconds: each costs the host some work.
 const DELAY_SECONDS_MIN: f64 = 0.2;
@@ -78,7 +78,7 @@ fn delay(text: &str) -> Result<f64, String> {
 #[serde(rename_all = "camelCase")]
 struct Row {
     #[serde(flatten)]
-    usage: SessionUsage,
+    usage: SessionLoad,
     /// In percent of one core.
     #[serde(skip_serializing_if = "Option::is_none")]
     cpu_percent: Option<f64>,
@@ -126,11 +126,11 @@ fn height() -> usize {
     terminal_size::terminal_size().map_or(ROWS_DEFAULT, |(_, height)| usize::from(height.0))
 }
 
-async fn look(server: &Server) -> Result<Usage, Failure> {
-    understand(&server.get("/api/usage").await?)
+async fn look(server: &Server) -> Result<Load, Failure> {
+    understand(&server.get("/api/load").await?)
 }
 
-fn rows(before: &Usage, now: Usage, top: &Top) -> Vec<Row> {
+fn rows(before: &Load, now: Load, top: &Top) -> Vec<Row> {
     let between = now.at.as_millis().saturating_sub(before.at.as_millis());
     let earlier: HashMap<SessionId, u64> = before
         .sessions
@@ -138,7 +138,7 @@ fn rows(before: &Usage, now: Usage, top: &Top) -> Vec<Row> {
         .filter_map(|session| Some((session.session, session.cpu_microseconds?)))
         .collect();
     let at = now.at;
-    let row = |usage: SessionUsage| {
+    let row = |usage: SessionLoad| {
         let used = usage.cpu_microseconds.and_then(|total| {
             // A sandbox that was started since counts from nothing.
             let before = earlier.get(&usage.session).copied().filter(|before| *before <= total);

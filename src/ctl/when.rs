@@ -1,5 +1,7 @@
 //! Times as a person reads them.
 
+use jiff::{Span, SpanTotal, Unit};
+
 use crate::clock::Timestamp;
 
 const SECONDS_PER_MINUTE: i64 = 60;
@@ -28,6 +30,23 @@ pub(crate) fn largest_unit(seconds: i64) -> String {
     format!("{} {unit}", seconds / length)
 }
 
+/// A length of time as a person writes it, in whole seconds.
+pub(crate) fn seconds(text: &str) -> Result<u64, String> {
+    let span: Span = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    let seconds = span
+        .total(SpanTotal::from(Unit::Second).days_are_24_hours())
+        .map_err(|error| error.to_string())?;
+    if seconds < 1.0 {
+        return Err("it is a second at least".to_owned());
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is positive, and the server knows the most"
+    )]
+    Ok(seconds as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +68,17 @@ mod tests {
         ] {
             let then = Timestamp::from_millis(now.as_millis() - seconds * 1000);
             assert_eq!(ago(then, now), expected);
+        }
+    }
+
+    #[test]
+    fn a_length_of_time_is_read_as_it_is_said() {
+        for (text, expected) in [("90d", 7_776_000), ("12h", 43_200), ("1h 30m", 5_400), ("5s", 5)]
+        {
+            assert_eq!(seconds(text), Ok(expected), "{text}");
+        }
+        for wrong in ["", "soon", "90", "-1d", "0s", "1y"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
         }
     }
 }

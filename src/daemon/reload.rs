@@ -41,6 +41,7 @@ pub(super) fn control_settings(settings: &Settings, shown: Configuration) -> Con
         agent_roots: settings.agent_roots.clone(),
         keep_ended: settings.keep_ended,
         keep_pieces: settings.keep_pieces,
+        keep_usage: settings.keep_usage,
         archive_after: settings.archive_after,
         configuration: shown,
         hosts: settings.hosts.clone(),

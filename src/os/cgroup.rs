@@ -37,6 +37,13 @@ pub(crate) struct Usage {
     pub(crate) cpu_microseconds: Option<u64>,
     /// In memory now, swap not included.
     pub(crate) memory_bytes: Option<u64>,
+    /// The most that was in memory since it was made (Linux 5.19).
+    pub(crate) memory_peak_bytes: Option<u64>,
+    /// Read from disks, and written to them, since it was made.
+    pub(crate) read_bytes: Option<u64>,
+    pub(crate) written_bytes: Option<u64>,
+    /// Processes that were killed in it for want of memory.
+    pub(crate) oom_kills: Option<u64>,
     /// Processes and threads now.
     pub(crate) tasks: Option<u64>,
 }
@@ -124,12 +131,17 @@ impl Cgroup {
     /// What it has used and uses; each figure is absent where its controller is.
     pub(crate) fn usage(&self) -> Usage {
         let number = |file: &str| self.read(file).ok()?.trim().parse().ok();
+        let io = self.read("io.stat").ok();
         Usage {
             cpu_microseconds: self
                 .read("cpu.stat")
                 .ok()
                 .and_then(|text| member(&text, "usage_usec")),
             memory_bytes: number("memory.current"),
+            memory_peak_bytes: number("memory.peak"),
+            read_bytes: io.as_deref().map(|text| of_all_devices(text, "rbytes")),
+            written_bytes: io.as_deref().map(|text| of_all_devices(text, "wbytes")),
+            oom_kills: self.oom_kills(),
             tasks: number("pids.current"),
         }
     }
@@ -154,6 +166,13 @@ pub(crate) fn path_of(pid: u32) -> io::Result<Option<String>> {
 /// The number behind `name` in a file of `name number` lines.
 fn member(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+/// The sum of `name=number` over the lines of `io.stat`, one for each device.
+fn of_all_devices(text: &str, name: &str) -> u64 {
+    let numbers =
+        text.split_whitespace().filter_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    numbers.filter_map(|number| number.parse::<u64>().ok()).fold(0, u64::saturating_add)
 }
 
 /// A file of a control group that announces its changes.
@@ -198,6 +217,15 @@ mod tests {
         assert_eq!(member(text, "oom_kill"), Some(2));
         assert_eq!(member(text, "oom"), Some(3));
         assert_eq!(member(text, "max"), None);
+    }
+
+    #[test]
+    fn what_was_read_and_written_is_that_of_all_devices() {
+        let text =
+            "259:0 rbytes=10 wbytes=5 rios=1 wios=2 dbytes=9 dios=0\n8:0 rbytes=7 wbytes=0\n";
+        assert_eq!(of_all_devices(text, "rbytes"), 17);
+        assert_eq!(of_all_devices(text, "wbytes"), 5);
+        assert_eq!(of_all_devices("", "rbytes"), 0, "nothing was read yet");
     }
 
     #[test]

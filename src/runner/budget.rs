@@ -11,7 +11,7 @@ use super::log::Batch;
 use crate::egress::{Budget, Spent, Tokens, Used};
 use crate::sandbox::Limits;
 use crate::session::frame::FrameKind;
-use crate::store::{BudgetRecord, StoreError, TenantBudgetRecord, UsedRecord};
+use crate::store::{BudgetRecord, KernelRecord, StoreError, TenantBudgetRecord, UsedRecord};
 
 pub(super) fn budget(record: BudgetRecord) -> Budget {
     Budget { tokens: record.tokens, money: record.money }
@@ -89,10 +89,18 @@ impl Driver {
         self.host.settings.limits.with(&self.options.limits)
     }
 
-    /// Says so where the memory limit killed a process of the sandbox since the last look.
-    pub(super) async fn tell_oom(&mut self, batch: &mut Batch) {
-        let Some(kills) = self.host.launcher.oom_kills(self.record.id).await else { return };
+    /// Looks what the kernel counted in the sandbox by now, for the record of the turn. Says so where
+    /// the memory limit killed a process of it since the last look.
+    pub(super) async fn take_stock(&mut self, batch: &mut Batch) {
         let Some(live) = &mut self.live else { return };
+        let Some(usage) = self.host.launcher.usage_of(self.record.id).await else { return };
+        self.kernel = KernelRecord {
+            cpu_microseconds: usage.cpu_microseconds,
+            memory_peak_bytes: usage.memory_peak_bytes,
+            read_bytes: usage.read_bytes,
+            written_bytes: usage.written_bytes,
+        };
+        let kills = usage.oom_kills.unwrap_or(0);
         if kills > live.oom_kills {
             live.oom_kills = kills;
             let limit = self.limits().memory_bytes >> 20;

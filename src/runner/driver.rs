@@ -35,7 +35,7 @@ use crate::session::options::{SessionOptions, SpawnOptions, TurnOptions};
 use crate::session::reading::Reading;
 use crate::session::transcript;
 use crate::session::turn::{Outcome, Turns};
-use crate::store::{SessionRecord, TurnState};
+use crate::store::{KernelRecord, SessionRecord, TurnState, TurnUsage};
 
 /// Packets stored in one commit: the more wait, the fewer commits.
 const BATCH_PACKETS_MAX: usize = 256;
@@ -98,6 +98,8 @@ pub(super) struct Driver {
     /// When the driver of an ended session leaves.
     pub(super) leaves_at: Option<Instant>,
     pub(super) spent: Spent,
+    /// What the kernel counted in the sandbox at the end of the turn that is to be recorded.
+    pub(super) kernel: KernelRecord,
     /// What the CLI asks and nobody has answered.
     pub(super) questions: Questions,
     pub(super) disk: DiskWatch,
@@ -318,11 +320,11 @@ impl Driver {
             next = self.live.as_mut().and_then(|live| live.events.try_recv());
         }
         if let Some(outcome) = ended.clone() {
-            self.tell_oom(&mut batch).await;
+            self.take_stock(&mut batch).await;
             self.tell_budget(&mut batch).await;
             self.finish(outcome, &mut batch);
         } else if let Some(broken) = &broken {
-            self.tell_oom(&mut batch).await;
+            self.take_stock(&mut batch).await;
             if broken.was_late && self.running.as_ref().is_some_and(|turn| turn.may_try_again) {
                 again = Some(&broken.reason);
             } else {
@@ -349,6 +351,17 @@ impl Driver {
         let Some(turn) = self.running.take() else { return };
         self.limit = None;
         self.drop_questions(batch);
+        batch.usage = Some(TurnUsage {
+            ordinal: turn.ordinal,
+            model: self.spent.model.take(),
+            milliseconds: turn.milliseconds(),
+            told: self.spent.take(),
+            told_in_all: self.spent.in_all,
+            sandbox: self.record.sandbox_generation,
+            kernel: std::mem::take(&mut self.kernel),
+            // The log counts them.
+            ..TurnUsage::default()
+        });
         self.conclude(&turn, outcome, batch);
     }
 
@@ -398,6 +411,9 @@ impl Driver {
     /// The running turn cannot run.
     pub(super) async fn fail(&mut self, reason: &str) {
         let mut batch = Batch::default();
+        if self.running.is_some() {
+            self.take_stock(&mut batch).await;
+        }
         self.break_off(reason, &mut batch);
         self.log.commit(batch).await;
     }
@@ -424,6 +440,7 @@ impl Driver {
         let mut batch = Batch::default();
         self.drop_questions(&mut batch);
         if self.turns.broken().is_some() {
+            self.take_stock(&mut batch).await;
             self.finish(Outcome::Failed("the session was ended".to_owned()), &mut batch);
         }
         self.set_status(Status::Ended, &mut batch);

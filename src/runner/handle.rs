@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use super::archiving::ArchivingError;
 use super::feed::Feed;
 use super::seats::Seat;
-use super::spent::Spent;
 use crate::bridge::host::{BridgeSender, Hold};
 use crate::clock::Timestamp;
 use crate::id::{PermissionId, TurnId};
@@ -20,7 +19,7 @@ use crate::session::options::{OptionError, TurnOptions};
 use crate::session::patch::ConfigureSession;
 use crate::session::permission::Verdict;
 use crate::session::tier::Tier;
-use crate::store::{ArchiveNote, BudgetRecord, Idempotency, StoreError};
+use crate::store::{ArchiveNote, BudgetRecord, Idempotency, StoreError, UsedRecord};
 
 /// Commands that wait for a driver. A driver is busy for milliseconds, or while a sandbox
 /// starts; more callers than this wait in line.
@@ -53,7 +52,8 @@ pub(crate) struct View {
     pub(crate) held: bool,
     /// Questions that nobody has answered.
     pub(crate) open_permissions: u32,
-    pub(crate) spent: Spent,
+    /// As its CLI tells it, since this ashd drives it.
+    pub(crate) spent: UsedRecord,
     /// How warm its sandbox is.
     pub(crate) tier: Tier,
     /// Since when it has a sandbox that nobody wants anything of.

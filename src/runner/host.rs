@@ -32,7 +32,7 @@ use crate::session::Status;
 use crate::session::options::SessionOptions;
 use crate::session::tier::{Tier, TierPolicy};
 use crate::session::turn::Turns;
-use crate::store::{SessionRecord, Store, StoreError, TurnState};
+use crate::store::{KernelRecord, SessionRecord, Store, StoreError, TurnState};
 
 /// What egress is told of a session.
 fn terms(record: &SessionRecord) -> Terms {
@@ -230,6 +230,7 @@ impl Host {
             jail: None,
             leaves_at: None,
             spent: Spent::default(),
+            kernel: KernelRecord::default(),
             questions: Questions::default(),
             disk: DiskWatch::default(),
         };

@@ -85,6 +85,9 @@ impl Driver {
             Step::EndSandbox => {
                 let seconds = INTERRUPT_GRACE.as_secs();
                 if self.live.is_some() {
+                    let mut batch = Batch::default();
+                    self.take_stock(&mut batch).await;
+                    self.log.commit(batch).await;
                     self.end_sandbox().await;
                 }
                 self.fail(&format!(

@@ -159,7 +159,8 @@ impl Driver {
         let Link { hello, sender, events } =
             host::connect(stream, stored, GREETING_DEADLINE).await.map_err(StartError::Link)?;
         self.bridge_last_input = hello.last_input;
-        let oom_kills = self.host.launcher.oom_kills(self.record.id).await.unwrap_or(0);
+        let usage = self.host.launcher.usage_of(self.record.id).await;
+        let oom_kills = usage.and_then(|usage| usage.oom_kills).unwrap_or(0);
         self.rest.warm(hello.paused);
         self.live = Some(Live {
             sender,

@@ -15,12 +15,15 @@ use crate::session::Status;
 use crate::session::frame::{Frame, FrameKind, Speaker};
 use crate::session::reading::Reading;
 use crate::store::{
-    Append, Counters, NewFrame, NewTranscript, NewTurn, Role, Store, StoreError, TimelineRow,
-    TurnState,
+    Append, Counters, FrameRecord, NewFrame, NewTranscript, NewTurn, Role, Store, StoreError,
+    TimelineRow, TurnState, TurnUsage,
 };
 
 /// How long to wait before a commit that failed is tried again: the disk may have room again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// What the timeline calls a tool that is called.
+const TOOL_CALL: &str = "tool_start";
 
 /// What is committed together.
 #[derive(Debug, Default)]
@@ -30,6 +33,8 @@ pub(crate) struct Batch {
     pub(crate) transcript: Vec<NewTranscript>,
     pub(crate) turn: Option<(u64, TurnState)>,
     pub(crate) status: Option<Status>,
+    /// What the turn used that ends with it; the log adds what it has counted.
+    pub(crate) usage: Option<TurnUsage>,
     /// Told once it is stored.
     happenings: Vec<Happening>,
     /// Survive a power cut, too: the end of a turn.
@@ -60,6 +65,13 @@ impl Batch {
     }
 }
 
+/// What the running turn has had, for its record.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    messages: u64,
+    tool_calls: u64,
+}
+
 #[derive(Debug)]
 pub(crate) struct Log {
     store: Store,
@@ -67,6 +79,7 @@ pub(crate) struct Log {
     counters: Counters,
     /// Bytes that are stored of the transcript, once it was asked.
     transcript_bytes: Option<u64>,
+    tally: Tally,
     feed: FeedWriter,
     lifecycle: Lifecycle,
     /// What is told when the frames are shown that are stored with it.
@@ -89,11 +102,13 @@ impl Log {
         closing: CancellationToken,
     ) -> Self {
         let (untold, stalled) = (Vec::new(), watch::Sender::new(None));
+        let tally = Tally::default();
         Self {
             store,
             key,
             counters,
             transcript_bytes: None,
+            tally,
             feed,
             lifecycle,
             untold,
@@ -126,7 +141,7 @@ impl Log {
         turn: NewTurn,
         first: Option<Batch>,
     ) -> Result<Vec<Frame>, StoreError> {
-        let before = self.counters;
+        let before = (self.counters, self.tally);
         self.counters.turn = turn.ordinal;
         let stored = match first {
             None => self.store.enqueue_turn(self.key, turn).await.map(|()| Vec::new()),
@@ -138,7 +153,7 @@ impl Log {
         };
         if stored.is_err() {
             // Its numbers go to the next.
-            self.counters = before;
+            (self.counters, self.tally) = before;
             self.untold.clear();
         }
         stored
@@ -160,7 +175,7 @@ impl Log {
     /// full; `false` if ashd left before that, or if it can never succeed: then nothing of it was
     /// shown, and its numbers go to the next.
     pub(crate) async fn commit(&mut self, batch: Batch) -> bool {
-        let before = self.counters;
+        let before = (self.counters, self.tally);
         let (frames, mut append) = self.step(batch);
         if !append.transcript.is_empty() {
             append.transcript_before = self.transcript_bytes().await;
@@ -174,7 +189,7 @@ impl Log {
             self.transcript_bytes = self.transcript_bytes.map(|bytes| bytes.saturating_add(told));
             self.show(frames);
         } else {
-            self.counters = before;
+            (self.counters, self.tally) = before;
             self.untold.clear();
         }
         stored
@@ -228,16 +243,31 @@ impl Log {
     pub(crate) async fn reload(&mut self) -> Result<(), StoreError> {
         self.counters = self.store.counters(self.key).await?;
         self.transcript_bytes = None;
+        self.tally = Tally::default();
         self.gave_up = false;
         Ok(())
     }
 
+    /// A frame of the running turn was stored by an earlier ashd.
+    pub(crate) fn recall(&mut self, frame: &FrameRecord) {
+        let Some(kind) = FrameKind::from_number(frame.kind) else { return };
+        let Reading { speaker, timeline, .. } = Reading::of(kind, &frame.data);
+        self.tally.messages += u64::from(speaker.is_some());
+        let calls = timeline.into_iter().filter(|kind| *kind == TOOL_CALL);
+        self.tally.tool_calls += calls.count() as u64;
+    }
+
     fn step(&mut self, batch: Batch) -> (Vec<Frame>, Append) {
         let at = Timestamp::now();
+        if matches!(batch.turn, Some((_, TurnState::Running))) {
+            self.tally = Tally::default();
+        }
         self.untold = batch.happenings;
         let (frames, rows) = self.place(batch.entries, at);
+        let Tally { messages, tool_calls } = self.tally;
         let append = Append {
             key: self.key,
+            usage: batch.usage.map(|usage| TurnUsage { messages, tool_calls, ..usage }),
             accepted: None,
             frames: rows,
             bridge_stored: batch.bridge_stored,
@@ -262,6 +292,7 @@ impl Log {
             let sequence = self.counters.frame;
             let message = speaker.map(|speaker| {
                 self.counters.message += 1;
+                self.tally.messages += 1;
                 let role = match speaker {
                     Speaker::User => Role::User,
                     Speaker::Assistant => Role::Assistant,
@@ -270,6 +301,7 @@ impl Log {
             });
             let parts = (0_u16..).zip(timeline).map(|(part, kind)| {
                 self.counters.timeline += 1;
+                self.tally.tool_calls += u64::from(kind == TOOL_CALL);
                 TimelineRow { sequence: self.counters.timeline, part, kind }
             });
             let timeline = parts.collect();

@@ -50,7 +50,6 @@ impl Driver {
         }
         match notice {
             Notice::Ready { version, pid } => {
-                self.spent.begin_cli();
                 tracing::debug!(%session, version, pid, "Claude Code is ready");
                 None
             }

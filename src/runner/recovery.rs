@@ -29,6 +29,7 @@ impl Driver {
                 Err(_told) => break Vec::new(),
             }
         };
+        self.spent.recover(self.told_cost().await);
         let (running, queued): (Vec<_>, Vec<_>) =
             pending.into_iter().partition(|turn| turn.state == TurnState::Running);
         self.queue.extend(queued.iter().map(turn));
@@ -70,6 +71,16 @@ impl Driver {
         }
         self.recover().await;
         true
+    }
+
+    async fn told_cost(&self) -> u64 {
+        loop {
+            match self.host.store.told_cost(self.record.key).await {
+                Ok(told) => return told,
+                Err(error) if self.reads_again(&error).await => {}
+                Err(_told) => return 0,
+            }
+        }
     }
 
     /// A sandbox that still lives is taken over; it sends what was not stored.
@@ -143,6 +154,10 @@ impl Driver {
         };
         self.turns.begin(ordinal);
         if self.live.is_none() {
+            self.catch_up(ordinal).await;
+            if self.running.is_none() {
+                return;
+            }
             self.turns = Turns::new();
             let mut batch = Batch::default();
             let error = r#"{"error":"the turn was interrupted: its sandbox did not outlive a stop of ashd or of the machine","code":"interrupted"}"#;
@@ -172,9 +187,17 @@ impl Driver {
                 }
             };
             let Some(last) = page.last().map(|row| row.sequence) else { return };
+            for row in &page {
+                self.log.recall(row);
+            }
             for row in page.iter().filter(|row| row.kind == FrameKind::Cli as u8) {
-                if let Some(outcome) = self.turns.line(&Head::read(&row.data)) {
+                let head = Head::read(&row.data);
+                if head.kind == "result" {
+                    self.spent.hear(&row.data);
+                }
+                if let Some(outcome) = self.turns.line(&head) {
                     let mut batch = Batch::default();
+                    self.take_stock(&mut batch).await;
                     self.finish(outcome, &mut batch);
                     self.log.commit(batch).await;
                     return;

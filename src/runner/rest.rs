@@ -71,7 +71,7 @@ impl Driver {
             busy: self.running.is_some(),
             turn: self.running.as_ref().map(|turn| turn.id),
             turn_since: self.running.as_ref().and_then(|turn| turn.started_at),
-            spent: self.spent,
+            spent: self.spent.all(),
             held: self.is_held(),
             open_permissions: self.questions.count(),
             queued,
@@ -289,6 +289,7 @@ impl Driver {
             batch.push(FrameKind::Error, Some(turn.ordinal), error.to_string());
             self.turns.broken();
             self.drop_questions(&mut batch);
+            self.take_stock(&mut batch).await;
             self.finish(Outcome::Interrupted, &mut batch);
             debug_assert!(matches!(batch.turn, Some((_, TurnState::Interrupted))));
             self.log.commit(batch).await;

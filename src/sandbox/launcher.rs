@@ -269,10 +269,9 @@ impl Launcher {
         all
     }
 
-    /// How many processes of the sandbox the kernel has killed for want of memory; `None` where
-    /// nobody counts.
-    pub(crate) async fn oom_kills(&self, name: &SandboxName) -> Option<u64> {
-        self.inner.find(name).await?.oom_kills()
+    /// The same of one; `None` if it does not live, or where nobody counts.
+    pub(crate) async fn usage_of(&self, name: &SandboxName) -> Option<Usage> {
+        self.inner.find(name).await?.usage()
     }
 
     /// Stops everything in the sandbox where it stands, until it is thawed.

@@ -174,12 +174,12 @@ impl Live {
         }
     }
 
-    /// How many processes of it were killed for want of memory; `None` where nobody counts.
     /// `None` without a control group of its own.
     pub(super) fn usage(&self) -> Option<Usage> {
         self.cgroup.get().map(Cgroup::usage)
     }
 
+    /// How many processes of it were killed for want of memory; `None` where nobody counts.
     pub(super) fn oom_kills(&self) -> Option<u64> {
         self.cgroup.get().and_then(Cgroup::oom_kills)
     }

@@ -143,8 +143,8 @@ impl Inner {
                 let bytes = self.launcher.reclaim(&session.into()).await.map_err(freezing)?;
                 Answer::Reclaimed { bytes }
             }
-            Request::OomKills { session } => {
-                Answer::OomKills { count: self.launcher.oom_kills(&session.into()).await }
+            Request::UsageOf { session } => {
+                Answer::UsageOf { usage: self.launcher.usage_of(&session.into()).await }
             }
             Request::Live => {
                 let living = self.launcher.live().await;

@@ -15,8 +15,9 @@ use crate::os::cgroup::Usage;
 use crate::sandbox::{EndReport, Isolation, Limits};
 
 /// The version of everything here. 2: `Fork`. 3: `Jail`, `EndJail`. 4: `Usage`. 5: `Pack`,
-/// `Unpack`. 6: limits of `Launch` and `Jail`. 7: limits of the disk, `DiskUse`.
-pub(super) const PROTOCOL: u32 = 7;
+/// `Unpack`. 6: limits of `Launch` and `Jail`. 7: limits of the disk, `DiskUse`. 8: `UsageOf`
+/// instead of `OomKills`.
+pub(super) const PROTOCOL: u32 = 8;
 
 /// Largest request in bytes: the environment of a sandbox (64 KiB), every byte an escape of six.
 pub(super) const REQUEST_BYTES_MAX: usize = 512 << 10;
@@ -103,8 +104,8 @@ pub(super) enum Request {
     Reclaim {
         session: SessionId,
     },
-    /// How many processes the kernel has killed in it for want of memory.
-    OomKills {
+    /// What one sandbox has used and uses.
+    UsageOf {
         session: SessionId,
     },
     /// The sessions whose sandboxes live.
@@ -163,8 +164,8 @@ pub(super) enum Answer {
     Reclaimed {
         bytes: u64,
     },
-    OomKills {
-        count: Option<u64>,
+    UsageOf {
+        usage: Option<Usage>,
     },
     Live {
         sessions: Vec<SessionId>,

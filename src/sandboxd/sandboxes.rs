@@ -193,8 +193,6 @@ impl Sandboxes {
         }
     }
 
-    /// How many processes of the sandbox the kernel has killed for want of memory; `None` where
-    /// nobody counts.
     /// What each living sandbox has used and uses; nothing where the other side does not answer.
     pub(crate) async fn usage(&self) -> Vec<(SessionId, Usage)> {
         match self.ask(Request::Usage).await {
@@ -203,9 +201,10 @@ impl Sandboxes {
         }
     }
 
-    pub(crate) async fn oom_kills(&self, session: SessionId) -> Option<u64> {
-        match self.ask(Request::OomKills { session }).await {
-            Ok((Answer::OomKills { count }, _)) => count,
+    /// The same of one; `None` if it does not live, or where nobody counts.
+    pub(crate) async fn usage_of(&self, session: SessionId) -> Option<Usage> {
+        match self.ask(Request::UsageOf { session }).await {
+            Ok((Answer::UsageOf { usage }, _)) => usage,
             _ => None,
         }
     }

@@ -102,7 +102,7 @@ async fn a_life(bench: &Bench, sandboxes: &Sandboxes) {
 
     assert_eq!(sandboxes.live().await.unwrap(), []);
     assert!(sandboxes.reconnect(id).await.unwrap().is_none());
-    assert_eq!(sandboxes.oom_kills(id).await, None);
+    assert_eq!(sandboxes.usage_of(id).await, None);
     assert_eq!(sandboxes.end(id).await.cause, EndCause::Gone);
     assert_eq!(sandboxes.measured_isolation().await.placement, "simulated");
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::record::{AuditRecord, NewAudit, UsedRecord};
+use super::record::{AuditRecord, NewAudit};
 use super::writer::Terms;
-use super::{Store, StoreError};
+use super::{Store, StoreError, UsedRecord};
 use super::{budgets, row};
 use crate::clock::Timestamp;
 

@@ -2,9 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::record::{BudgetRecord, TenantBudgetRecord, UsedRecord};
 use super::writer::Terms;
-use super::{Store, StoreError};
+use super::{BudgetRecord, Store, StoreError, TenantBudgetRecord, UsedRecord};
 
 const TENANT: &str = "SELECT tokens_max, money_max, input, output, cache_read, cache_write, money,
     tenant FROM tenant_budgets";
@@ -98,7 +97,7 @@ pub(super) fn begin(
                 money = ?6 WHERE session_key = ?1",
         )?
         .execute(params![key, input, output, cache_read, cache_write, money])?;
-    Ok(())
+    super::usage::begin(connection, key, used)
 }
 
 pub(super) fn set(

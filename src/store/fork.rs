@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::log::recount;
 use super::writer::Terms;
-use super::{Store, StoreError};
+use super::{Store, StoreError, usage};
 
 /// Rows copied in one commit, and bytes of them: commits of other sessions wait for moments only.
 const SLICE_ROWS: u64 = 512;
@@ -166,5 +166,6 @@ fn conclude(connection: &Connection, from: i64, to: i64, turns: &[u64]) -> Resul
             )?
             .execute(params![from, to, turn])?;
     }
+    usage::fork(connection, from, to)?;
     recount(connection, to)
 }

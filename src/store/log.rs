@@ -11,7 +11,7 @@ use super::record::{
 use super::sessions::set_status;
 use super::turns::{enqueue, move_turn};
 use super::writer::Terms;
-use super::{Series, Store, StoreError, row, transcripts};
+use super::{Series, Store, StoreError, row, transcripts, usage};
 
 impl Store {
     /// Stores one step of a session: all of it or nothing. The hot path.
@@ -225,6 +225,9 @@ fn perform(connection: &Connection, append: &Append) -> Result<(), StoreError> {
     }
     if let Some((ordinal, state, at)) = append.turn {
         move_turn(connection, append.key, ordinal, state, at, before.frame)?;
+    }
+    if let Some(used) = &append.usage {
+        usage::insert(connection, append.key, used)?;
     }
     if let Some((status, at)) = append.status {
         set_status(connection, append.key, status, at)?;

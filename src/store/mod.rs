@@ -12,6 +12,7 @@ mod agents;
 mod archives;
 mod audit;
 mod backup;
+mod budget_record;
 mod budgets;
 mod check;
 mod checkpoint;
@@ -30,6 +31,8 @@ mod syncer;
 mod transcripts;
 mod trouble;
 mod turns;
+mod usage;
+mod usage_record;
 mod versions;
 mod writer;
 
@@ -47,6 +50,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 
 pub(crate) use agent_record::*;
+pub(crate) use budget_record::*;
 pub(crate) use check::{Checked, Finding, check_file};
 pub(crate) use error::{Series, StoreError};
 pub(crate) use keys::ApiKeyRecord;
@@ -55,6 +59,7 @@ pub use measure::main as measure_main;
 pub(crate) use portable::Row;
 pub(crate) use pruning::{Pruned, Pruning};
 pub(crate) use record::*;
+pub(crate) use usage_record::*;
 pub(crate) use versions::{VersionChange, VersionWordsChange};
 #[cfg(feature = "testing")]
 pub(crate) use writer::Statistics;

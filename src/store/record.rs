@@ -4,66 +4,15 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::{BudgetRecord, TurnUsage, UsedRecord};
 use crate::clock::Timestamp;
 use crate::id::{AgentName, SessionId, TurnId};
 use crate::session::Status;
 
 /// Variables by name.
 pub(crate) type Environment = BTreeMap<String, String>;
-
-/// What a session may use of the model; `None` is no limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct BudgetRecord {
-    pub(crate) tokens: Option<u64>,
-    /// In thousand-millionths of a dollar.
-    pub(crate) money: Option<u64>,
-}
-
-/// What a tenant's sessions may use of the model together, and have used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct TenantBudgetRecord {
-    pub(crate) budget: BudgetRecord,
-    pub(crate) used: UsedRecord,
-}
-
-/// What it has used: tokens, and thousand-millionths of a dollar.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct UsedRecord {
-    pub(crate) input: u64,
-    pub(crate) output: u64,
-    pub(crate) cache_read: u64,
-    pub(crate) cache_write: u64,
-    pub(crate) money: u64,
-}
-
-impl UsedRecord {
-    pub(crate) fn tokens(self) -> u64 {
-        let parts = [self.input, self.output, self.cache_read, self.cache_write];
-        parts.into_iter().fold(0, u64::saturating_add)
-    }
-
-    /// At least as much as `other`, in each part.
-    pub(crate) fn highest(self, other: Self) -> Self {
-        Self {
-            input: self.input.max(other.input),
-            output: self.output.max(other.output),
-            cache_read: self.cache_read.max(other.cache_read),
-            cache_write: self.cache_write.max(other.cache_write),
-            money: self.money.max(other.money),
-        }
-    }
-}
-
-impl BudgetRecord {
-    /// Nothing of it is left.
-    pub(crate) fn is_spent(self, used: UsedRecord) -> bool {
-        self.tokens.is_some_and(|max| used.tokens() >= max)
-            || self.money.is_some_and(|max| used.money >= max)
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SessionRecord {
@@ -380,6 +329,8 @@ pub(crate) struct Append {
     /// With the moment of the change.
     pub(crate) status: Option<(Status, Timestamp)>,
     pub(crate) last_active_at: Option<Timestamp>,
+    /// What the turn used that ends with it.
+    pub(crate) usage: Option<TurnUsage>,
     /// Answer only when a power cut can no longer take it back.
     pub(crate) durable: bool,
 }
@@ -398,6 +349,7 @@ impl Append {
             turn: None,
             status: None,
             last_active_at: None,
+            usage: None,
             durable: false,
         }
     }

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::record::{
-    ArchiveNote, BudgetRecord, FilesPlace, NewSession, SessionChange, SessionFilter, SessionRecord,
+    ArchiveNote, FilesPlace, NewSession, SessionChange, SessionFilter, SessionRecord,
 };
 use super::writer::Terms;
-use super::{Store, StoreError, row};
+use super::{BudgetRecord, Store, StoreError, row};
 use crate::clock::Timestamp;
 use crate::id::{AgentName, SessionId};
 use crate::session::Status;
@@ -103,6 +103,31 @@ impl Store {
             let counts = connection
                 .prepare_cached("SELECT status, count(*) FROM sessions GROUP BY status")?
                 .query_map([], |row| Ok((row::word(row, 0, Status::parse)?, row.get(1)?)))?
+                .collect::<Result<_, _>>()?;
+            Ok(counts)
+        })
+        .await
+    }
+
+    /// The tenant's sessions that were created in the time, by their status.
+    pub(crate) async fn created_sessions(
+        &self,
+        tenant: &str,
+        after: Option<Timestamp>,
+        before: Option<Timestamp>,
+    ) -> Result<BTreeMap<Status, u64>, StoreError> {
+        let tenant = tenant.to_owned();
+        let after = after.map_or(i64::MIN, Timestamp::as_millis);
+        let before = before.map_or(i64::MAX, Timestamp::as_millis);
+        self.read(move |connection| {
+            let counts = connection
+                .prepare_cached(
+                    "SELECT status, count(*) FROM sessions
+                     WHERE tenant = ?1 AND created_at > ?2 AND created_at < ?3 GROUP BY status",
+                )?
+                .query_map(params![tenant, after, before], |row| {
+                    Ok((row::word(row, 0, Status::parse)?, row.get(1)?))
+                })?
                 .collect::<Result<_, _>>()?;
             Ok(counts)
         })

@@ -11,6 +11,7 @@ pub(crate) mod exec;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod lifecycle;
+pub(crate) mod load;
 #[cfg(test)]
 mod openapi;
 pub(crate) mod operations;

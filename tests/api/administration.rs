@@ -44,7 +44,7 @@ fn what_concerns_the_host_is_refused_to_every_key() {
         ("GET", "/api/database/backup"),
         ("GET", "/api/database/check"),
         ("GET", "/api/events"),
-        ("GET", "/api/usage"),
+        ("GET", "/api/load"),
         ("POST", "/api/config/reload"),
         ("POST", "/api/drain"),
         ("DELETE", "/api/drain"),

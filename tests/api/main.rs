@@ -26,4 +26,5 @@ mod sessions;
 mod stream;
 mod tiers;
 mod turns;
+mod usage;
 mod versions;

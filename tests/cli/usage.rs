@@ -1,4 +1,4 @@
-//! `ashctl top`, `ashctl drain` and `ashctl attach`.
+//! `ashctl usage`, `ashctl top`, `ashctl drain` and `ashctl attach`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -45,6 +45,36 @@ fn what_sessions_use_is_one_table_where_nobody_watches() {
         (&json!(75.0), &json!(122))
     );
     assert_eq!(ashctl(&host(), ["top", "-d", "0"]).status, 2);
+}
+
+#[test]
+fn what_turns_used_is_added_up_and_told() {
+    let stats = json!({"totalInputTokens": 1200, "totalOutputTokens": 80, "totalCacheCreationTokens": 10,
+        "totalCacheReadTokens": 4000, "totalToolCalls": 3, "totalMessages": 9,
+        "totalComputeSeconds": 12.5, "totalTurns": 2, "totalCostUsd": 0.0131,
+        "totalCpuSeconds": 3.25, "peakMemoryBytes": 314_572_800, "totalReadBytes": null});
+    let none = json!({"totalInputTokens": 0, "totalOutputTokens": 0, "totalCacheCreationTokens": 0,
+        "totalCacheReadTokens": 0, "totalToolCalls": 0, "totalMessages": 1, "totalComputeSeconds": 0.0});
+    let answer = json!({"stats": stats, "keptSince": null, "groups": [
+        {"name": "hello", "lastAt": "2026-11-22T10:00:00.000Z", "stats": stats},
+        {"name": null, "lastAt": "2026-11-22T10:00:00.000Z", "stats": none},
+    ]});
+    let server =
+        Scripted::answering("GET /api/usage/stats?groupBy=agent", json(answer.to_string()));
+    ashctl(&server, ["usage", "--full"]).succeeds(
+        "AGENT  TURNS  IN    CACHED  OUT  COST     TOOLS  TIME    CPU    PEAK        LAST\n\
+         hello  2      1200  4010    80   $0.0131  3      12.5 s  3.2 s  300.00 MiB  2026-11-22T10:00:00.000Z\n\
+         -      0      0     0       0    $0.0000  0      0.0 s   -      -           2026-11-22T10:00:00.000Z\n",
+    );
+    ashctl(&server, ["usage", "-o", "id"]).succeeds("hello\n-\n");
+    let server = Scripted::new(move |_| json(answer.to_string()));
+    let asked =
+        ["usage", "--by", "turn", "--session", ONE, "--agent", "hello", "-n", "5", "-o", "json"];
+    assert_eq!(ashctl(&server, asked).status, 0);
+    let target =
+        format!("GET /api/usage/stats?groupBy=turn&sessionId={ONE}&agentName=hello&limit=5");
+    assert_eq!(server.lines(), [target]);
+    assert_eq!(ashctl(&server, ["usage", "--since", "soon"]).status, 2);
 }
 
 fn drain(since: Option<&str>, busy: usize) -> Value {

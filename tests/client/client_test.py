@@ -6,6 +6,7 @@ CLI behind the stand-in Messages API. Prints one line per test and the counts.
 
 import asyncio
 import base64
+import datetime
 import os
 import re
 import socket
@@ -20,6 +21,7 @@ import httpx
 from ash_sdk import AshClient
 from ash_sdk.api.agents import post_api_agents
 from ash_sdk.api.sessions import get_api_sessions_id_events, get_api_sessions_id_files, get_api_sessions_id_messages
+from ash_sdk.api.usage import get_api_usage, get_api_usage_stats
 from ash_sdk.client import AuthenticatedClient
 from ash_sdk.models.api_error import ApiError
 from ash_sdk.models.health_response import HealthResponse
@@ -243,6 +245,21 @@ class Published(unittest.TestCase):
             return [event async for event in self.client.asend_message_stream(session.id, "[[say:async]]")]
 
         self.assertIn("async", self.result(asyncio.run(turn())))
+        self.client.end_session(session.id)
+
+    def test_what_turns_used_parses_and_adds_up(self):
+        session = self.client.create_session(self.agent)
+        self.turn(session, "[[say:this costs something]]")
+        of_session = {"client": self.plain, "session_id": uuid.UUID(str(session.id))}
+        a_year_ago = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=365)
+        events = get_api_usage.sync(**of_session, after=a_year_ago, limit=100).events
+        told = {event.event_type: event.value for event in events}
+        self.assertGreater(told["output_tokens"], 0)
+        self.assertTrue(all(event.session_id == uuid.UUID(str(session.id)) for event in events))
+        stats = get_api_usage_stats.sync(**of_session).stats
+        self.assertEqual(stats.total_output_tokens, told["output_tokens"])
+        self.assertEqual((stats.total_tool_calls, stats.total_messages), (0, told["message"]))
+        self.assertGreater(stats["totalCostUsd"], 0)
         self.client.end_session(session.id)
 
     def test_history_timeline_and_files_parse(self):

@@ -230,6 +230,6 @@ fn id(session: &Session) -> String {
 }
 
 /// `path` with its query, if it has one.
-fn with_query(path: &str, query: &[String]) -> String {
+pub(super) fn with_query(path: &str, query: &[String]) -> String {
     if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
 }

@@ -85,7 +85,8 @@ async fn a_scope_of_somebody_else_is_left_alone() {
 async fn running_out_of_memory_is_told_as_that() {
     let Some((bench, spec)) = small_bench().await else { return };
     let mut inside = bench.launcher.launch(&spec).await.unwrap();
-    assert_eq!(bench.launcher.oom_kills(&spec.name).await, Some(0));
+    let kills = async || bench.launcher.usage_of(&spec.name).await?.oom_kills;
+    assert_eq!(kills().await, Some(0));
     let hog = "perl -e '$x = \"x\" x 500_000_000'; echo status $?";
     let isolation = bench.launcher.isolation();
     if isolation.notes.iter().any(|note| note.contains("253")) {
@@ -97,7 +98,7 @@ async fn running_out_of_memory_is_told_as_that() {
     } else {
         let said = ask(&mut inside, hog).await;
         assert!(said.ends_with("status 137\n"), "{said}");
-        assert_eq!(bench.launcher.oom_kills(&spec.name).await, Some(1));
+        assert_eq!(kills().await, Some(1));
         let report = bench.launcher.end(&spec.name).await;
         assert_eq!((report.cause, report.oom_kills), (EndCause::Ended, 1));
     }

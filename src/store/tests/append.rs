@@ -21,6 +21,7 @@ async fn a_step_moves_everything_it_names() {
     let session = fixture.session().await;
     let key = session.key;
     let everything = Append {
+        usage: None,
         transcript: Vec::new(),
         transcript_before: 0,
         key,

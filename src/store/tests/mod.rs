@@ -15,6 +15,7 @@ mod reading;
 mod sessions;
 mod transcripts;
 mod turns;
+mod usage;
 
 use std::path::PathBuf;
 use std::pin::Pin;

@@ -18,6 +18,7 @@ const VERSION_7: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sto
 const VERSION_8: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v8.db");
 const VERSION_9: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v9.db");
 const VERSION_10: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v10.db");
+const VERSION_11: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v11.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const VERSION_4_SESSION: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
@@ -374,6 +375,33 @@ async fn versions_of_an_older_database_have_ids_and_go_on() {
     assert_eq!(store.agent(DEFAULT_TENANT, &name).await.unwrap().unwrap().version, 2);
 }
 
+/// What the eleventh version of the schema can hold beside it.
+async fn fill_usage(store: &Store) {
+    let id = VERSION_1_SESSION.parse().unwrap();
+    let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
+    let usage = TurnUsage {
+        ordinal: 3,
+        model: Some("claude".to_owned()),
+        told: UsedRecord { input: 5, output: 6, cache_read: 7, cache_write: 8, money: 9 },
+        told_in_all: 9,
+        ..TurnUsage::default()
+    };
+    let turn = Some((3, TurnState::Completed, at(10)));
+    store.append(Append { usage: Some(usage), turn, ..step(key, []) }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_11_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_11, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    let records = store.usage_records(DEFAULT_TENANT, UsageFilter::default(), 10).await.unwrap();
+    let [record] = &*records else { panic!("{records:?}") };
+    assert_eq!((record.model.as_deref(), record.ended_at), (Some("claude"), at(10)));
+    assert_eq!(record.sums.told.tokens(), 26);
+}
+
 #[tokio::test]
 #[ignore = "writes the fixture of a new version of the schema"]
 async fn record_this_version() {
@@ -391,6 +419,7 @@ async fn record_this_version() {
     fill_budget(&fixture.store).await;
     fill_limits(&fixture.store).await;
     fill_versions(&fixture.store).await;
+    fill_usage(&fixture.store).await;
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }

@@ -33,6 +33,7 @@ fn all() -> Vec<Described> {
         super::health::described(),
         super::keys::described(),
         super::lifecycle::described(),
+        super::load::described(),
         super::permissions::described(),
         super::reference::described(),
         super::sessions::described(),
