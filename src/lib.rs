@@ -24,6 +24,7 @@ mod daemon;
 mod egress;
 mod id;
 mod lifecycle;
+mod metrics;
 #[cfg(test)]
 mod mutation;
 mod os;

@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::observe::request_id;
 use crate::chain::chain;
 use crate::control::Refusal;
 use crate::wire::problem::{Code, Problem};
@@ -49,6 +50,7 @@ impl From<Refusal> for Refused {
             tracing::error!(
                 error = chain(&refusal),
                 code = problem.code.as_str(),
+                request = request_id(),
                 "request failed"
             );
         }
@@ -63,7 +65,8 @@ impl IntoResponse for Refused {
 }
 
 /// The answer that carries `problem`.
-pub(super) fn problem(problem: Problem) -> Response {
+pub(super) fn problem(mut problem: Problem) -> Response {
+    problem.request_id = request_id();
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let retry = match problem.code {
         Code::Draining => Some(DRAIN_RETRY_AFTER_SECONDS),

@@ -1,18 +1,18 @@
 //! Who may ask: over TCP whoever shows a key, over the admin socket whoever may open it.
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::App;
 use super::answer::Refused;
 use super::pace::Paced;
-use crate::control::Caller;
 use crate::control::keys::{Holder, tenant_name};
+use crate::control::{Caller, MetricsAccess};
 use crate::id::DEFAULT_TENANT;
 use crate::wire::keys::TENANT;
-use crate::wire::operations::{OPERATIONS, Route};
+use crate::wire::operations::{Operation, Route};
 use crate::wire::problem::{Code, Problem};
 
 /// Which door a request came through.
@@ -63,7 +63,13 @@ fn administrator(headers: &HeaderMap) -> Result<Caller, Refused> {
 /// Whose key it is, if it is good for what is asked, and has not asked too much.
 fn holder(app: &App, request: &Request, paced: &mut Option<Paced>) -> Result<Caller, Refused> {
     let route = route(request);
-    if route.is_some_and(|route| route.open) {
+    let of_metrics = route.is_some_and(|route| route.operation == Operation::ShowMetrics);
+    let access = of_metrics.then(|| app.control.metrics_access());
+    if access == Some(MetricsAccess::Nobody) {
+        let hint = "the setting `api.metrics` is `off`; the admin socket still has them";
+        return Err(Problem::new(Code::NotFound, "there are no metrics here").hint(hint).into());
+    }
+    if route.is_some_and(|route| route.open) || access == Some(MetricsAccess::Open) {
         let tenant = DEFAULT_TENANT.to_owned();
         return Ok(Caller { tenant, administrator: false, key: None });
     }
@@ -84,6 +90,11 @@ fn holder(app: &App, request: &Request, paced: &mut Option<Paced>) -> Result<Cal
             let hint = "ask over the admin socket, as root or a member of the group `ash`";
             Err(Problem::new(Code::Forbidden, text).hint(hint).into())
         }
+        // They are those of all tenants.
+        Some(_) if of_metrics && tenant != DEFAULT_TENANT => {
+            let text = "the metrics of a host are for keys of the tenant `default`";
+            Err(Problem::new(Code::Forbidden, text).into())
+        }
         Some(route) if scope < route.scope => {
             let (has, wants) = (scope.as_str(), route.scope.as_str());
             let text = format!("this API key is for `{has}`; this operation wants `{wants}`");
@@ -97,10 +108,7 @@ fn holder(app: &App, request: &Request, paced: &mut Option<Paced>) -> Result<Cal
 
 /// The operation that is asked for, if there is one.
 fn route(request: &Request) -> Option<&'static Route> {
-    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str)?;
-    // HEAD is GET without a body.
-    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
-    OPERATIONS.iter().find(|route| route.path == path && route.method == method.as_str())
+    request.extensions().get::<Option<&'static Route>>().copied().flatten()
 }
 
 fn key(headers: &HeaderMap) -> Result<&str, &'static str> {

@@ -14,6 +14,8 @@ mod files;
 mod health;
 mod keys;
 mod lifecycle;
+mod metrics;
+mod observe;
 mod once;
 mod origins;
 mod pace;
@@ -62,7 +64,7 @@ pub(crate) fn router(control: Control, door: Door) -> Router {
         .layer(axum::middleware::from_fn_with_state(app.clone(), auth::authorize))
         .with_state(app);
     // Outside of the question for a key, which a browser asks about without one.
-    origins::allow(router, &origins)
+    origins::allow(router, &origins).layer(axum::middleware::from_fn(observe::observe))
 }
 
 /// A method of the table, as axum names it.
@@ -142,6 +144,7 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::ListUsage => routing::on(method, usage::list),
         Operation::ShowUsageStats => routing::on(method, usage::stats),
         Operation::ShowAnalytics => routing::on(method, usage::analytics),
+        Operation::ShowMetrics => routing::on(method, metrics::metrics),
         Operation::Drain => routing::on(method, administration::drain),
         Operation::UndoDrain => routing::on(method, administration::undo_drain),
         Operation::ShowDrain => routing::on(method, administration::drain_state),
@@ -169,7 +172,8 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for route in OPERATIONS {
             assert!(seen.insert((route.method, route.path)), "{route:?}");
-            assert!(route.open || route.path.starts_with("/api/"), "{route:?}");
+            let own = route.open || route.operation == Operation::ShowMetrics;
+            assert!(own || route.path.starts_with("/api/"), "{route:?}");
             drop(on(filter(route.method), route.operation));
         }
     }

@@ -44,6 +44,17 @@ pub(super) struct Api {
     pub(super) key_file: Option<PathBuf>,
     pub(super) requests_per_minute: Option<u32>,
     pub(super) origins: Vec<String>,
+    pub(super) metrics: Option<Metrics>,
+}
+
+/// Who may read the metrics over TCP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Metrics {
+    Open,
+    #[default]
+    Key,
+    Off,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -212,7 +223,7 @@ mod tests {
     fn a_mistake_is_told_with_file_line_and_key() {
         assert_eq!(
             error("[api]\nhost = \"::1\"\nprot = 4100\n"),
-            "/etc/ash/ash.toml:3:1: unknown field `prot`, expected one of `host`, `port`, `key_file`; did you mean `port`? (in `prot = 4100`)"
+            "/etc/ash/ash.toml:3:1: unknown field `prot`, expected one of `host`, `port`, `key_file`, `requests_per_minute`, `origins`, `metrics`; did you mean `port`? (in `prot = 4100`)"
         );
         assert!(error("[api]\nport = 70000\n").starts_with("/etc/ash/ash.toml:2:8: "));
         assert!(error("[sandbox]\nplacement = \"jail\"\n").contains("unknown variant `jail`"));

@@ -83,6 +83,12 @@ pub(crate) const KEYS: [Key; 57] = [
     key("api.key", Some("ASH_API_KEY"), "", "The API key itself; only in the environment.")
     .restart(ASHD),
     key(
+        "api.metrics",
+        None,
+        "key",
+        "Who may read `/metrics` over TCP: `key` (who shows a key of the tenant `default`), `open` or `off`.",
+    ),
+    key(
         "database.url",
         Some("ASH_DATABASE_URL"),
         "",

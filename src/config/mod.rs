@@ -10,6 +10,7 @@ mod origin;
 mod reload;
 mod settings;
 
+pub(crate) use file::Metrics as MetricsChoice;
 pub(crate) use keys::{ENVIRONMENT_ONLY, KEYS, reference};
 pub(crate) use reload::taken_over;
 pub(crate) use settings::{ModelSettings, Settings};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::environment::Environment;
-use super::file::{Fragment, Placement};
+use super::file::{Fragment, Metrics, Placement};
 use super::{ConfigError, KEYS};
 use crate::agent::AgentLimits;
 use crate::egress::{Budget, HostRules, PRICE_MAX, Price, Prices};
@@ -87,6 +87,8 @@ pub(crate) struct Settings {
     pub(crate) keep_ended: Duration,
     /// None if the pieces of messages are kept for ever.
     pub(crate) keep_pieces: Option<Duration>,
+    /// Who may read the metrics over TCP.
+    pub(crate) metrics: Metrics,
     /// How long it is kept what turns used; `None` for ever.
     pub(crate) keep_usage: Option<Duration>,
     /// None if turns may take as long as they want.
@@ -282,6 +284,7 @@ impl Settings {
             keep_ended: Duration::from_secs(u64::from(keep_hours) * 60 * 60),
             keep_pieces: (pieces_hours > 0)
                 .then(|| Duration::from_secs(u64::from(pieces_hours) * 60 * 60)),
+            metrics: file.api.metrics.unwrap_or_default(),
             keep_usage: (usage_days > 0)
                 .then(|| Duration::from_secs(u64::from(usage_days) * 24 * 60 * 60)),
             turn_timeout: (turn_seconds > 0).then(|| Duration::from_secs(turn_seconds.into())),

@@ -2,12 +2,14 @@
 //! answer. What fails leaves nothing behind.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use super::agents::preset_of;
 use super::{Caller, Control, Refusal, happening};
 use crate::clock::Timestamp;
 use crate::egress::Placeholder;
 use crate::id::{AgentName, SessionId};
+use crate::metrics::COUNTS;
 use crate::session::Status;
 use crate::session::options::{SessionOptions, check_environment};
 use crate::session::preset;
@@ -21,6 +23,7 @@ impl Control {
         request: &CreateSession,
     ) -> Result<Session, Refusal> {
         self.takes_work()?;
+        let asked = Instant::now();
         self.judge_limits(&request.limits)?;
         self.first_budget(request.budget.as_ref())?;
         check_environment("extraEnv", &request.extra_env)?;
@@ -41,6 +44,7 @@ impl Control {
             self.undo(&record).await;
             return Err(refusal);
         }
+        COUNTS.created.observe(asked.elapsed());
         let record = SessionRecord { status: Status::Active, ..record };
         let created = happening("session.created", &record);
         self.host.lifecycle.tell(created.with("version", record.agent_version));

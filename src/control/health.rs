@@ -1,6 +1,7 @@
 //! How the daemon is, and what this host enforces.
 
 use super::Control;
+use crate::metrics::COUNTS;
 use crate::sandbox;
 use crate::session::Status;
 use crate::wire::health::{Cli, Health, Isolation, Level, Pool, StoreTrouble};
@@ -10,8 +11,7 @@ impl Control {
     pub(crate) async fn health(&self) -> Health {
         let counts = self.host.store.session_counts().await.unwrap_or_default();
         let of = |status: Status| counts.get(&status).copied().unwrap_or(0);
-        let sandboxes = self.host.seats.taken() as u64;
-        let running = self.host.busy() as u64;
+        let pool = self.pool();
         let cli = if self.host.launcher.is_simulated() {
             Cli { path: None, version: Some("simulated".to_owned()), problem: None }
         } else {
@@ -33,17 +33,11 @@ impl Control {
             status: if store_problem.is_some() { "degraded" } else { "ok" }.to_owned(),
             store_problem,
             active_sessions: of(Status::Active) + of(Status::Starting),
-            active_sandboxes: sandboxes,
+            active_sandboxes: pool.total,
             uptime: self.started_at.elapsed().as_secs_f64(),
-            pool: Pool {
-                total: sandboxes,
-                running,
-                waiting: sandboxes.saturating_sub(running),
-                max_capacity: self.host.seats.max() as u64,
-                ..Pool::default()
-            },
+            pool,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            coordinator_id: format!("{}-{}", hostname(), std::process::id()),
+            coordinator_id: Self::coordinator(),
             remote_runners: 0,
             draining: self.is_draining(),
             simulated: self.host.launcher.is_simulated(),
@@ -55,6 +49,26 @@ impl Control {
 }
 
 impl Control {
+    /// The original's figures of sandboxes.
+    pub(super) fn pool(&self) -> Pool {
+        let sandboxes = self.host.seats.taken() as u64;
+        let running = self.host.busy() as u64;
+        Pool {
+            total: sandboxes,
+            running,
+            waiting: sandboxes.saturating_sub(running),
+            max_capacity: self.host.seats.max() as u64,
+            resume_warm_hits: COUNTS.resumed_warm.count(),
+            resume_cold_hits: COUNTS.resumed_cold.count(),
+            ..Pool::default()
+        }
+    }
+
+    /// What the original calls this process.
+    pub(super) fn coordinator() -> String {
+        format!("{}-{}", hostname(), std::process::id())
+    }
+
     /// What keeps sandboxes in on this host; from here on every session shows it.
     pub(crate) async fn measure_isolation(&self) -> sandbox::Isolation {
         let found = self.host.launcher.measured_isolation().await;

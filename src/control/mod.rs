@@ -25,6 +25,7 @@ pub(crate) mod interrupt;
 pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod load;
+pub(crate) mod metrics;
 pub(crate) mod permissions;
 pub(crate) mod queue;
 mod refusal;
@@ -46,6 +47,7 @@ pub(crate) use agent_files::AgentFileContent;
 pub(crate) use answers::Answers;
 pub(crate) use deploy::About;
 pub(crate) use keys::Keys;
+pub(crate) use metrics::MetricsAccess;
 pub(crate) use refusal::Refusal;
 
 use crate::agent::{AgentLimits, Library};
@@ -77,6 +79,8 @@ pub(crate) struct ControlSettings {
     pub(crate) keep_ended: Duration,
     /// How long the pieces of a message are kept after its turn; `None` for ever.
     pub(crate) keep_pieces: Option<Duration>,
+    /// Who may read the metrics over TCP.
+    pub(crate) metrics: MetricsAccess,
     /// How long it is kept what turns used; `None` for ever.
     pub(crate) keep_usage: Option<Duration>,
     /// After how much rest a hibernated session is archived; `None` for never.

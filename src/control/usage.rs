@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Caller, Control, Refusal};
 use crate::clock::Timestamp;
+use crate::metrics::COUNTS;
 use crate::store::{self, UsageRecord, UsageSums};
 pub(crate) use crate::store::{UsageFilter as Filter, UsageGroup as Group};
 use crate::wire::usage::{
@@ -85,6 +86,7 @@ impl Control {
     pub(super) async fn remove_old_usage(&self) -> Result<(), Refusal> {
         let Some(before) = self.usage_kept_since() else { return Ok(()) };
         let removed = self.host.store.remove_usage(before).await?;
+        COUNTS.usage_removed.add(removed as u64);
         if removed > 0 {
             tracing::info!(removed, %before, "records of what turns used were removed");
         }

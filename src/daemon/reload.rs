@@ -9,8 +9,8 @@ use super::credentials;
 use super::failure::Failure;
 use super::logging::LogFilter;
 use crate::chain::chain;
-use crate::config::{self, Settings};
-use crate::control::{Control, ControlSettings};
+use crate::config::{self, MetricsChoice, Settings};
+use crate::control::{Control, ControlSettings, MetricsAccess};
 use crate::egress::HostRules;
 use crate::lifecycle::Happening;
 use crate::runner::HostPolicy;
@@ -41,6 +41,11 @@ pub(super) fn control_settings(settings: &Settings, shown: Configuration) -> Con
         agent_roots: settings.agent_roots.clone(),
         keep_ended: settings.keep_ended,
         keep_pieces: settings.keep_pieces,
+        metrics: match settings.metrics {
+            MetricsChoice::Open => MetricsAccess::Open,
+            MetricsChoice::Key => MetricsAccess::Key,
+            MetricsChoice::Off => MetricsAccess::Nobody,
+        },
         keep_usage: settings.keep_usage,
         archive_after: settings.archive_after,
         configuration: shown,

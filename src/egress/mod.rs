@@ -64,7 +64,7 @@ use upstream::Upstream;
 
 pub(crate) use account::{Budget, Used};
 pub(crate) use admissions::Terms;
-pub(crate) use audit::{Decision, Subject};
+pub(crate) use audit::{Decision, Subject, Verdict};
 #[cfg(feature = "testing")]
 pub(crate) use dial::{Guard, Stage};
 pub(crate) use gate::Gate;

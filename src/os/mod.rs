@@ -6,6 +6,7 @@ pub(crate) mod chunks;
 pub(crate) mod copy;
 pub(crate) mod fd;
 pub(crate) mod fs;
+pub(crate) mod own;
 pub(crate) mod pack;
 pub(crate) mod peer;
 pub(crate) mod process;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::budget::used;
 use super::host::Host;
 use crate::clock::Timestamp;
-use crate::egress::Report;
+use crate::egress::{Decision, Report, Subject, Verdict};
+use crate::metrics::COUNTS;
 use crate::store::{NewAudit, NewAuditEntry, UsedRecord};
 
 /// Pause before a report that could not be stored is tried again: the disk is full, or somebody
@@ -35,12 +36,30 @@ impl Host {
                     () = closing.cancelled() => return,
                 }
             };
+            report.entries.iter().for_each(count);
             for (tenant, sum) in tenants {
                 self.egress.remember_used(&tenant, &used(sum));
             }
             receipt.stored();
         }
     }
+}
+
+/// For the metrics.
+fn count(decision: &Decision) {
+    let counter = match (decision.subject, decision.verdict) {
+        (Subject::Model, Verdict::Allowed) => Some(&COUNTS.model_allowed),
+        (Subject::Model, Verdict::Refused) => Some(&COUNTS.model_refused),
+        (Subject::Tunnel, Verdict::Allowed) => Some(&COUNTS.tunnel_allowed),
+        (Subject::Tunnel, Verdict::Refused) => Some(&COUNTS.tunnel_refused),
+        // It was counted when it was opened.
+        (Subject::Model | Subject::Tunnel, Verdict::Closed) | (Subject::Lost, _) => None,
+    };
+    if let Some(counter) = counter {
+        counter.add(1);
+    }
+    COUNTS.egress_sent.add(decision.sent);
+    COUNTS.egress_received.add(decision.received);
 }
 
 fn stored_form(report: &Report) -> NewAudit {

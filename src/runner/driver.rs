@@ -20,7 +20,7 @@ use super::log::{Batch, Log};
 use super::permissions::Questions;
 use super::rest::{self, Rest};
 use super::seats::Seat;
-use super::spent::Spent;
+use super::spent::{Spent, count};
 use super::transcript::packed;
 use crate::bridge::host::BridgeEvent;
 use crate::chain::chain;
@@ -53,6 +53,8 @@ pub(super) struct Turn {
     pub(super) started_at: Option<Timestamp>,
     /// The same, if this ashd began it.
     pub(super) began: Option<Instant>,
+    /// Its model has said something.
+    pub(super) answered: bool,
     /// The number under which its message goes to the bridge, once it runs: that of its first
     /// event. Ordinals would not do, as a turn can be put before others.
     pub(super) input: u64,
@@ -294,6 +296,9 @@ impl Driver {
                     } else if head.is_mirror() {
                         mirrored.extend(transcript::entries(&line, &self.record.id.to_string()));
                     } else {
+                        if head.is_answer() {
+                            self.note_answer();
+                        }
                         ended = self.turns.line(&head);
                         if head.kind == "result" {
                             self.spent.hear(&line);
@@ -351,11 +356,13 @@ impl Driver {
         let Some(turn) = self.running.take() else { return };
         self.limit = None;
         self.drop_questions(batch);
+        let told = self.spent.take();
+        count(&turn, &outcome, told);
         batch.usage = Some(TurnUsage {
             ordinal: turn.ordinal,
             model: self.spent.model.take(),
             milliseconds: turn.milliseconds(),
-            told: self.spent.take(),
+            told,
             told_in_all: self.spent.in_all,
             sandbox: self.record.sandbox_generation,
             kernel: std::mem::take(&mut self.kernel),

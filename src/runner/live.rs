@@ -2,7 +2,7 @@
 //! (with the conversation) when a message needs other options than it runs with.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::json;
@@ -11,6 +11,7 @@ use super::driver::Driver;
 use super::handle::StartError;
 use crate::bridge::host::{self, BridgeEvents, BridgeSender, Link, SendError};
 use crate::bridge::protocol::{StartCli, StartFile};
+use crate::metrics::COUNTS;
 use crate::sandbox::{BridgeStream, EndCause, EndReport};
 use crate::session::Status;
 use crate::session::options::{PrivateFile, SpawnOptions};
@@ -125,6 +126,7 @@ impl Driver {
     }
 
     async fn launch(&mut self) -> Result<(), StartError> {
+        let (asked, was_away) = (Instant::now(), self.record.is_away());
         self.have_files().await?;
         self.host.admit(&self.record).await;
         let environment = model_environment(&self.record);
@@ -144,7 +146,11 @@ impl Driver {
         match &linked {
             // The first of a session comes with its creation.
             Ok(()) if self.record.status == Status::Starting => {}
-            Ok(()) => self.woken(Tier::Hibernated),
+            Ok(()) => {
+                COUNTS.resumed_cold.observe(asked.elapsed());
+                COUNTS.resumed_from_archive.add(u64::from(was_away));
+                self.woken(Tier::Hibernated);
+            }
             Err(_error) => drop(self.host.launcher.end(self.record.id).await),
         }
         linked

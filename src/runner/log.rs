@@ -11,6 +11,7 @@ use super::feed::FeedWriter;
 use crate::chain::chain;
 use crate::clock::Timestamp;
 use crate::lifecycle::{Happening, Lifecycle};
+use crate::metrics::COUNTS;
 use crate::session::Status;
 use crate::session::frame::{Frame, FrameKind, Speaker};
 use crate::session::reading::Reading;
@@ -265,6 +266,9 @@ impl Log {
         self.untold = batch.happenings;
         let (frames, rows) = self.place(batch.entries, at);
         let Tally { messages, tool_calls } = self.tally;
+        if batch.usage.is_some() {
+            COUNTS.tool_calls.add(tool_calls);
+        }
         let append = Append {
             key: self.key,
             usage: batch.usage.map(|usage| TurnUsage { messages, tool_calls, ..usage }),

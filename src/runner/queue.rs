@@ -54,7 +54,6 @@ impl Driver {
         let accepted_at = Timestamp::now();
         let stored = store::NewTurn { id, ordinal, request, at: accepted_at, idempotency };
         let input = after + 1;
-        let (started_at, began) = (None, None);
         let may_try_again = !self.host.launcher.is_simulated();
         let turn = Turn {
             ordinal,
@@ -62,8 +61,9 @@ impl Driver {
             content,
             options,
             accepted_at,
-            started_at,
-            began,
+            started_at: None,
+            began: None,
+            answered: false,
             input,
             may_try_again,
         };

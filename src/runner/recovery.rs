@@ -223,6 +223,7 @@ fn turn(record: &TurnRecord) -> Turn {
         started_at: record.started_at,
         began: None,
         may_try_again: false,
+        answered: false,
         // Of the first schema: it was sent under its ordinal.
         input: record.begins_after.map_or(record.ordinal, |after| after + 1),
     }

@@ -14,6 +14,7 @@ use super::driver::{Driver, next_event};
 use super::handle::{RestError, StartError, Stillness, View};
 use super::log::Batch;
 use crate::chain::chain;
+use crate::metrics::COUNTS;
 use crate::sandboxd::SandboxdError;
 use crate::session::Status;
 use crate::session::frame::FrameKind;
@@ -223,6 +224,7 @@ impl Driver {
         if self.live.is_none() || self.rest.tier == Tier::Hot {
             return Ok(());
         }
+        let asked = Instant::now();
         if std::mem::take(&mut self.rest.stopped_by_bridge) {
             // A connection that has ended says so by its events.
             let _told = self.live.as_ref().map(|live| live.sender.go_on());
@@ -230,6 +232,7 @@ impl Driver {
             self.host.launcher.thaw(self.record.id).await?;
         }
         let from = std::mem::replace(&mut self.rest.tier, Tier::Hot);
+        COUNTS.resumed_warm.observe(asked.elapsed());
         self.woken(from);
         self.show();
         Ok(())

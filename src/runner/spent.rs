@@ -2,12 +2,14 @@
 //! of a session to those who follow the host.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::driver::{Driver, Turn};
 use crate::clock::Timestamp;
 use crate::lifecycle::Happening;
+use crate::metrics::COUNTS;
 use crate::session::turn::Outcome;
 use crate::store::UsedRecord;
 
@@ -134,7 +136,32 @@ impl Turn {
     }
 }
 
+/// For the metrics.
+pub(super) fn count(turn: &Turn, outcome: &Outcome, told: UsedRecord) {
+    let histogram = match outcome {
+        Outcome::Completed => &COUNTS.completed,
+        Outcome::Interrupted => &COUNTS.interrupted,
+        Outcome::Failed(_) => &COUNTS.failed,
+    };
+    histogram.observe(Duration::from_millis(turn.milliseconds()));
+    COUNTS.input_tokens.add(told.input);
+    COUNTS.output_tokens.add(told.output);
+    COUNTS.cache_read_tokens.add(told.cache_read);
+    COUNTS.cache_write_tokens.add(told.cache_write);
+    COUNTS.money.add(told.money);
+}
+
 impl Driver {
+    /// The running turn hears from its model.
+    pub(super) fn note_answer(&mut self) {
+        let Some(turn) = self.running.as_mut().filter(|turn| !turn.answered) else { return };
+        turn.answered = true;
+        // Of one that an earlier ashd began it is not known to the millisecond.
+        if let Some(began) = turn.began {
+            COUNTS.first_event.observe(began.elapsed());
+        }
+    }
+
     /// Something that happens to this session.
     pub(super) fn happening(&self, event: &'static str) -> Happening {
         Happening::new(event).session(self.record.id).agent(&self.record.agent_name)

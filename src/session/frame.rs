@@ -127,6 +127,11 @@ impl<'a> Head<'a> {
         self.kind == "transcript_mirror"
     }
 
+    /// Whether the model says something with it.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(&*self.kind, "assistant" | "stream_event")
+    }
+
     /// Whether the line is part of the conversation's history.
     pub(crate) fn speaker(&self) -> Option<Speaker> {
         matches!(&*self.kind, "assistant" | "result").then_some(Speaker::Assistant)

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::StoreError;
 use super::syncer::Syncer;
 use super::trouble::{Files, Trouble};
+use crate::metrics::COUNTS;
 
 /// Most writes in one commit: beyond this the first of them would wait for no gain.
 const BATCH_WRITES_MAX: usize = 512;
@@ -206,11 +208,15 @@ impl Desk {
     }
 
     fn commit(&mut self, mut batch: Vec<Box<dyn Write>>) {
-        match self.begin(batch.iter().any(|write| write.terms().durable)) {
+        let durable = batch.iter().any(|write| write.terms().durable);
+        let began = Instant::now();
+        match self.begin(durable) {
             // What keeps one out keeps all out, and a lock is waited for once.
             Err(error) => batch.iter_mut().for_each(|write| write.fail(error.clone())),
             Ok(()) => self.commit_begun(&mut batch),
         }
+        let took = if durable { &COUNTS.commits_durable } else { &COUNTS.commits };
+        took.observe(began.elapsed());
         if batch.iter().any(|write| write.error().is_none()) {
             self.trouble.after_commit();
         }

@@ -228,6 +228,9 @@ pub(crate) struct Problem {
     /// Where the request stood among those that wait for room, from 1.
     #[serde(rename = "queuePosition", default, skip_serializing_if = "Option::is_none")]
     pub(crate) queue_position: Option<usize>,
+    /// The name of the request, which the log has, too.
+    #[serde(rename = "requestId", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) request_id: Option<String>,
 }
 
 fn unknown() -> Code {
@@ -247,6 +250,7 @@ impl Problem {
             field: None,
             hint: None,
             queue_position: None,
+            request_id: None,
         }
     }
 

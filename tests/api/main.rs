@@ -15,6 +15,7 @@ mod disk;
 mod exec;
 mod history;
 mod keys;
+mod metrics;
 mod permissions;
 mod presets;
 mod pruning;
