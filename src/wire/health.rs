@@ -113,5 +113,11 @@ pub(crate) struct Cli {
 pub(super) fn described() -> Vec<super::openapi::Described> {
     use super::openapi::operation;
     use super::operations::Operation;
-    vec![operation(Operation::Health, "Tells how the daemon is.").answers::<Health>(200)]
+    use super::problem::Code;
+    vec![
+        operation(Operation::Health, "Tells how the daemon is.").answers::<Health>(200),
+        operation(Operation::ShowMetrics, "Tells Prometheus what ashd counts of itself.")
+            .sends("text/plain")
+            .refuses(&[Code::Forbidden, Code::NotFound]),
+    ]
 }

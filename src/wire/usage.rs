@@ -125,9 +125,11 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
     use super::openapi::{Described, one_of, operation, text, uuid, whole};
     use super::operations::Operation;
     let between = |described: Described| {
-        described
-            .query("after", text(), "Only turns that ended later than this time.")
-            .query("before", text(), "Only turns that ended earlier than this time.")
+        described.query("after", text(), "Only turns that ended later than this time.").query(
+            "before",
+            text(),
+            "Only turns that ended earlier than this time.",
+        )
     };
     let filtered = |described: Described| {
         between(described)
