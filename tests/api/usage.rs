@@ -109,7 +109,7 @@ fn records_survive_the_daemon_and_are_added_up_by_what_one_wants() {
         groups.map(|group| (name(group), turns(group))).collect()
     };
     assert_eq!(names("?groupBy=agent"), [("two".to_owned(), 1), ("one".to_owned(), 2)]);
-    assert_eq!(names("?groupBy=session"), [(other.clone(), 1), (session.clone(), 2)]);
+    assert_eq!(names("?groupBy=session"), [(other.clone(), 1), (session, 2)]);
     assert_eq!(names("?groupBy=agent&limit=1"), [("two".to_owned(), 1)]);
     assert_eq!(names("?groupBy=turn&agentName=one").len(), 2);
     assert_eq!(names("?groupBy=day").iter().map(|(_, turns)| turns).sum::<u64>(), 3);
