@@ -23,7 +23,7 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(30);
 const AT_ONCE_BYTES_MAX: usize = 32 << 10;
 
 thread_local! {
-    /// To make one costs ten times what it compresses in a turn, in time and in memory that comes and
+    /// To make one costs four times what it compresses in a turn, in time, and memory that comes and
     /// goes. Those who drive sessions are few threads.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
 }
