@@ -250,6 +250,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells how much there is of everything.
+         * @description An overview of the tenant in the original's shape: `agents` (`total`), `sessions` (`total`, `byStatus`; those
+         *     created between `after` and `before`), `usage` (the `stats` above, of the same time), and `evals`, of which there are
+         *     none.
+         */
+        get: operations["showAnalytics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/api-keys": {
         parameters: {
             query?: never;
@@ -461,6 +483,30 @@ export interface paths {
          *     `session`, `agent`, `turn` and:
          */
         get: operations["followHost"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/load": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells what the sessions use now that have not ended.
+         * @description What sessions use now that have not ended. Over the admin socket only. `at` is when the figures were read; each
+         *     of `sessions` has `session`, `agent`, `status`, `tier`, `queuedTurns`, `inputTokens`, `outputTokens`,
+         *     `costUsd` (as Claude Code told since this ashd drives the session), while a turn runs `turn` and
+         *     `turnSince`, and, where the kernel counts it, `cpuMicroseconds` since its sandbox was started,
+         *     `memoryBytes` and `tasks`.
+         */
+        get: operations["showLoad"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1128,14 +1174,49 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tells what the sessions use that have not ended.
-         * @description What sessions use that have not ended. Over the admin socket only. `at` is when the figures were read; each
-         *     of `sessions` has `session`, `agent`, `status`, `tier`, `queuedTurns`, `inputTokens`, `outputTokens`,
-         *     `costUsd` (as Claude Code told since this ashd drives the session), while a turn runs `turn` and
-         *     `turnSince`, and, where the kernel counts it, `cpuMicroseconds` since its sandbox was started,
-         *     `memoryBytes` and `tasks`.
+         * Lists what turns used, one figure at a time.
+         * @description What turns used, one figure at a time, in the original's shape: `{"events": [ … ]}`, the newest turn first.
+         *     Query: `sessionId`, `agentName`, `after` and `before` (times; those of turns that ended in between), `limit` (1
+         *     to 1000, default 100). Each event has `id`, `tenantId`, `sessionId`, `agentName`, `createdAt` (the end of the
+         *     turn), `value`, `eventType`, and ours: `turnId`. Figures that are 0 or not known are left out.
+         *
+         *     A record is written with the end of its turn, in the same commit, and stays when its session or agent is gone;
+         *     `usage.keep_days` says how long. Two counts stand side by side because they answer two questions: Claude Code
+         *     tells what it spent on a turn, ash-egress what passed to the model, whoever in the sandbox asked for it. Only the
+         *     second is a limit.
+         *
+         *     - What is told between two turns, such as the answer of a background task, belongs to the next. So does what
+         *       ash-egress reports some milliseconds late.
+         *     - Processor time and bytes are those since the record before in the same sandbox, the start of Claude Code
+         *       included; the sum is the kernel's. The peak of memory is the sandbox's so far. A sandbox without a control
+         *       group, or one that was gone before it could be asked, has none of them.
          */
-        get: operations["showUsage"];
+        get: operations["listUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/usage/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Adds up what turns used.
+         * @description The same, added up. Query: that of `GET /api/usage`, and `groupBy`: `session`, `agent`, `model`, `day` (of the
+         *     calendar, in UTC) or `turn`.
+         *
+         *     `groups` is there with `groupBy`: the one with the newest turn first, `limit` of them. `name` is the session,
+         *     agent, model, day or turn; of a turn that asked no model the model is `null`. `model` is the one of a turn's
+         *     models that most was paid for. What ended before `keptSince` is no longer counted.
+         */
+        get: operations["showUsageStats"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1198,6 +1279,28 @@ export interface paths {
          * @description How the daemon is and what this host enforces. The only operation that needs no key.
          */
         get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells Prometheus what ashd counts of itself.
+         * @description What ashd counts of itself, in the text format of Prometheus: the metrics. Who may read
+         *     it over TCP is `api.metrics`: by default who shows a key of the tenant `default`, of any scope (another tenant's: 403
+         *     `forbidden`); `open` wants none, `off` answers 404. Over the admin socket it is always there.
+         */
+        get: operations["showMetrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1339,6 +1442,13 @@ export interface components {
             updatedAt: components["schemas"]["Timestamp"];
             /** Format: uint32 */
             versionNumber: number;
+        };
+        /** @description The original's overview. */
+        Analytics: {
+            agents: components["schemas"]["Total"];
+            evals: components["schemas"]["Evals"];
+            sessions: components["schemas"]["TotalByStatus"];
+            usage: components["schemas"]["UsageStats"];
         };
         /** @description Body of `POST /api/sessions/{id}/permissions/{permission}`. */
         AnswerPermission: {
@@ -1659,6 +1769,14 @@ export interface components {
         };
         /** @enum {string} */
         Effort: "low" | "medium" | "high" | "max";
+        /** @description There are none. */
+        Evals: {
+            byStatus: {
+                [key: string]: number;
+            };
+            /** Format: uint64 */
+            totalRuns: number;
+        };
         /** @description Body of `POST /api/sessions/{id}/exec`. */
         ExecCommand: {
             command: components["schemas"]["Command"];
@@ -1781,6 +1899,12 @@ export interface components {
         KeyId: string;
         /** @description How far a protection goes on this host. */
         Level: "none" | "soft" | "hard";
+        Load: {
+            /** @description When the figures were read. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Every session that has not ended. */
+            sessions: components["schemas"]["SessionLoad"][];
+        };
         /** @description An MCP server of a session: `command` (with `args`, `env`) or `url` (with `headers`). */
         McpServer: {
             args?: string[];
@@ -1897,6 +2021,8 @@ export interface components {
              * @description Where the request stood among those that wait for room, from 1.
              */
             queuePosition?: number | null;
+            /** @description The name of the request, which the log has, too. */
+            requestId?: string | null;
             /**
              * Format: uint16
              * @default 0
@@ -2104,13 +2230,8 @@ export interface components {
              */
             total: number;
         };
-        /**
-         * @description The states of a session that clients know.
-         * @enum {string}
-         */
-        SessionStatus: "starting" | "active" | "paused" | "stopped" | "ended" | "error";
         /** @description A figure that is not known is absent. */
-        SessionUsage: {
+        SessionLoad: {
             agent: components["schemas"]["AgentName"];
             /** Format: double */
             costUsd: number;
@@ -2148,6 +2269,11 @@ export interface components {
             turn?: components["schemas"]["TurnId"] | null;
             turnSince?: components["schemas"]["Timestamp"] | null;
         };
+        /**
+         * @description The states of a session that clients know.
+         * @enum {string}
+         */
+        SessionStatus: "starting" | "active" | "paused" | "stopped" | "ended" | "error";
         /** @description A setting in force. */
         Setting: {
             /** @description As the file names it, e.g. `api.port`. */
@@ -2247,6 +2373,17 @@ export interface components {
          *     and `Z`, as the original's clients parse it.
          */
         Timestamp: string;
+        Total: {
+            /** Format: uint64 */
+            total: number;
+        };
+        TotalByStatus: {
+            byStatus: {
+                [key: string]: number;
+            };
+            /** Format: uint64 */
+            total: number;
+        };
         /**
          * Format: uuid
          * @description One turn of a session: a message and everything up to its `done`.
@@ -2292,11 +2429,101 @@ export interface components {
         UploadedFiles: {
             files: components["schemas"]["UploadedFile"][];
         };
-        Usage: {
-            /** @description When the figures were read. */
-            at: components["schemas"]["Timestamp"];
-            /** @description Every session that has not ended. */
-            sessions: components["schemas"]["SessionUsage"][];
+        UsageAnswer: {
+            /** @description If the query says by what. */
+            groups?: components["schemas"]["UsageOfGroup"][] | null;
+            /**
+             * @description Records of turns that ended before are removed; `null`: they are kept for ever.
+             * @default null
+             */
+            keptSince: components["schemas"]["Timestamp"] | null;
+            stats: components["schemas"]["UsageStats"];
+        };
+        /** @description One figure of one turn: the original's shape, and the turn. */
+        UsageEvent: {
+            agentName: components["schemas"]["AgentName"];
+            createdAt: components["schemas"]["Timestamp"];
+            eventType: string;
+            /** Format: uuid */
+            id: string;
+            sessionId: components["schemas"]["SessionId"];
+            tenantId: string;
+            turnId: components["schemas"]["TurnId"];
+            /** Format: double */
+            value: number;
+        };
+        UsageList: {
+            events: components["schemas"]["UsageEvent"][];
+        };
+        UsageOfGroup: {
+            /** @description When its last turn ended. */
+            lastAt: components["schemas"]["Timestamp"];
+            /** @description The session, agent, model, day or turn; `null` for turns that asked no model. */
+            name: string | null;
+            stats: components["schemas"]["UsageStats"];
+        };
+        /** @description The original's sums, and ours behind them. */
+        UsageStats: {
+            /**
+             * Format: double
+             * @default 0
+             */
+            meteredCostUsd: number;
+            /**
+             * Format: uint64
+             * @description As it was counted at the way out.
+             * @default 0
+             */
+            meteredTokens: number;
+            /**
+             * Format: uint64
+             * @default null
+             */
+            peakMemoryBytes: number | null;
+            /** Format: uint64 */
+            totalCacheCreationTokens: number;
+            /** Format: uint64 */
+            totalCacheReadTokens: number;
+            /**
+             * Format: double
+             * @description How long turns ran.
+             */
+            totalComputeSeconds: number;
+            /**
+             * Format: double
+             * @description As the CLI reckons.
+             * @default 0
+             */
+            totalCostUsd: number;
+            /**
+             * Format: double
+             * @description As the kernel counts; `null` where it did not.
+             * @default null
+             */
+            totalCpuSeconds: number | null;
+            /** Format: uint64 */
+            totalInputTokens: number;
+            /** Format: uint64 */
+            totalMessages: number;
+            /** Format: uint64 */
+            totalOutputTokens: number;
+            /**
+             * Format: uint64
+             * @default null
+             */
+            totalReadBytes: number | null;
+            /** Format: uint64 */
+            totalToolCalls: number;
+            /**
+             * Format: uint64
+             * @default 0
+             */
+            totalTurns: number;
+            /**
+             * Format: uint64
+             * @default null
+             */
+            totalWrittenBytes: number | null;
         };
         /** @description What was used. */
         Used: {
@@ -3738,6 +3965,36 @@ export interface operations {
             507: components["responses"]["507-disk_full"];
         };
     };
+    showAnalytics: {
+        parameters: {
+            query?: {
+                /** @description Only turns that ended later than this time. */
+                after?: string;
+                /** @description Only turns that ended earlier than this time. */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Analytics"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
     listApiKeys: {
         parameters: {
             query?: never;
@@ -4102,6 +4359,31 @@ export interface operations {
                 };
             };
             400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    showLoad: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Load"];
+                };
+            };
             401: components["responses"]["401-unauthorized"];
             403: components["responses"]["403-forbidden"];
             429: components["responses"]["429-rate_limited"];
@@ -5286,9 +5568,20 @@ export interface operations {
             507: components["responses"]["507-disk_full-disk_quota_reached"];
         };
     };
-    showUsage: {
+    listUsage: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only turns that ended later than this time. */
+                after?: string;
+                /** @description Only turns that ended earlier than this time. */
+                before?: string;
+                /** @description Only turns of this session. */
+                sessionId?: string;
+                /** @description Only turns of this agent. */
+                agentName?: string;
+                /** @description By default 100. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5301,11 +5594,49 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Usage"];
+                    "application/json": components["schemas"]["UsageList"];
                 };
             };
+            400: components["responses"]["400-bad_request"];
             401: components["responses"]["401-unauthorized"];
-            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    showUsageStats: {
+        parameters: {
+            query?: {
+                /** @description Only turns that ended later than this time. */
+                after?: string;
+                /** @description Only turns that ended earlier than this time. */
+                before?: string;
+                /** @description Only turns of this session. */
+                sessionId?: string;
+                /** @description Only turns of this agent. */
+                agentName?: string;
+                /** @description By default 100. */
+                limit?: number;
+                /** @description Also the sums of each. */
+                groupBy?: "session" | "agent" | "model" | "day" | "turn";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageAnswer"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
             429: components["responses"]["429-rate_limited"];
             500: components["responses"]["500-internal"];
             503: components["responses"]["503-shutting_down-store_unavailable"];
@@ -5376,6 +5707,32 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+        };
+    };
+    showMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
         };
     };
 }

@@ -91,6 +91,13 @@ class AgentVersion(TypedDict):
     versionNumber: int
 
 
+class Analytics(TypedDict):
+    agents: Total
+    evals: Evals
+    sessions: TotalByStatus
+    usage: UsageStats
+
+
 class AnswerPermission(TypedDict):
     behavior: PermissionBehavior
     interrupt: NotRequired[bool]
@@ -304,6 +311,11 @@ class Drain(TypedDict):
 Effort: TypeAlias = "Literal['low', 'medium', 'high', 'max']"
 
 
+class Evals(TypedDict):
+    byStatus: dict[str, int]
+    totalRuns: int
+
+
 class ExecCommand(TypedDict):
     command: Command
     cwd: NotRequired[str | None]
@@ -374,6 +386,11 @@ KeyId: TypeAlias = "str"
 
 
 Level: TypeAlias = "Literal['none'] | Literal['soft'] | Literal['hard']"
+
+
+class Load(TypedDict):
+    at: Timestamp
+    sessions: list[SessionLoad]
 
 
 class McpServer(TypedDict):
@@ -456,6 +473,7 @@ class Problem(TypedDict):
     hint: NotRequired[str | None]
     message: str
     queuePosition: NotRequired[int | None]
+    requestId: NotRequired[str | None]
     status: int
     statusCode: int
 
@@ -565,10 +583,7 @@ class SessionList(TypedDict):
     total: int
 
 
-SessionStatus: TypeAlias = "Literal['starting', 'active', 'paused', 'stopped', 'ended', 'error']"
-
-
-class SessionUsage(TypedDict):
+class SessionLoad(TypedDict):
     agent: AgentName
     costUsd: float
     cpuMicroseconds: NotRequired[int | None]
@@ -582,6 +597,9 @@ class SessionUsage(TypedDict):
     tier: Tier
     turn: NotRequired[TurnId | None]
     turnSince: NotRequired[Timestamp | None]
+
+
+SessionStatus: TypeAlias = "Literal['starting', 'active', 'paused', 'stopped', 'ended', 'error']"
 
 
 class Setting(TypedDict):
@@ -649,6 +667,15 @@ class TimelineList(TypedDict):
 Timestamp: TypeAlias = "str"
 
 
+class Total(TypedDict):
+    total: int
+
+
+class TotalByStatus(TypedDict):
+    byStatus: dict[str, int]
+    total: int
+
+
 TurnId: TypeAlias = "str"
 
 
@@ -680,9 +707,49 @@ class UploadedFiles(TypedDict):
     files: list[UploadedFile]
 
 
-class Usage(TypedDict):
-    at: Timestamp
-    sessions: list[SessionUsage]
+class UsageAnswer(TypedDict):
+    groups: NotRequired[list[UsageOfGroup] | None]
+    keptSince: Timestamp | None
+    stats: UsageStats
+
+
+class UsageEvent(TypedDict):
+    agentName: AgentName
+    createdAt: Timestamp
+    eventType: str
+    id: str
+    sessionId: SessionId
+    tenantId: str
+    turnId: TurnId
+    value: float
+
+
+class UsageList(TypedDict):
+    events: list[UsageEvent]
+
+
+class UsageOfGroup(TypedDict):
+    lastAt: Timestamp
+    name: str | None
+    stats: UsageStats
+
+
+class UsageStats(TypedDict):
+    meteredCostUsd: float
+    meteredTokens: int
+    peakMemoryBytes: int | None
+    totalCacheCreationTokens: int
+    totalCacheReadTokens: int
+    totalComputeSeconds: float
+    totalCostUsd: float
+    totalCpuSeconds: float | None
+    totalInputTokens: int
+    totalMessages: int
+    totalOutputTokens: int
+    totalReadBytes: int | None
+    totalToolCalls: int
+    totalTurns: int
+    totalWrittenBytes: int | None
 
 
 class Used(TypedDict):
