@@ -148,6 +148,18 @@ uuid_id!(
     new_v4
 );
 
+uuid_id!(
+    /// A credential of a tenant; not its secret.
+    CredentialId,
+    new_v4
+);
+
+uuid_id!(
+    /// A file that was attached to a session.
+    AttachmentId,
+    new_v4
+);
+
 impl SessionId {
     pub(crate) fn as_uuid(self) -> Uuid {
         self.0

@@ -1,14 +1,16 @@
 //! Who may ask: over TCP whoever shows a key, over the admin socket whoever may open it.
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use futures_util::StreamExt as _;
 
 use super::App;
 use super::answer::Refused;
 use super::pace::Paced;
-use crate::control::keys::{Holder, tenant_name};
+use crate::control::keys::{Holder, KeyEnd, tenant_name};
 use crate::control::{Caller, MetricsAccess};
 use crate::id::DEFAULT_TENANT;
 use crate::wire::keys::TENANT;
@@ -32,13 +34,17 @@ pub(super) async fn authorize(
 ) -> Response {
     let mut paced = None;
     let caller = match &app.door {
-        Door::Admin => administrator(request.headers()),
+        Door::Admin => administrator(request.headers()).map(|caller| (caller, None)),
         Door::Tcp => holder(&app, &request, &mut paced),
     };
     let mut response = match caller {
-        Ok(caller) => {
+        Ok((caller, end)) => {
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let response = next.run(request).await;
+            match end {
+                Some(end) if is_stream(&response) => until(response, end),
+                _ => response,
+            }
         }
         Err(refused) => refused.into_response(),
     };
@@ -60,8 +66,23 @@ fn administrator(headers: &HeaderMap) -> Result<Caller, Refused> {
     Ok(Caller { tenant, administrator: true, key: None })
 }
 
+/// An answer that may go on for as long as its session does.
+fn is_stream(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream")
+}
+
+/// Ends with the key that opened it, as if the connection were lost.
+fn until(response: Response, end: KeyEnd) -> Response {
+    response
+        .map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(end.reached()))))
+}
+
 /// Whose key it is, if it is good for what is asked, and has not asked too much.
-fn holder(app: &App, request: &Request, paced: &mut Option<Paced>) -> Result<Caller, Refused> {
+fn holder(
+    app: &App,
+    request: &Request,
+    paced: &mut Option<Paced>,
+) -> Result<(Caller, Option<KeyEnd>), Refused> {
     let route = route(request);
     let of_metrics = route.is_some_and(|route| route.operation == Operation::ShowMetrics);
     let access = of_metrics.then(|| app.control.metrics_access());
@@ -71,11 +92,11 @@ fn holder(app: &App, request: &Request, paced: &mut Option<Paced>) -> Result<Cal
     }
     if route.is_some_and(|route| route.open) || access == Some(MetricsAccess::Open) {
         let tenant = DEFAULT_TENANT.to_owned();
-        return Ok(Caller { tenant, administrator: false, key: None });
+        return Ok((Caller { tenant, administrator: false, key: None }, None));
     }
     let refused = |text: String| Problem::new(Code::Unauthorized, text);
     let key = key(request.headers()).map_err(|text| refused(text.to_owned()))?;
-    let Holder { tenant, scope, key } =
+    let (Holder { tenant, scope, key }, end) =
         app.control.recognize(key).map_err(|error| refused(error.to_string()))?;
     *paced = app.pace.count(key, app.control.requests_per_minute());
     if paced.is_some_and(|paced| paced.refused) {
@@ -102,7 +123,7 @@ fn holder(app: &App, request: &Request, paced: &mut Option<Paced>) -> Result<Cal
                 .hint("use another key; an administrator makes one with `ashctl key create`")
                 .into())
         }
-        _ => Ok(Caller { tenant, administrator: false, key }),
+        _ => Ok((Caller { tenant, administrator: false, key }, Some(end))),
     }
 }
 

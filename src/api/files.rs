@@ -43,7 +43,7 @@ pub(super) async fn read(
     }
 }
 
-fn raw(path: &str, file: FileStream) -> Response {
+pub(super) fn raw(path: &str, file: FileStream) -> Response {
     let source = file.source;
     let mut response = attachment(path, file.size, Body::from_stream(file.chunks));
     response.headers_mut().insert("x-ash-source", HeaderValue::from_static(source));

@@ -5,9 +5,11 @@ mod administration;
 mod agent_files;
 mod agents;
 mod answer;
+mod attachments;
 mod auth;
 mod budgets;
 mod changes;
+mod credentials;
 mod database;
 mod exec;
 mod files;
@@ -130,6 +132,10 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::ReplaceWorkspace => routing::on(method, changes::replace),
         Operation::RestoreWorkspace => routing::on(method, changes::restore),
         Operation::ExecCommand => routing::on(method, exec::exec),
+        Operation::CreateAttachment => routing::on(method, attachments::create),
+        Operation::ListAttachments => routing::on(method, attachments::list),
+        Operation::ReadAttachment => routing::on(method, attachments::read),
+        Operation::DeleteAttachment => routing::on(method, attachments::remove),
         Operation::ShowConfiguration => routing::on(method, administration::configuration),
         Operation::BackUpDatabase => routing::on(method, database::backup),
         Operation::CheckDatabase => routing::on(method, database::check),
@@ -138,6 +144,9 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::CreateApiKey => routing::on(method, keys::create),
         Operation::ListApiKeys => routing::on(method, keys::list),
         Operation::RevokeApiKey => routing::on(method, keys::revoke),
+        Operation::CreateCredential => routing::on(method, credentials::create),
+        Operation::ListCredentials => routing::on(method, credentials::list),
+        Operation::DeleteCredential => routing::on(method, credentials::remove),
         Operation::ShowBudget => routing::on(method, budgets::show),
         Operation::ChangeTenantBudget => routing::on(method, budgets::of_tenant),
         Operation::ShowLoad => routing::on(method, administration::load),

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Refused;
 use crate::control::history;
-use crate::id::{KeyId, SessionId, TurnId};
+use crate::id::{AttachmentId, CredentialId, KeyId, SessionId, TurnId};
 use crate::wire::problem::{Code, Problem};
 use crate::wire::turns::LAST_EVENT_ID;
 
@@ -18,6 +18,14 @@ pub(super) fn session_id(text: &str) -> Result<SessionId, Refused> {
 
 pub(super) fn key_id(text: &str) -> Result<KeyId, Refused> {
     text.parse().map_err(|_invalid| bad("id", "`id` is the UUID of an API key".to_owned()))
+}
+
+pub(super) fn credential_id(text: &str) -> Result<CredentialId, Refused> {
+    text.parse().map_err(|_invalid| bad("id", "`id` is the UUID of a credential".to_owned()))
+}
+
+pub(super) fn attachment_id(text: &str) -> Result<AttachmentId, Refused> {
+    text.parse().map_err(|_invalid| bad("id", "`id` is the UUID of an attachment".to_owned()))
 }
 
 pub(super) fn turn_id(field: &str, text: &str) -> Result<TurnId, Refused> {

@@ -75,6 +75,8 @@ pub(super) struct Model {
     pub(super) base_url: Option<String>,
     pub(super) key_file: Option<PathBuf>,
     pub(super) prices: BTreeMap<String, [f64; 2]>,
+    pub(super) upstreams: Vec<String>,
+    pub(super) credential_key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -131,6 +133,7 @@ pub(super) struct Agents {
 pub(super) struct Sessions {
     pub(super) keep_ended_hours: Option<u32>,
     pub(super) keep_pieces_hours: Option<u32>,
+    pub(super) attachment_mib_max: Option<u64>,
     pub(super) turn_timeout_seconds: Option<u32>,
     pub(super) permission_timeout_seconds: Option<u32>,
     pub(super) permission_timeout_action: Option<PermissionBehavior>,

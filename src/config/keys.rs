@@ -41,7 +41,7 @@ const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
 const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
 const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
-pub(crate) const KEYS: [Key; 59] = [
+pub(crate) const KEYS: [Key; 62] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -135,6 +135,20 @@ pub(crate) const KEYS: [Key; 59] = [
         None,
         "{}",
         "Dollars for a million tokens, `[read, written]`, by the beginning of a model's name; before the built-in ones.",
+    )
+    .restart(EGRESS),
+    key(
+        "model.upstreams",
+        None,
+        "[]",
+        "Addresses of other model APIs that credentials of tenants may be for (`type` `custom`).",
+    )
+    .restart(ASHD_AND_EGRESS),
+    key(
+        "model.credential_key_file",
+        None,
+        "",
+        "File with the keys that open credentials of tenants: 32 bytes in base64, the newest in the first line. Without: `credential-key` in the folder of ash-egress, made at the first start.",
     )
     .restart(EGRESS),
     key(
@@ -255,6 +269,12 @@ pub(crate) const KEYS: [Key; 59] = [
         None,
         "0",
         "Hours after the end of a turn for which its messages can be had piece by piece (`text_delta` and the like); the whole messages stay. 0: for ever.",
+    ),
+    key(
+        "sessions.attachment_mib_max",
+        None,
+        "32",
+        "Largest file that a client attaches to a session, in MiB; at most 100.",
     ),
     key(
         "sessions.turn_timeout_seconds",

@@ -31,6 +31,8 @@ const FILE_MIB_MIN: u64 = 64;
 const DISK_MIB_MIN: u64 = 16;
 /// What the CLI itself keeps in a home, and an agent of some size.
 const DISK_FILES_MIN: u64 = 1000;
+/// Largest attachment: what can be read of a workspace, too.
+const ATTACHMENT_MIB_MAX: u64 = 100;
 /// Largest budgets: more is a slip, and still counted without loss.
 const BUDGET_TOKENS_MAX: u64 = 1_000_000_000_000;
 const BUDGET_DOLLARS_MAX: f64 = 1_000_000.0;
@@ -45,6 +47,10 @@ pub(crate) struct ModelSettings {
     pub(crate) key_file: Option<PathBuf>,
     pub(crate) key: Option<Zeroizing<String>>,
     pub(crate) auth_token: Option<Zeroizing<String>>,
+    /// Other model APIs that credentials of tenants may be for.
+    pub(crate) upstreams: Vec<String>,
+    /// The key that opens them.
+    pub(crate) credential_key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone)]
@@ -52,6 +58,8 @@ pub(crate) struct Settings {
     /// Each with where it comes from, as administrators see them.
     pub(crate) shown: Configuration,
     pub(crate) data: PathBuf,
+    /// Where this program keeps what it makes itself: the data folder, or systemd's for its unit.
+    pub(crate) state: PathBuf,
     pub(crate) runtime: PathBuf,
     pub(crate) database: PathBuf,
     pub(crate) log: String,
@@ -84,6 +92,7 @@ pub(crate) struct Settings {
     pub(crate) bwrap: PathBuf,
     pub(crate) agent_roots: Vec<PathBuf>,
     pub(crate) agent_limits: AgentLimits,
+    pub(crate) attachment_bytes_max: u64,
     pub(crate) keep_ended: Duration,
     /// None if the pieces of messages are kept for ever.
     pub(crate) keep_pieces: Option<Duration>,
@@ -159,6 +168,7 @@ impl Settings {
             .or_else(|| path("STATE_DIRECTORY"))
             .unwrap_or_else(|| default_of("data_dir").into());
         let data = std::path::absolute(&data).unwrap_or(data);
+        let state = path("STATE_DIRECTORY").unwrap_or_else(|| data.clone());
         let runtime = path("ASH_RUNTIME_DIR").or(file.runtime_dir).unwrap_or_else(|| {
             if nix::unistd::geteuid().is_root() {
                 default_of("runtime_dir").into()
@@ -258,6 +268,11 @@ impl Settings {
                 key_file: file.model.key_file,
                 key: secret("ANTHROPIC_API_KEY"),
                 auth_token: secret("ANTHROPIC_AUTH_TOKEN"),
+                upstreams: upstreams(&file.model.upstreams)?,
+                credential_key_file: file
+                    .model
+                    .credential_key_file
+                    .filter(|path| !path.as_os_str().is_empty()),
             },
             placement,
             allow_degraded: allow_degraded(
@@ -281,6 +296,7 @@ impl Settings {
             bwrap: file.sandbox.bwrap.unwrap_or_else(|| default_of("sandbox.bwrap").into()),
             agent_roots: file.agents.roots,
             agent_limits,
+            attachment_bytes_max: attachment_bytes_max(file.sessions.attachment_mib_max)?,
             keep_ended: Duration::from_secs(u64::from(keep_hours) * 60 * 60),
             keep_pieces: (pieces_hours > 0)
                 .then(|| Duration::from_secs(u64::from(pieces_hours) * 60 * 60)),
@@ -305,8 +321,34 @@ impl Settings {
             credentials: path("CREDENTIALS_DIRECTORY"),
             socket_names: environment.text("LISTEN_FDNAMES").map(str::to_owned),
             data,
+            state,
             runtime,
         })
+    }
+}
+
+/// Whole addresses, as they are reached; what a credential names is compared with them.
+fn upstreams(written: &[String]) -> Result<Vec<String>, ConfigError> {
+    for base in written {
+        let uri: Option<http::Uri> = base.parse().ok();
+        let good = uri.is_some_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.query().is_none()
+                && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+        });
+        if !good {
+            let text = format!("has `{base}`, which is not `http(s)://host[:port][/path]`");
+            return Err(wrong("model.upstreams", text));
+        }
+    }
+    Ok(written.iter().map(|base| base.trim_end_matches('/').to_owned()).collect())
+}
+
+fn attachment_bytes_max(mib: Option<u64>) -> Result<u64, ConfigError> {
+    const KEY: &str = "sessions.attachment_mib_max";
+    match mib.unwrap_or_else(|| number_of(KEY)) {
+        mib @ 1..=ATTACHMENT_MIB_MAX => Ok(mib << 20),
+        mib => Err(wrong(KEY, format!("is {mib}, and should be from 1 to {ATTACHMENT_MIB_MAX}"))),
     }
 }
 

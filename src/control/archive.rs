@@ -200,8 +200,13 @@ impl Import {
     fn run(self, from: &mut dyn io::Read) -> io::Result<SessionRecord> {
         let mut lines = BufReader::new(from);
         let first = next(&mut lines)?.map(|(row, _)| row);
-        let new = self.session(first.ok_or(io::ErrorKind::UnexpectedEof)?)?;
-        let record = self.store(self.store.create_session(new))?;
+        let mut first = first.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let attached = match &mut first {
+            Row::Session { attachments, .. } => std::mem::take(attachments),
+            _ => Vec::new(),
+        };
+        let record = self.store(self.store.create_session(self.session(first)?))?;
+        self.store(self.store.add_attachments(record.key, attached))?;
         let (mut rows, mut bytes) = (Vec::new(), 0);
         while let Some((row, size)) = next(&mut lines)? {
             rows.push(row);
@@ -260,7 +265,7 @@ impl Import {
             parent: parent.and_then(|parent| parent.parse().ok()),
             created_at: Timestamp::from_millis(created_at),
             budget,
-            used,
+            used: *used,
         })
     }
 }

@@ -18,6 +18,10 @@ impl Control {
         if record.status == Status::Ended {
             return Err(Refusal::SessionGone);
         }
+        if let Some(Some(text)) = &patch.credential_id {
+            // What is no id is refused with the other options.
+            self.check_credential(caller, text.parse().ok()).await?;
+        }
         match self.host.handle(&record).await?.configure(patch).await {
             Ok(()) => self.session(caller, id).await,
             Err(ConfigureError::Option(error)) => Err(error.into()),

@@ -32,6 +32,7 @@ impl Control {
         let agent = self.agent_to_run(caller, request).await?;
         let request = &preset::over(request.clone(), &preset_of(&agent)?);
         let mut options = SessionOptions::parse(request)?;
+        self.check_credential(caller, options.credential_id).await?;
         // The session's own wishes win over the agent's.
         options.limits = agent.limits.clone().into_iter().chain(options.limits).collect();
         if !self.host.launcher.is_simulated() {

@@ -52,6 +52,17 @@ fn explain(refusal: &Refusal) -> Problem {
         Refusal::KeyLife { .. } => Problem::new(Code::BadRequest, text).field("expiresInSeconds"),
         Refusal::TenantName { .. } => Problem::new(Code::BadRequest, text).field("tenantId"),
         Refusal::ForeignTenant => Problem::new(Code::Forbidden, text).field("tenantId"),
+        Refusal::CredentialNotFound => Problem::new(Code::CredentialNotFound, text)
+            .hint("list them with `ashctl credential list`"),
+        Refusal::TooManyCredentials { .. } => {
+            Problem::new(Code::TooManyKeys, text).hint("delete those that nobody uses")
+        }
+        Refusal::NoSealing => Problem::new(Code::CredentialsUnavailable, text)
+            .hint("`systemctl status ash-egress` says why; ashd connects by itself"),
+        Refusal::AttachmentNotFound => Problem::new(Code::AttachmentNotFound, text)
+            .hint("list them with `ashctl session attachment list`"),
+        Refusal::TooManyAttachments { .. } => Problem::new(Code::TooManyAttachments, text)
+            .hint("remove some, or write files with `PUT /api/sessions/{id}/files/{path}`"),
         Refusal::SessionNotFound => Problem::new(Code::SessionNotFound, text),
         Refusal::SessionState { status: Status::Ended } => {
             Problem::new(Code::SessionState, text).hint("create a new session")

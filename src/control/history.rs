@@ -105,6 +105,7 @@ fn audit_entry(row: &AuditRecord) -> Option<AuditEntry> {
         status: decision.status,
         bytes_sent: decision.sent,
         bytes_received: decision.received,
+        credential_id: decision.credential,
         count: decision.count,
     })
 }

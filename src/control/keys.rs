@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{Caller, Control, Refusal};
@@ -41,15 +43,29 @@ const NOTED_MILLIS: i64 = 60_000;
 #[derive(Clone)]
 pub(crate) struct Keys {
     /// That of the configuration, or the one which was made at the first start: for everything.
-    configured: Arc<RwLock<[u8; 32]>>,
+    configured: Arc<RwLock<Configured>>,
     made: Arc<RwLock<HashMap<[u8; 32], Arc<Made>>>>,
     /// One key is made at a time, so that their number keeps its limit.
     making: Arc<Mutex<()>>,
 }
 
 #[derive(Debug)]
+struct Configured {
+    digest: [u8; 32],
+    /// Cancelled when another one takes its place.
+    revoked: CancellationToken,
+}
+
+impl Configured {
+    fn new(key: &str) -> Self {
+        Self { digest: digest(key), revoked: CancellationToken::new() }
+    }
+}
+
+#[derive(Debug)]
 struct Made {
     record: ApiKeyRecord,
+    revoked: CancellationToken,
     /// In milliseconds since 1970; 0 for never.
     used_at: AtomicI64,
 }
@@ -69,6 +85,28 @@ pub(crate) struct Holder {
     pub(crate) key: Option<KeyId>,
 }
 
+/// Until when what a key has opened stays open.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyEnd {
+    revoked: CancellationToken,
+    expires_at: Option<Timestamp>,
+}
+
+impl KeyEnd {
+    /// The key was revoked, or has expired.
+    pub(crate) async fn reached(self) {
+        let expired = async {
+            let Some(end) = self.expires_at else { return std::future::pending().await };
+            let left = end.as_millis().saturating_sub(Timestamp::now().as_millis());
+            tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0))).await;
+        };
+        tokio::select! {
+            () = self.revoked.cancelled() => {}
+            () = expired => {}
+        }
+    }
+}
+
 /// Why a key does not open the door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum KeyError {
@@ -81,7 +119,7 @@ pub(crate) enum KeyError {
 impl Keys {
     /// No key but the configured one is known until [`Control::load_keys`].
     pub(crate) fn new(configured: &str) -> Self {
-        let configured = Arc::new(RwLock::new(digest(configured)));
+        let configured = Arc::new(RwLock::new(Configured::new(configured)));
         Self { configured, made: Arc::default(), making: Arc::default() }
     }
 
@@ -94,21 +132,28 @@ impl Keys {
     }
 
     /// A digest that is looked up tells nothing of how much of a key was right.
-    fn find(&self, given: &str, now: Timestamp) -> Result<(Holder, Option<Arc<Made>>), KeyError> {
+    fn find(
+        &self,
+        given: &str,
+        now: Timestamp,
+    ) -> Result<(Holder, KeyEnd, Option<Arc<Made>>), KeyError> {
         let given = digest(given);
-        let configured = *self.configured.read().unwrap_or_else(PoisonError::into_inner);
-        if configured.ct_eq(&given).into() {
+        let configured = self.configured.read().unwrap_or_else(PoisonError::into_inner);
+        if configured.digest.ct_eq(&given).into() {
             let tenant = DEFAULT_TENANT.to_owned();
             let holder = Holder { tenant, scope: Scope::Admin, key: None };
-            return Ok((holder, None));
+            let end = KeyEnd { revoked: configured.revoked.clone(), expires_at: None };
+            return Ok((holder, end, None));
         }
+        drop(configured);
         let made = self.read().get(&given).map(Arc::clone).ok_or(KeyError::Unknown)?;
         if made.record.expires_at.is_some_and(|end| end <= now) {
             return Err(KeyError::Expired);
         }
         let ApiKeyRecord { ref tenant, scope, id, .. } = made.record;
         let holder = Holder { tenant: tenant.clone(), scope, key: Some(id) };
-        Ok((holder, Some(made)))
+        let (revoked, expires_at) = (made.revoked.clone(), made.record.expires_at);
+        Ok((holder, KeyEnd { revoked, expires_at }, Some(made)))
     }
 }
 
@@ -145,18 +190,22 @@ impl Control {
     /// Another key of the configuration from the next request on; answers whether it is another.
     pub(crate) fn configured_key(&self, key: &str) -> bool {
         let mut known = self.keys.configured.write().unwrap_or_else(PoisonError::into_inner);
-        let key = digest(key);
-        std::mem::replace(&mut *known, key) != key
+        let new = Configured::new(key);
+        if known.digest == new.digest {
+            return false;
+        }
+        std::mem::replace(&mut *known, new).revoked.cancel();
+        true
     }
 
-    /// Whom a key lets in.
-    pub(crate) fn recognize(&self, key: &str) -> Result<Holder, KeyError> {
+    /// Whom a key lets in, and until when.
+    pub(crate) fn recognize(&self, key: &str) -> Result<(Holder, KeyEnd), KeyError> {
         let now = Timestamp::now();
-        let (holder, made) = self.keys.find(key, now)?;
+        let (holder, end, made) = self.keys.find(key, now)?;
         if let Some(made) = made.filter(|made| made.used(now)) {
             drop(tokio::spawn(note(self.host.store.clone(), made.record.id, now)));
         }
-        Ok(holder)
+        Ok((holder, end))
     }
 
     pub(crate) async fn create_key(
@@ -216,7 +265,7 @@ impl Control {
         ApiKeyList { keys }
     }
 
-    /// From now on the key opens nothing; what it is used for at this moment goes on.
+    /// From now on the key opens nothing, and streams that it has opened end; turns go on.
     pub(crate) async fn revoke_key(&self, caller: &Caller, id: KeyId) -> Result<(), Refusal> {
         let digest = {
             let keys = self.keys.read();
@@ -228,7 +277,9 @@ impl Control {
         };
         let digest = digest.ok_or(Refusal::KeyNotFound)?;
         // Closed first: a key that the store cannot forget is still refused until the next start.
-        self.keys.write().remove(&digest);
+        if let Some(made) = self.keys.write().remove(&digest) {
+            made.revoked.cancel();
+        }
         self.host.store.delete_key(id).await?;
         tracing::info!(key = %id, "an API key was revoked");
         Ok(())
@@ -244,7 +295,7 @@ async fn note(store: Store, id: KeyId, at: Timestamp) {
 impl From<ApiKeyRecord> for Made {
     fn from(record: ApiKeyRecord) -> Self {
         let used_at = AtomicI64::new(record.last_used_at.map_or(0, Timestamp::as_millis));
-        Self { record, used_at }
+        Self { record, revoked: CancellationToken::new(), used_at }
     }
 }
 

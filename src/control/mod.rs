@@ -7,10 +7,12 @@ pub(crate) mod agents;
 pub(crate) mod alone;
 pub(crate) mod answers;
 pub(crate) mod archive;
+pub(crate) mod attachments;
 pub(crate) mod budget;
 pub(crate) mod changes;
 pub(crate) mod configure;
 pub(crate) mod create;
+pub(crate) mod credentials;
 pub(crate) mod database;
 pub(crate) mod deploy;
 pub(crate) mod drain;
@@ -75,6 +77,8 @@ pub(crate) struct ControlSettings {
     pub(crate) agent_limits: AgentLimits,
     /// Folders below which `POST /api/agents` may name a `path`.
     pub(crate) agent_roots: Vec<PathBuf>,
+    /// Largest file that is attached to a session.
+    pub(crate) attachment_bytes_max: u64,
     /// How long the files of an ended session are kept.
     pub(crate) keep_ended: Duration,
     /// How long the pieces of a message are kept after its turn; `None` for ever.
@@ -89,6 +93,8 @@ pub(crate) struct ControlSettings {
     pub(crate) configuration: Configuration,
     /// Hosts that agents may name.
     pub(crate) hosts: HostRules,
+    /// Model APIs that credentials may be for, beside the configured one.
+    pub(crate) upstreams: Vec<String>,
     /// What a session may use of the model if its creation does not say it.
     pub(crate) budget: BudgetRecord,
     /// Requests that an API key may make in a minute; 0 for any number.

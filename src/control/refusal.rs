@@ -46,6 +46,16 @@ pub(crate) enum Refusal {
     TenantName { max: usize },
     #[error("keys of another tenant are made over the admin socket only")]
     ForeignTenant,
+    #[error("Credential not found")]
+    CredentialNotFound,
+    #[error("the tenant has {max} credentials, and no more may be made")]
+    TooManyCredentials { max: usize },
+    #[error("ash-egress has not said yet to what credentials are sealed: it is not there")]
+    NoSealing,
+    #[error("Attachment not found")]
+    AttachmentNotFound,
+    #[error("a session has at most {count} attachments of {bytes} bytes together")]
+    TooManyAttachments { count: u64, bytes: u64 },
     #[error("Session not found")]
     SessionNotFound,
     #[error("Session is {}", status.as_str())]

@@ -93,10 +93,13 @@ impl From<Code> for Exit {
             | Code::SessionBusy
             | Code::SessionEnded
             | Code::SessionState
+            | Code::TooManyAttachments
             | Code::TooManyKeys
             | Code::TurnRunning
             | Code::VersionActive => Self::Refused,
             Code::AgentNotFound
+            | Code::AttachmentNotFound
+            | Code::CredentialNotFound
             | Code::FileNotFound
             | Code::KeyNotFound
             | Code::NotFound
@@ -109,6 +112,7 @@ impl From<Code> for Exit {
             Code::ArchiveFailed
             | Code::CliMissing
             | Code::CliTooOld
+            | Code::CredentialsUnavailable
             | Code::CutOff
             | Code::DiskFull
             | Code::DiskQuotaReached

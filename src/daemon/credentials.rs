@@ -7,11 +7,12 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use super::data;
 use super::failure::Failure;
 use crate::archive::ArchiveKey;
 use crate::config::{ModelSettings, Settings};
 use crate::control::keys::new_key;
-use crate::egress::ModelKey;
+use crate::egress::{ModelKey, OpeningKeys};
 
 /// Largest secret in a file.
 const SECRET_BYTES_MAX: u64 = 64 << 10;
@@ -21,6 +22,8 @@ const API_KEY_CREDENTIAL: &str = "ash-api-key";
 const INITIAL_KEY_FILE: &str = "initial-api-key";
 const ARCHIVE_KEY_CREDENTIAL: &str = "ash-archive-key";
 const ARCHIVE_KEY_FILE: &str = "archive-key";
+const OPENING_KEY_CREDENTIAL: &str = "ash-credential-key";
+const OPENING_KEY_FILE: &str = "credential-key";
 
 /// The model key: a credential or a file, then the environment; none is possible, and then the
 /// model answers 401 with what to set.
@@ -69,6 +72,23 @@ pub(super) fn archive_key(settings: &Settings) -> Result<ArchiveKey, Failure> {
         None => made_once(&settings.data.join(ARCHIVE_KEY_FILE), || ArchiveKey::random().expose())?,
     };
     Ok(ArchiveKey::parse(&text)?)
+}
+
+/// The keys that open the credentials of tenants: a credential or a file, or one made at the first
+/// start, in the folder of egress, which is none of ashd's where they are two programs.
+pub(super) fn opening_keys(settings: &Settings) -> Result<OpeningKeys, Failure> {
+    let passed = settings
+        .credentials
+        .as_ref()
+        .map(|folder| folder.join(OPENING_KEY_CREDENTIAL))
+        .filter(|path| path.exists());
+    let text = if let Some(path) = settings.model.credential_key_file.clone().or(passed) {
+        read(&path)?
+    } else {
+        data::folder(&settings.state, 0o700)?;
+        made_once(&settings.state.join(OPENING_KEY_FILE), OpeningKeys::random_text)?
+    };
+    Ok(OpeningKeys::parse(&text)?)
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {

@@ -10,7 +10,7 @@ use crate::agent::AgentError;
 use crate::archive::{ArchiveError, KeyError as ArchiveKeyError};
 use crate::chain::chain;
 use crate::config::ConfigError;
-use crate::egress::{EgressError, KeyError};
+use crate::egress::{EgressError, KeyError, SealingKeyError};
 use crate::os::socket::SocketError;
 use crate::runner::RecoverError;
 use crate::sandbox::LauncherError;
@@ -61,6 +61,8 @@ pub(super) enum Failure {
     ModelKey(#[from] KeyError),
     #[error("the key of archives is not usable")]
     ArchiveKey(#[from] ArchiveKeyError),
+    #[error("the key of credentials is not usable")]
+    CredentialKey(#[from] SealingKeyError),
     #[error("could not open the archive")]
     Archive(#[from] ArchiveError),
     #[error("could not prepare the way to the model")]

@@ -39,6 +39,7 @@ pub(super) fn control_settings(settings: &Settings, shown: Configuration) -> Con
     ControlSettings {
         agent_limits: settings.agent_limits,
         agent_roots: settings.agent_roots.clone(),
+        attachment_bytes_max: settings.attachment_bytes_max,
         keep_ended: settings.keep_ended,
         keep_pieces: settings.keep_pieces,
         metrics: match settings.metrics {
@@ -50,6 +51,7 @@ pub(super) fn control_settings(settings: &Settings, shown: Configuration) -> Con
         archive_after: settings.archive_after,
         configuration: shown,
         hosts: settings.hosts.clone(),
+        upstreams: settings.model.upstreams.clone(),
         budget: BudgetRecord { tokens: settings.budget.tokens, money: settings.budget.money },
         requests_per_minute: settings.requests_per_minute,
         origins: settings.origins.clone(),
@@ -64,6 +66,8 @@ pub(super) struct Reload {
     pub(super) simulate: bool,
     /// Those that ash-egress lets through, which does not reload.
     pub(super) hosts: HostRules,
+    /// Likewise.
+    pub(super) upstreams: Vec<String>,
     pub(super) control: Control,
     pub(super) log: LogFilter,
     /// What systemd is told while all is well.
@@ -126,7 +130,8 @@ impl Reload {
         }
         self.control.host.set_policy(host_policy(&settings));
         let verbs = control_settings(&settings, shown);
-        self.control.set_settings(ControlSettings { hosts: self.hosts.clone(), ..verbs });
+        let (hosts, upstreams) = (self.hosts.clone(), self.upstreams.clone());
+        self.control.set_settings(ControlSettings { hosts, upstreams, ..verbs });
         Ok(reloaded)
     }
 }

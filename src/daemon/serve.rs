@@ -34,6 +34,7 @@ pub(super) async fn serve(
     let Parts { control, reloads, egress, store, _lock } = parts;
     let egress_stop = CancellationToken::new();
     control.load_keys().await?;
+    store.remove_incomplete_attachments().await?;
     control.undo_half_made().await?;
     control.host.recover().await?;
     control.host.egress.start(egress_stop.clone());
@@ -62,6 +63,7 @@ pub(super) async fn serve(
         file: arguments.config.clone(),
         simulate: arguments.simulate,
         hosts: settings.hosts.clone(),
+        upstreams: settings.model.upstreams.clone(),
         control: control.clone(),
         log,
         status: status(&addresses),

@@ -102,9 +102,13 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
 pub(super) fn egress(settings: &Settings) -> Result<Egress, Failure> {
     let upstream = settings.model.base_url.parse().map_err(|_invalid| EgressError::Shape)?;
     let key = credentials::model_key(settings)?;
+    let opening = credentials::opening_keys(settings)?;
+    let upstreams = settings.model.upstreams.iter().map(|base| base.parse());
+    let upstreams = upstreams.collect::<Result<_, _>>().map_err(|_invalid| EgressError::Shape)?;
     let (hosts, prices) = (settings.hosts.clone(), settings.prices.clone());
     let limits = EgressLimits::default();
-    Ok(Egress::new(EgressSettings { upstream, key, hosts, prices, limits })?)
+    let settings = EgressSettings { upstream, key, opening, upstreams, hosts, prices, limits };
+    Ok(Egress::new(settings)?)
 }
 
 /// The socket that sandboxes see.

@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::id::SessionId;
+use crate::id::{CredentialId, SessionId};
 
 use super::account::{Account, Budget, Used};
 use super::hosts::HostRules;
 use super::meter::Meter;
+use super::sealing::Sealed;
 use super::secret::{Placeholder, PlaceholderDigest};
+use super::signer::Signer;
 use super::tunnel::TUNNELS_MAX;
 
 /// On which terms a session passes.
@@ -28,6 +30,17 @@ pub(crate) struct Terms {
     pub(crate) budget: Budget,
     /// At least so much has been used of it.
     pub(crate) used: Used,
+    /// What its requests are signed with; without one, the host's key.
+    pub(crate) credential: Option<Lent>,
+}
+
+/// A credential of a tenant, as a session has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lent {
+    pub(crate) id: CredentialId,
+    /// `None` if there is none any more.
+    pub(crate) sealed: Option<Sealed>,
 }
 
 /// A session that was recognized.
@@ -36,6 +49,7 @@ pub(super) struct Pass {
     pub(super) session: SessionId,
     pub(super) meter: Arc<Meter>,
     pub(super) hosts: Arc<HostRules>,
+    pub(super) signer: Arc<Signer>,
     /// Tunnels that it may still open.
     pub(super) tunnels: Arc<Semaphore>,
     /// Canceled when the session may not pass any more.
@@ -71,18 +85,20 @@ impl Admissions {
         &mut self,
         session: SessionId,
         digest: PlaceholderDigest,
-        Terms { uid, hosts, tenant, budget, used }: Terms,
+        Terms { uid, hosts, tenant, budget, used, credential: _ }: Terms,
+        signer: Signer,
     ) {
-        let hosts = Arc::new(hosts);
+        let (hosts, signer) = (Arc::new(hosts), Arc::new(signer));
         let pass = match self.by_session.remove(&session) {
             Some(former) => {
                 self.by_digest.remove(&former.digest);
-                Pass { hosts, ..former.pass }
+                Pass { hosts, signer, ..former.pass }
             }
             None => Pass {
                 session,
                 meter: Arc::new(Meter::new(Arc::clone(self.tenant(tenant)))),
                 hosts,
+                signer,
                 tunnels: Arc::new(Semaphore::new(TUNNELS_MAX)),
                 revoked: CancellationToken::new(),
             },
@@ -157,12 +173,12 @@ mod tests {
             (SessionId::new(), Placeholder::random(), Placeholder::random());
         assert_eq!(admissions.recognize(&first, None).unwrap_err(), Stranger::Unknown);
 
-        admissions.admit(session, first.digest(), Terms::default());
+        admissions.admit(session, first.digest(), Terms::default(), Signer::Host);
         let pass = admissions.recognize(&first, Some(7)).unwrap();
         assert_eq!(pass.session, session);
         pass.meter.count_request();
 
-        admissions.admit(session, second.digest(), Terms::default());
+        admissions.admit(session, second.digest(), Terms::default(), Signer::Host);
         assert_eq!(admissions.recognize(&first, None).unwrap_err(), Stranger::Unknown);
         let pass = admissions.recognize(&second, None).unwrap();
         assert_eq!(pass.meter.read().requests, 1, "the meter goes on");
@@ -180,7 +196,7 @@ mod tests {
         let mut admissions = Admissions::default();
         let (session, placeholder) = (SessionId::new(), Placeholder::random());
         let terms = Terms { uid: Some(77_701), ..Terms::default() };
-        admissions.admit(session, placeholder.digest(), terms);
+        admissions.admit(session, placeholder.digest(), terms, Signer::Host);
         assert!(admissions.recognize(&placeholder, Some(77_701)).is_ok());
         for uid in [Some(77_702), Some(0), None] {
             let stranger = admissions.recognize(&placeholder, uid).unwrap_err();

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::web::body::BodyError;
 
 use super::meter::Spent;
+use super::sealing::CredentialFault;
 use super::tunnel::Refused;
 
 /// Tells the clients of the model API whether another try could help. Without it the CLI tries a
@@ -26,6 +27,8 @@ pub(super) enum Failure {
     TooEarly,
     #[error("budget_reached: {}", spent_text(*.0))]
     Budget(Spent),
+    #[error("credential_unavailable: {}", fault_text(*.0))]
+    Credential(CredentialFault),
     #[error(
         "the model API compressed its answer although it was asked not to, so that it cannot be \
          counted, and this session has a budget"
@@ -81,6 +84,24 @@ fn spent_text(spent: Spent) -> &'static str {
     }
 }
 
+/// Likewise.
+pub(crate) fn fault_text(fault: CredentialFault) -> &'static str {
+    match fault {
+        CredentialFault::Deleted => {
+            "the credential of this session is not on this host, or was deleted; give the session \
+             another one with `ashctl session config --credential`"
+        }
+        CredentialFault::Sealed => {
+            "the credential of this session cannot be opened with the keys of this host; create it \
+             again, and give it to the session with `ashctl session config --credential`"
+        }
+        CredentialFault::Upstream => {
+            "the credential of this session is for a model API that `model.upstreams` of this host \
+             does not list"
+        }
+    }
+}
+
 /// An error as the Messages API writes it.
 #[derive(Serialize)]
 struct ErrorBody {
@@ -107,7 +128,7 @@ impl Failure {
 
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::Stranger | Self::NoKey => StatusCode::UNAUTHORIZED,
+            Self::Stranger | Self::NoKey | Self::Credential(_) => StatusCode::UNAUTHORIZED,
             Self::Budget(_) => StatusCode::PAYMENT_REQUIRED,
             Self::Compressed => StatusCode::NOT_IMPLEMENTED,
             Self::OtherHost | Self::WrongMethod { .. } => StatusCode::FORBIDDEN,
@@ -126,7 +147,7 @@ impl Failure {
     /// The error type in the Messages API's words.
     fn kind(&self) -> &'static str {
         match self {
-            Self::Stranger | Self::NoKey => "authentication_error",
+            Self::Stranger | Self::NoKey | Self::Credential(_) => "authentication_error",
             Self::Budget(_) => "billing_error",
             Self::Compressed => "api_error",
             Self::OtherHost | Self::WrongMethod { .. } => "permission_error",

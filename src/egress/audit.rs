@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::account::Used;
 use super::ledger::Ledger;
 use crate::clock::Timestamp;
-use crate::id::SessionId;
+use crate::id::{CredentialId, SessionId};
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +77,9 @@ pub(crate) struct Decision {
     /// Of a request: what the session has used of the model with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) used: Option<Used>,
+    /// Of a request that a tenant's credential stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) credential: Option<CredentialId>,
     /// Of [`Subject::Lost`].
     #[serde(default)]
     pub(crate) count: u64,
@@ -97,6 +100,7 @@ impl Decision {
             sent: 0,
             received: 0,
             used: None,
+            credential: None,
             count: 0,
         }
     }

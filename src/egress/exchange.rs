@@ -14,7 +14,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::id::SessionId;
+use crate::id::{CredentialId, SessionId};
 use crate::web::body::{BodyError, Guarded};
 
 use super::admissions::Pass;
@@ -42,6 +42,7 @@ enum Outcome {
 #[derive(Debug)]
 pub(super) struct Exchange {
     session: Option<SessionId>,
+    credential: Option<CredentialId>,
     meter: Option<Arc<Meter>>,
     ledger: Arc<Ledger>,
     /// It went upstream.
@@ -59,6 +60,7 @@ impl Exchange {
     pub(super) fn begin(method: &Method, path: &str, ledger: &Arc<Ledger>) -> Self {
         Self {
             session: None,
+            credential: None,
             meter: None,
             ledger: Arc::clone(ledger),
             relayed: false,
@@ -74,6 +76,7 @@ impl Exchange {
 
     pub(super) fn identified(&mut self, pass: &Pass) {
         self.session = Some(pass.session);
+        self.credential = pass.signer.credential();
         self.meter = Some(Arc::clone(&pass.meter));
     }
 
@@ -102,6 +105,7 @@ impl Drop for Exchange {
         tracing::info!(
             target: "ash::egress",
             session,
+            credential = self.credential.map(tracing::field::display),
             method = %self.method,
             path = %self.path,
             status = self.status.map(|status| status.as_u16()),
@@ -119,6 +123,7 @@ impl Drop for Exchange {
             sent: self.request_bytes.load(Ordering::Relaxed),
             received: self.response_bytes,
             used: self.meter.as_ref().map(|meter| meter.used()),
+            credential: self.credential,
             ..Decision::new(session, Subject::Model, self.verdict())
         });
     }

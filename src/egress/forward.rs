@@ -123,13 +123,13 @@ impl Shared {
         if is_message && let Some(spent) = pass.meter.refuses() {
             return Err(Failure::Budget(spent));
         }
-        let key = self.key.as_ref().ok_or(Failure::NoKey)?;
+        let (key, upstream) = self.signed_with(pass)?;
         let limits = &self.limits;
         let bytes_max = limits.request_bytes_max;
         if request.body().size_hint().lower() > bytes_max {
             return Err(Failure::TooLarge { bytes_max });
         }
-        let uri = self.upstream.locate(request.uri()).ok_or(Failure::UnknownPath)?;
+        let uri = upstream.locate(request.uri()).ok_or(Failure::UnknownPath)?;
 
         // Made new, so that nothing hyper knows of the incoming one goes along.
         let (mut head, body) = request.into_parts();
@@ -143,7 +143,7 @@ impl Shared {
 
         let silence_max = limits.upstream_silence_max;
         let sent = tokio::select! {
-            sent = timeout(silence_max, self.upstream.send(onward)) => sent,
+            sent = timeout(silence_max, upstream.send(onward)) => sent,
             () = pass.revoked.cancelled() => return Err(Failure::Stranger),
         };
         let silent = |_elapsed| Failure::Silent { seconds: silence_max.as_secs() };
@@ -158,7 +158,7 @@ impl Shared {
             return Err(Failure::Compressed);
         }
         if matches!(head.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            // The key is the host's: another try of the sandbox changes nothing, and the CLI
+            // The key is the host's or the tenant's: another try of the sandbox changes nothing, and the CLI
             // would try for half a minute before anybody hears of it.
             head.headers.insert(RETRY_HEADER, HeaderValue::from_static("false"));
         }

@@ -11,7 +11,8 @@ use super::account::{Budget, Used};
 use super::admissions::Terms;
 use super::control::Client;
 use super::ledger::Report;
-use super::meter::{MeterReading, Spent};
+use super::meter::{Denied, MeterReading};
+use super::sealing::Sealing;
 use super::secret::Placeholder;
 use crate::id::SessionId;
 
@@ -114,8 +115,16 @@ impl Gate {
         }
     }
 
-    /// Because of whose budget requests of `session` were refused since the last question.
-    pub(crate) async fn take_refusal(&self, session: SessionId) -> Option<Spent> {
+    /// To what credentials of tenants are sealed; `None` as long as egress has not said it.
+    pub(crate) fn sealing(&self) -> Option<Sealing> {
+        match &self.0 {
+            Place::Here(egress) => Some(egress.sealing()),
+            Place::There(client) => client.sealing(),
+        }
+    }
+
+    /// Why requests of `session` were refused since the last question.
+    pub(crate) async fn take_refusal(&self, session: SessionId) -> Option<Denied> {
         match &self.0 {
             Place::Here(egress) => egress.take_refusal(session),
             Place::There(client) => client.take_refusal(session).await,

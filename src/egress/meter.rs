@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Budget, Used};
 use super::price::Prices;
+use super::sealing::CredentialFault;
 use super::usage::UsageReader;
 
 /// Whose budget is used up.
@@ -15,6 +16,14 @@ use super::usage::UsageReader;
 pub(crate) enum Spent {
     Session,
     Tenant,
+}
+
+/// Why nothing of a session passes for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Denied {
+    Budget(Spent),
+    Credential(CredentialFault),
 }
 
 /// The running totals of one session.
@@ -27,7 +36,7 @@ pub(crate) struct Meter {
     /// Of all sessions of its tenant.
     tenant: Arc<Account>,
     /// A request was refused for this since somebody asked.
-    refused: Mutex<Option<Spent>>,
+    refused: Mutex<Option<Denied>>,
 }
 
 /// A [`Meter`] at one moment.
@@ -88,16 +97,21 @@ impl Meter {
         } else {
             return None;
         };
-        *self.refused() = Some(spent);
+        *self.refused() = Some(Denied::Budget(spent));
         Some(spent)
     }
 
+    /// A request was refused since its credential cannot be used; that is remembered.
+    pub(super) fn has_no_credential(&self, fault: CredentialFault) {
+        *self.refused() = Some(Denied::Credential(fault));
+    }
+
     /// For what requests were refused since the last question, if any was.
-    pub(super) fn take_refusal(&self) -> Option<Spent> {
+    pub(super) fn take_refusal(&self) -> Option<Denied> {
         self.refused().take()
     }
 
-    fn refused(&self) -> MutexGuard<'_, Option<Spent>> {
+    fn refused(&self) -> MutexGuard<'_, Option<Denied>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -159,7 +173,7 @@ mod tests {
         assert_eq!((meters[0].refuses(), meters[1].refuses()), (Some(Spent::Session), None));
         assert_eq!(
             (meters[0].take_refusal(), meters[0].take_refusal()),
-            (Some(Spent::Session), None)
+            (Some(Denied::Budget(Spent::Session)), None)
         );
         meters[1].add(&used(10), &used(50));
         assert_eq!(meters[1].refuses(), Some(Spent::Tenant));

@@ -33,13 +33,15 @@ mod hosts;
 mod ledger;
 mod meter;
 mod price;
+mod sealing;
 mod secret;
+mod signer;
 mod target;
 mod tunnel;
 mod upstream;
 mod usage;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -63,15 +65,19 @@ use tunnel::TunnelLimits;
 use upstream::Upstream;
 
 pub(crate) use account::{Budget, Used};
-pub(crate) use admissions::Terms;
+pub(crate) use admissions::{Lent, Terms};
+pub(crate) use answer::fault_text;
 pub(crate) use audit::{Decision, Subject, Verdict};
 #[cfg(feature = "testing")]
 pub(crate) use dial::{Guard, Stage};
 pub(crate) use gate::Gate;
 pub(crate) use hosts::HostRules;
 pub(crate) use ledger::Report;
-pub(crate) use meter::Spent;
+pub(crate) use meter::{Denied, Spent};
 pub(crate) use price::{PRICE_MAX, Price, Prices, Tokens};
+pub(crate) use sealing::{
+    OpeningKeys, SECRET_BYTES_MAX, Sealed, Sealing, SealingKeyError, TenantSecret,
+};
 pub(crate) use secret::{KeyError, ModelKey, Placeholder};
 pub(crate) use upstream::EgressError;
 
@@ -130,6 +136,10 @@ pub(crate) struct EgressSettings {
     pub(crate) upstream: Uri,
     /// Without one, every request is answered with what to set.
     pub(crate) key: Option<ModelKey>,
+    /// They open the credentials of tenants.
+    pub(crate) opening: OpeningKeys,
+    /// Other model APIs that those may be for.
+    pub(crate) upstreams: Vec<Uri>,
     /// Hosts that agents may name; a tunnel to another one is refused whoever asks.
     pub(crate) hosts: HostRules,
     pub(crate) prices: Prices,
@@ -142,8 +152,11 @@ pub(crate) struct Egress(Arc<Shared>);
 
 struct Shared {
     admissions: RwLock<Admissions>,
-    upstream: Upstream,
+    upstream: Arc<Upstream>,
     key: Option<ModelKey>,
+    opening: OpeningKeys,
+    /// By the address as it is configured.
+    upstreams: HashMap<String, Arc<Upstream>>,
     hosts: HostRules,
     prices: Arc<Prices>,
     dialer: Dialer,
@@ -182,11 +195,16 @@ impl Egress {
     }
 
     fn with(settings: EgressSettings, dialer: Dialer) -> Result<Self, EgressError> {
-        let EgressSettings { upstream, key, hosts, prices, limits } = settings;
+        let EgressSettings { upstream, key, opening, upstreams, hosts, prices, limits } = settings;
+        let upstreams = upstreams.iter().map(|base| {
+            Ok((signer::address(&base.to_string()), Arc::new(Upstream::new(base, limits)?)))
+        });
         Ok(Self(Arc::new(Shared {
             admissions: RwLock::default(),
-            upstream: Upstream::new(&upstream, limits)?,
+            upstream: Arc::new(Upstream::new(&upstream, limits)?),
             key,
+            opening,
+            upstreams: upstreams.collect::<Result<_, EgressError>>()?,
             hosts,
             prices: Arc::new(prices),
             dialer,
@@ -205,8 +223,14 @@ impl Egress {
     }
 
     fn admit_digest(&self, session: SessionId, placeholder: PlaceholderDigest, terms: Terms) {
+        let signer = self.0.signer(session, &terms);
         let mut admissions = self.0.admissions.write().unwrap_or_else(PoisonError::into_inner);
-        admissions.admit(session, placeholder, terms);
+        admissions.admit(session, placeholder, terms, signer);
+    }
+
+    /// To what credentials of tenants are sealed.
+    pub(crate) fn sealing(&self) -> Sealing {
+        self.0.opening.sealing()
     }
 
     /// Everybody who may pass has been named; nobody else does any more.
@@ -242,8 +266,8 @@ impl Egress {
         admissions.allow_tenant(tenant.to_owned(), budget, used);
     }
 
-    /// Because of whose budget requests of `session` were refused since the last question.
-    pub(crate) fn take_refusal(&self, session: SessionId) -> Option<Spent> {
+    /// Why requests of `session` were refused since the last question.
+    pub(crate) fn take_refusal(&self, session: SessionId) -> Option<Denied> {
         let admissions = self.0.admissions.read().unwrap_or_else(PoisonError::into_inner);
         admissions.meter(session).and_then(|meter| meter.take_refusal())
     }

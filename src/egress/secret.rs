@@ -16,6 +16,13 @@ use zeroize::Zeroizing;
 
 pub(super) const API_KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
+/// What the model API wants to be told where a token of its own sign-in comes instead of a key.
+const BETA_HEADER: HeaderName = HeaderName::from_static("anthropic-beta");
+const OAUTH_BETA: HeaderValue = HeaderValue::from_static("oauth-2025-04-20");
+
+/// How such a token begins.
+const OAUTH_PREFIX: &str = "sk-ant-oat";
+
 /// Marks a placeholder for people and for secret scanners; the CLI wants `sk-ant-`.
 const PLACEHOLDER_PREFIX: &str = "sk-ant-ash-";
 
@@ -55,6 +62,11 @@ impl ModelKey {
         Self::new(AUTHORIZATION, "Bearer ", text.trim())
     }
 
+    /// As the text says it: a token of the model API's sign-in, or a key.
+    pub(super) fn of_tenant(text: &str) -> Result<Self, KeyError> {
+        if text.starts_with(OAUTH_PREFIX) { Self::auth_token(text) } else { Self::api_key(text) }
+    }
+
     fn new(name: HeaderName, scheme: &str, key: &str) -> Result<Self, KeyError> {
         if key.is_empty() {
             return Err(KeyError::Empty);
@@ -76,6 +88,9 @@ impl ModelKey {
 
     /// Puts the key where the model API looks for it.
     pub(super) fn sign(&self, headers: &mut HeaderMap) {
+        if self.secret.starts_with(OAUTH_PREFIX.as_bytes()) {
+            headers.append(BETA_HEADER, OAUTH_BETA);
+        }
         headers.insert(self.name.clone(), self.value.clone());
     }
 
@@ -180,6 +195,10 @@ mod tests {
         let token = ModelKey::auth_token(KEY).unwrap();
         token.sign(&mut headers);
         assert_eq!(headers["authorization"], format!("Bearer {KEY}"));
+        assert!(!headers.contains_key("anthropic-beta"));
+        ModelKey::of_tenant("sk-ant-oat01-0123456789").unwrap().sign(&mut headers);
+        assert_eq!(headers["authorization"], "Bearer sk-ant-oat01-0123456789");
+        assert_eq!(headers["anthropic-beta"], "oauth-2025-04-20");
         let shown = format!("{key:?} {token:?} {headers:?}");
         assert!(!shown.contains("0123456789"), "{shown}");
     }

@@ -74,6 +74,7 @@ fn stored_form(report: &Report) -> NewAudit {
             cache_write: used.tokens.cache_write,
             money: used.money,
         }),
+        credential: decision.credential,
     });
     NewAudit { run: report.run, through: report.through, entries: entries.collect() }
 }

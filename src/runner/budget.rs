@@ -8,7 +8,7 @@ use serde_json::json;
 use super::driver::Driver;
 use super::host::Host;
 use super::log::Batch;
-use crate::egress::{Budget, Spent, Tokens, Used};
+use crate::egress::{Budget, Denied, Spent, Tokens, Used, fault_text};
 use crate::sandbox::Limits;
 use crate::session::frame::FrameKind;
 use crate::store::{BudgetRecord, KernelRecord, StoreError, TenantBudgetRecord, UsedRecord};
@@ -57,30 +57,40 @@ impl Driver {
     /// From now on this is the budget, also for the sandbox that lives.
     pub(super) async fn change_budget(&mut self, budget: BudgetRecord) {
         self.record.budget = budget;
+        self.renew_terms().await;
+    }
+
+    /// Tells egress on which terms the session passes from now on.
+    pub(super) async fn renew_terms(&mut self) {
         if self.live.is_some() {
             self.host.admit(&self.record).await;
         }
     }
 
-    /// Says so where the turn was refused the model because a budget is used up.
-    pub(super) async fn tell_budget(&mut self, batch: &mut Batch) {
-        let limited = self.record.budget != BudgetRecord::default()
+    /// Says so where the turn was refused the model because a budget is used up, or for its
+    /// credential.
+    pub(super) async fn tell_denial(&mut self, batch: &mut Batch) {
+        let may_be_denied = self.record.budget != BudgetRecord::default()
+            || self.options.credential_id.is_some()
             || self.host.is_limited(&self.record.tenant);
-        if !limited {
+        if !may_be_denied {
             return;
         }
-        let error = match self.host.egress.take_refusal(self.record.id).await {
-            None => return,
-            Some(Spent::Session) => {
-                "the budget of this session is used up; raise it, and the session goes on"
-            }
-            Some(Spent::Tenant) => {
-                "the budget of this tenant is used up; when an administrator raises it, the session \
-                 goes on"
-            }
-        };
+        let Some(denied) = self.host.egress.take_refusal(self.record.id).await else { return };
         let turn = self.running.as_ref().map(|turn| turn.ordinal);
-        let data = json!({ "error": error, "code": "budget_reached" });
+        let (error, code) = match denied {
+            Denied::Budget(Spent::Session) => (
+                "the budget of this session is used up; raise it, and the session goes on",
+                "budget_reached",
+            ),
+            Denied::Budget(Spent::Tenant) => (
+                "the budget of this tenant is used up; when an administrator raises it, the session \
+                 goes on",
+                "budget_reached",
+            ),
+            Denied::Credential(fault) => (fault_text(fault), "credential_unavailable"),
+        };
+        let data = json!({ "error": error, "code": code });
         batch.push(FrameKind::Error, turn, data.to_string());
     }
 

@@ -34,6 +34,9 @@ impl Driver {
         stored.map_err(ConfigureError::Store)?;
         (self.record.options, self.record.model) = (text, model);
         let before = std::mem::replace(&mut self.options, options);
+        if before.credential_id != self.options.credential_id {
+            self.renew_terms().await;
+        }
         self.tell_mode(&before);
         self.tell_model();
         Ok(())

@@ -204,6 +204,10 @@ impl Driver {
                 self.change_budget(budget).await;
                 let _nobody_waits = answer.send(());
             }
+            Command::RenewTerms { answer } => {
+                self.renew_terms().await;
+                let _nobody_waits = answer.send(());
+            }
             Command::Send { .. } | Command::End { .. } => unreachable!("`run` takes them"),
         }
     }
@@ -326,7 +330,7 @@ impl Driver {
         }
         if let Some(outcome) = ended.clone() {
             self.take_stock(&mut batch).await;
-            self.tell_budget(&mut batch).await;
+            self.tell_denial(&mut batch).await;
             self.finish(outcome, &mut batch);
         } else if let Some(broken) = &broken {
             self.take_stock(&mut batch).await;

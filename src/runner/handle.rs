@@ -139,6 +139,9 @@ pub(super) enum Command {
         budget: BudgetRecord,
         answer: oneshot::Sender<()>,
     },
+    RenewTerms {
+        answer: oneshot::Sender<()>,
+    },
     End {
         answer: oneshot::Sender<()>,
     },
@@ -356,6 +359,11 @@ impl Handle {
 
     pub(crate) async fn change_budget(&self, budget: BudgetRecord) {
         self.ask(|answer| Command::Budget { budget, answer }).await.unwrap_or_default();
+    }
+
+    /// Tells egress again on which terms the session passes, if it has a sandbox.
+    pub(crate) async fn renew_terms(&self) {
+        self.ask(|answer| Command::RenewTerms { answer }).await.unwrap_or_default();
     }
 
     pub(crate) async fn queue(&self) -> Vec<Waiting> {

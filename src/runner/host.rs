@@ -23,7 +23,7 @@ use super::seats::Seats;
 use super::spent::Spent;
 use crate::archive::Archive;
 use crate::clock::Timestamp;
-use crate::egress::{Gate, HostRules, Terms};
+use crate::egress::{Gate, HostRules, Lent, Sealed, Terms};
 use crate::id::SessionId;
 use crate::lifecycle::Lifecycle;
 use crate::sandbox::{CliFinder, Isolation, Limits};
@@ -35,7 +35,7 @@ use crate::session::turn::Turns;
 use crate::store::{KernelRecord, SessionRecord, Store, StoreError, TurnState};
 
 /// What egress is told of a session.
-fn terms(record: &SessionRecord) -> Terms {
+fn terms(record: &SessionRecord, credential: Option<Lent>) -> Terms {
     let hosts = HostRules::parse(&record.allowed_hosts).unwrap_or_else(|error| {
         tracing::error!(session = %record.id, %error, "the session reaches no host");
         HostRules::default()
@@ -46,6 +46,7 @@ fn terms(record: &SessionRecord) -> Terms {
         tenant: record.tenant.clone(),
         budget: budget::budget(record.budget),
         used: budget::used(record.used),
+        credential,
     }
 }
 
@@ -264,11 +265,26 @@ impl Host {
     /// request that is refused ends its turn.
     pub(super) async fn admit(&self, record: &SessionRecord) {
         match record.placeholder.parse() {
-            Ok(placeholder) => self.egress.admit(record.id, &placeholder, terms(record)).await,
+            Ok(placeholder) => {
+                let terms = terms(record, self.lent(record).await);
+                self.egress.admit(record.id, &placeholder, terms).await;
+            }
             Err(error) => {
                 tracing::error!(session = %record.id, %error, "the session cannot reach the model");
             }
         }
+    }
+
+    /// The credential that the session's options name, sealed. What cannot be read is as good as
+    /// deleted: nothing else takes its place.
+    async fn lent(&self, record: &SessionRecord) -> Option<Lent> {
+        let options: SessionOptions = serde_json::from_str(&record.options).unwrap_or_default();
+        let id = options.credential_id?;
+        let found = self.store.credential(&record.tenant, id).await.unwrap_or_else(|error| {
+            tracing::error!(session = %record.id, %error, "the credential could not be read");
+            None
+        });
+        Some(Lent { id, sealed: found.map(|found| Sealed::new(found.sealed)) })
     }
 
     pub(super) fn handles(&self) -> Vec<Handle> {

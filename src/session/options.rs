@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::id::CredentialId;
 use crate::wire::permissions::PermissionBehavior;
 use crate::wire::sessions::{CreateSession, McpServer, PermissionMode, SessionConfig};
 use crate::wire::turns::{Effort, OutputFormat, SendMessage, Thinking, ThinkingKind};
@@ -84,6 +85,9 @@ pub(crate) struct SessionOptions {
     pub(crate) initial_agent: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) mcp_servers: BTreeMap<String, McpServer>,
+    /// What its requests to the model are signed with, in the place of the host's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) credential_id: Option<CredentialId>,
     /// Wished limits of its sandbox, with those of its agent.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) limits: BTreeMap<String, u64>,
@@ -92,9 +96,9 @@ pub(crate) struct SessionOptions {
 impl SessionOptions {
     /// Judges the options of a request; the agent and the environment are judged elsewhere.
     pub(crate) fn parse(request: &CreateSession) -> Result<Self, OptionError> {
-        if request.credential_id.is_some() {
-            return Err(wrong("credentialId", "Invalid or inaccessible credential"));
-        }
+        let credential_id = request.credential_id.as_ref().map(|id| id.parse()).transpose();
+        let credential_id = credential_id
+            .map_err(|_invalid| wrong("credentialId", "Invalid or inaccessible credential"))?;
         model(request.model.as_deref())?;
         let prompt_bytes = request.system_prompt.as_ref().map_or(0, String::len);
         if prompt_bytes > SYSTEM_PROMPT_BYTES_MAX {
@@ -122,6 +126,7 @@ impl SessionOptions {
             subagents: request.subagents.clone(),
             initial_agent: request.initial_agent.clone(),
             mcp_servers,
+            credential_id,
             limits: request.limits.clone(),
         })
     }
@@ -139,6 +144,7 @@ impl SessionOptions {
             betas: self.betas.clone(),
             subagents: self.subagents.clone(),
             initial_agent: self.initial_agent.clone(),
+            credential_id: self.credential_id,
             mcp_servers: self.mcp_servers.keys().cloned().collect(),
             extra_env: environment.keys().cloned().collect(),
         }

@@ -24,7 +24,10 @@ impl SessionOptions {
             version: None,
             budget: None,
             limits: self.limits.clone(),
-            credential_id: None,
+            credential_id: or(
+                patch.credential_id.as_ref(),
+                &self.credential_id.map(|id| id.to_string()),
+            ),
             extra_env: std::collections::BTreeMap::new(),
             model: model.clone(),
             mcp_servers: Some(self.mcp_servers.clone()),

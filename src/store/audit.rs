@@ -77,6 +77,9 @@ fn append(
         if let Some(used) = entry.used {
             sums.extend([budgets::raise(connection, key, used)?]);
         }
+        if let Some(credential) = entry.credential {
+            super::credentials::note_use(connection, credential, entry.at)?;
+        }
         let sequence: u64 = connection
             .prepare_cached(
                 "SELECT coalesce(max(sequence), 0) + 1 FROM audit WHERE session_key = ?1",

@@ -167,5 +167,6 @@ fn conclude(connection: &Connection, from: i64, to: i64, turns: &[u64]) -> Resul
             .execute(params![from, to, turn])?;
     }
     usage::fork(connection, from, to)?;
+    super::attachments::copy(connection, from, to)?;
     recount(connection, to)
 }

@@ -10,6 +10,7 @@
 mod agent_record;
 mod agents;
 mod archives;
+mod attachments;
 mod audit;
 mod backup;
 mod budget_record;
@@ -17,6 +18,7 @@ mod budgets;
 mod check;
 mod checkpoint;
 mod connection;
+mod credentials;
 mod error;
 mod fork;
 mod keys;
@@ -50,8 +52,10 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 
 pub(crate) use agent_record::*;
+pub(crate) use attachments::{AttachmentRecord, AttachmentRoom, Begun};
 pub(crate) use budget_record::*;
 pub(crate) use check::{Checked, Finding, check_file};
+pub(crate) use credentials::CredentialRecord;
 pub(crate) use error::{Series, StoreError};
 pub(crate) use keys::ApiKeyRecord;
 #[cfg(feature = "testing")]

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, Row as Columns, params};
 use serde::{Deserialize, Serialize};
 
+use super::attachments::{PortableAttachment, portable};
 use super::connection::open_reader;
 use super::log::recount;
 use super::writer::Terms;
@@ -37,7 +38,9 @@ pub(crate) enum Row {
         #[serde(default)]
         budget: BudgetRecord,
         #[serde(default)]
-        used: UsedRecord,
+        used: Box<UsedRecord>,
+        #[serde(default)]
+        attachments: Vec<PortableAttachment>,
     },
     Turn {
         ordinal: u64,
@@ -118,7 +121,11 @@ impl Store {
             let mut statement = connection.prepare(sql).map_err(failed)?;
             let mut rows = statement.query(params![key, frame, part]).map_err(failed)?;
             while let Some(row) = rows.next().map_err(failed)? {
-                each(read(row).map_err(failed)?)?;
+                let mut row = read(row).map_err(failed)?;
+                if let Row::Session { attachments, .. } = &mut row {
+                    *attachments = portable(&connection, key).map_err(failed)?;
+                }
+                each(row)?;
             }
         }
         Ok(())
@@ -178,7 +185,8 @@ const READS: [(&str, Read); 6] = [
                 created_at: row.get(9)?,
                 last_active_at: row.get(10)?,
                 budget: BudgetRecord { tokens: row.get(12)?, money: row.get(13)? },
-                used: super::budgets::used(row, 14)?,
+                used: Box::new(super::budgets::used(row, 14)?),
+                attachments: Vec::new(),
             })
         },
     ),

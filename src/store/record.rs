@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{BudgetRecord, TurnUsage, UsedRecord};
 use crate::clock::Timestamp;
-use crate::id::{AgentName, SessionId, TurnId};
+use crate::id::{AgentName, CredentialId, SessionId, TurnId};
 use crate::session::Status;
 
 /// Variables by name.
@@ -303,6 +303,8 @@ pub(crate) struct NewAuditEntry {
     pub(crate) entry: String,
     /// What the session has used of the model in all.
     pub(crate) used: Option<UsedRecord>,
+    /// What it was signed with, if that is a tenant's.
+    pub(crate) credential: Option<CredentialId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

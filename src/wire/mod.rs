@@ -2,9 +2,11 @@
 //! values and texts are the original's, so that its published clients work unchanged.
 
 pub(crate) mod agents;
+pub(crate) mod attachments;
 pub(crate) mod audit;
 pub(crate) mod budgets;
 pub(crate) mod config;
+pub(crate) mod credentials;
 pub(crate) mod database;
 pub(crate) mod drain;
 pub(crate) mod exec;
@@ -24,6 +26,13 @@ pub(crate) mod usage;
 pub(crate) mod workspace;
 
 use serde::{Deserialize, Serialize};
+
+/// Answer of what has removed what was asked for.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Deleted {
+    pub(crate) deleted: bool,
+}
 
 /// Answer of what has nothing else to tell.
 #[derive(Debug, Serialize, Deserialize)]

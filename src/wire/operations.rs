@@ -59,6 +59,10 @@ pub(crate) enum Operation {
     ReplaceWorkspace,
     RestoreWorkspace,
     ExecCommand,
+    CreateAttachment,
+    ListAttachments,
+    ReadAttachment,
+    DeleteAttachment,
     ShowConfiguration,
     BackUpDatabase,
     CheckDatabase,
@@ -72,6 +76,9 @@ pub(crate) enum Operation {
     ShowUsageStats,
     ShowAnalytics,
     ShowMetrics,
+    CreateCredential,
+    ListCredentials,
+    DeleteCredential,
     ShowBudget,
     ChangeTenantBudget,
     Drain,
@@ -115,7 +122,7 @@ const fn for_administrators(
     Route { administrators: true, ..route(operation, method, path) }
 }
 
-/// For those who give keys to others.
+/// For those who give keys to others, and to sessions.
 const fn about_keys(operation: Operation, method: &'static str, path: &'static str) -> Route {
     Route { scope: Scope::Admin, ..route(operation, method, path) }
 }
@@ -174,6 +181,10 @@ pub(crate) const OPERATIONS: &[Route] = &[
     route(Operation::ReplaceWorkspace, "PUT", "/api/sessions/{id}/workspace"),
     route(Operation::RestoreWorkspace, "POST", "/api/sessions/{id}/workspace"),
     route(Operation::ExecCommand, "POST", "/api/sessions/{id}/exec"),
+    route(Operation::CreateAttachment, "POST", "/api/sessions/{id}/attachments"),
+    route(Operation::ListAttachments, "GET", "/api/sessions/{id}/attachments"),
+    route(Operation::ReadAttachment, "GET", "/api/attachments/{id}"),
+    route(Operation::DeleteAttachment, "DELETE", "/api/attachments/{id}"),
     for_administrators(Operation::ShowConfiguration, "GET", "/api/config"),
     for_administrators(Operation::BackUpDatabase, "GET", "/api/database/backup"),
     for_administrators(Operation::CheckDatabase, "GET", "/api/database/check"),
@@ -187,6 +198,9 @@ pub(crate) const OPERATIONS: &[Route] = &[
     route(Operation::ShowUsageStats, "GET", "/api/usage/stats"),
     route(Operation::ShowAnalytics, "GET", "/api/analytics"),
     route(Operation::ShowMetrics, "GET", "/metrics"),
+    about_keys(Operation::CreateCredential, "POST", "/api/credentials"),
+    route(Operation::ListCredentials, "GET", "/api/credentials"),
+    about_keys(Operation::DeleteCredential, "DELETE", "/api/credentials/{id}"),
     route(Operation::ShowBudget, "GET", "/api/budget"),
     for_administrators(Operation::ChangeTenantBudget, "PATCH", "/api/budget"),
     for_administrators(Operation::Drain, "POST", "/api/drain"),
@@ -205,6 +219,7 @@ mod tests {
             let wanted = match (route.method, route.path) {
                 (_, path) if path.starts_with("/api/api-keys") => Scope::Admin,
                 ("GET", _) => Scope::Read,
+                (_, path) if path.starts_with("/api/credentials") => Scope::Admin,
                 (_, path) if path.starts_with("/api/agents") => Scope::Deploy,
                 _ => Scope::Use,
             };

@@ -13,12 +13,15 @@ pub(crate) enum Code {
     AgentNotFound,
     ArchiveFailed,
     ArchiveInvalid,
+    AttachmentNotFound,
     BadRequest,
     BodyTooLarge,
     ChangedMeanwhile,
     CliMissing,
     CliTooOld,
     ConfigInvalid,
+    CredentialNotFound,
+    CredentialsUnavailable,
     CutOff,
     DiskFull,
     DiskQuotaReached,
@@ -44,6 +47,7 @@ pub(crate) enum Code {
     SessionState,
     ShuttingDown,
     StoreUnavailable,
+    TooManyAttachments,
     TooManyCommands,
     TooManyKeys,
     TooManySessions,
@@ -68,6 +72,8 @@ impl Code {
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
             Self::AgentNotFound
+            | Self::AttachmentNotFound
+            | Self::CredentialNotFound
             | Self::FileNotFound
             | Self::KeyNotFound
             | Self::NotFound
@@ -79,6 +85,7 @@ impl Code {
             Self::AgentChanged
             | Self::PermissionResolved
             | Self::SessionBusy
+            | Self::TooManyAttachments
             | Self::TooManyKeys
             | Self::TurnRunning
             | Self::VersionActive => 409,
@@ -92,6 +99,7 @@ impl Code {
             Self::ArchiveFailed
             | Self::CliMissing
             | Self::CliTooOld
+            | Self::CredentialsUnavailable
             | Self::CutOff
             | Self::Draining
             | Self::SandboxFailed
@@ -110,12 +118,15 @@ impl Code {
             Self::AgentNotFound => "agent_not_found",
             Self::ArchiveFailed => "archive_failed",
             Self::ArchiveInvalid => "archive_invalid",
+            Self::AttachmentNotFound => "attachment_not_found",
             Self::BadRequest => "bad_request",
             Self::BodyTooLarge => "body_too_large",
             Self::ChangedMeanwhile => "changed_meanwhile",
             Self::CliMissing => "cli_missing",
             Self::CliTooOld => "cli_too_old",
             Self::ConfigInvalid => "config_invalid",
+            Self::CredentialNotFound => "credential_not_found",
+            Self::CredentialsUnavailable => "credentials_unavailable",
             Self::CutOff => "cut_off",
             Self::DiskFull => "disk_full",
             Self::DiskQuotaReached => "disk_quota_reached",
@@ -141,6 +152,7 @@ impl Code {
             Self::SessionState => "session_state",
             Self::ShuttingDown => "shutting_down",
             Self::StoreUnavailable => "store_unavailable",
+            Self::TooManyAttachments => "too_many_attachments",
             Self::TooManyCommands => "too_many_commands",
             Self::TooManyKeys => "too_many_keys",
             Self::TooManySessions => "too_many_sessions",
@@ -155,18 +167,21 @@ impl Code {
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 44] = [
+    pub(crate) const ALL: [Self; 48] = [
         Self::AgentChanged,
         Self::AgentInvalid,
         Self::AgentNotFound,
         Self::ArchiveFailed,
         Self::ArchiveInvalid,
+        Self::AttachmentNotFound,
         Self::BadRequest,
         Self::BodyTooLarge,
         Self::ChangedMeanwhile,
         Self::CliMissing,
         Self::CliTooOld,
         Self::ConfigInvalid,
+        Self::CredentialNotFound,
+        Self::CredentialsUnavailable,
         Self::CutOff,
         Self::DiskFull,
         Self::DiskQuotaReached,
@@ -192,6 +207,7 @@ impl Code {
         Self::SessionState,
         Self::ShuttingDown,
         Self::StoreUnavailable,
+        Self::TooManyAttachments,
         Self::TooManyCommands,
         Self::TooManyKeys,
         Self::TooManySessions,

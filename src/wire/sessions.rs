@@ -8,7 +8,7 @@ use super::agents::NumberOrId;
 use super::budgets::{Budget, BudgetChange, Used};
 use super::permissions::PermissionBehavior;
 use crate::clock::Timestamp;
-use crate::id::{AgentName, SessionId};
+use crate::id::{AgentName, CredentialId, SessionId};
 
 /// The states of a session that clients know.
 #[derive(
@@ -175,6 +175,9 @@ pub(crate) struct SessionConfig {
     pub(crate) subagents: Option<serde_json::Map<String, serde_json::Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) initial_agent: Option<String>,
+    /// Of its tenant; absent: the host's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) credential_id: Option<CredentialId>,
     /// Names of the servers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) mcp_servers: Vec<String>,
@@ -324,6 +327,8 @@ pub(crate) struct ConfigureSession {
     pub(crate) subagents: Option<Option<serde_json::Map<String, serde_json::Value>>>,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub(crate) initial_agent: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub(crate) credential_id: Option<Option<String>>,
 }
 
 #[expect(clippy::option_option, reason = "absent is not null")]

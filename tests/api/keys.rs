@@ -40,14 +40,14 @@ fn operations() -> Vec<(String, String)> {
 }
 
 /// Makes a key over the admin socket.
-fn key(server: &Server, request: &Value) -> (String, String) {
+pub(crate) fn key(server: &Server, request: &Value) -> (String, String) {
     let (status, body) = administer(server, "POST", "/api/api-keys", &[], &request.to_string());
     assert_eq!(status, 201, "{body}");
     let text = |member: &str| body[member].as_str().unwrap().to_owned();
     (text("id"), text("key"))
 }
 
-fn with(server: &Server, key: &str, method: &str, path: &str, body: &[u8]) -> Answer {
+pub(crate) fn with(server: &Server, key: &str, method: &str, path: &str, body: &[u8]) -> Answer {
     // A refusal does not wait for the body; its connection is not for the next request.
     let bearer = format!("Bearer {key}");
     server.send(method, path, &[("authorization", &bearer), ("connection", "close")], body)
@@ -76,6 +76,46 @@ fn a_key_is_shown_once_and_good_until_it_is_revoked() {
     assert_eq!((refused.status, &refused.body["error"]), (401, &json!("Invalid API key")));
     let again = server.delete(&path);
     assert_eq!((again.status, &again.body["code"]), (404, &json!("key_not_found")));
+}
+
+/// A stream of the session that the key has opened, and whether it has ended by itself.
+fn ends_with(server: &Server, session: &str, key: &str, end: impl FnOnce()) {
+    let bearer = format!("Bearer {key}");
+    let mut stream = server.connect();
+    write!(
+        stream,
+        "GET /api/sessions/{session}/stream HTTP/1.1\r\nhost: ash\r\nauthorization: {bearer}\r\n\r\n"
+    )
+    .unwrap();
+    let mut said = Vec::new();
+    while !String::from_utf8_lossy(&said).contains("retry: ") {
+        let mut piece = [0; 1024];
+        let read = stream.read(&mut piece).unwrap();
+        assert!(read > 0, "{}", String::from_utf8_lossy(&said));
+        said.extend_from_slice(&piece[..read]);
+    }
+    end();
+    // The last chunk is the empty one.
+    while !said.ends_with(b"\r\n0\r\n\r\n") {
+        let mut piece = [0; 1024];
+        let read = stream.read(&mut piece).unwrap();
+        assert!(read > 0, "it ends in order: {}", String::from_utf8_lossy(&said));
+        said.extend_from_slice(&piece[..read]);
+    }
+    assert_eq!(with(server, key, "GET", "/api/agents", b"").status, 401);
+}
+
+#[test]
+fn a_stream_ends_with_the_key_that_opened_it_and_its_session_goes_on() {
+    let server = Server::start();
+    let session = server.session();
+    let (id, revoked) = key(&server, &json!({ "scope": "read" }));
+    ends_with(&server, &session, &revoked, || {
+        assert_eq!(server.delete(&format!("/api/api-keys/{id}")).status, 200);
+    });
+    let (_, expired) = key(&server, &json!({ "scope": "read", "expiresInSeconds": 2 }));
+    ends_with(&server, &session, &expired, || {});
+    assert_eq!(server.say(&session, "[[say:alive]]"), "alive");
 }
 
 #[test]
@@ -162,6 +202,13 @@ fn a_tenant_sees_runs_and_deletes_nothing_of_another() {
     assert_eq!(ask(&theirs, "GET", "/api/agents", "").body["agents"], json!([]));
     assert_eq!(ask(&theirs, "GET", "/api/sessions", "").body["sessions"], json!([]));
 
+    let secret = r#"{"type":"anthropic","key":"sk-ant-ours"}"#;
+    let credential = ask(&ours, "POST", "/api/credentials", secret).body["credential"].clone();
+    let credential = format!("/api/credentials/{}", credential["id"].as_str().unwrap());
+    assert_eq!(ask(&theirs, "GET", "/api/credentials", "").body["credentials"], json!([]));
+    assert_eq!(ask(&theirs, "DELETE", &credential, "").status, 404);
+    assert_eq!(ask(&ours, "DELETE", &credential, "").status, 200);
+
     let mut asked = 0;
     for (method, path) in operations() {
         if !path.contains("/sessions/{id}") {
@@ -174,6 +221,7 @@ fn a_tenant_sees_runs_and_deletes_nothing_of_another() {
             .replace("{*path}", "CLAUDE.md");
         let body = match path.rsplit('/').next() {
             Some("messages") => r#"{"content":"x"}"#,
+            Some("attachments") => r#"{"filename":"x","content":"eA=="}"#,
             Some("files") => r#"{"files":[{"path":"x","content":""}]}"#,
             Some("exec") => r#"{"command":"true"}"#,
             Some("workspace") => r#"{"bundle":"eA=="}"#,
@@ -213,6 +261,19 @@ fn a_tenant_sees_runs_and_deletes_nothing_of_another() {
     }
     assert!(of_agents > 10, "{of_agents}");
     assert_eq!(ask(&theirs, "PATCH", "/api/agents/a", "{}").status, 404);
+
+    let attached = ask(
+        &ours,
+        "POST",
+        &format!("/api/sessions/{session}/attachments"),
+        r#"{"filename":"x","content":"eA=="}"#,
+    );
+    assert_eq!(attached.status, 201, "{}", attached.body);
+    let attachment = attached.body["attachment"]["id"].as_str().unwrap();
+    for method in ["GET", "DELETE"] {
+        let answer = ask(&theirs, method, &format!("/api/attachments/{attachment}"), "");
+        assert_eq!((answer.status, &answer.body["code"]), (404, &json!("attachment_not_found")));
+    }
 
     // Nor their keys.
     let keys = ask(&ours, "GET", "/api/api-keys", "").body["keys"].clone();

@@ -6,10 +6,12 @@
 mod administration;
 mod agents;
 mod archive;
+mod attachments;
 mod budgets;
 mod clock;
 mod configure;
 mod conventions;
+mod credentials;
 mod daemon;
 mod disk;
 mod exec;

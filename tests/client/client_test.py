@@ -22,11 +22,22 @@ from ash_sdk import AshClient
 from ash_sdk.api.agents import post_api_agents
 from ash_sdk.api.sessions import get_api_sessions_id_events, get_api_sessions_id_files, get_api_sessions_id_messages
 from ash_sdk.api.usage import get_api_usage, get_api_usage_stats
+from ash_sdk.api.attachments import delete_api_attachments_id, get_api_attachments_id
+from ash_sdk.api.credentials import delete_api_credentials_id, get_api_credentials, post_api_credentials
+from ash_sdk.api.sessions import (
+    get_api_sessions_id_attachments,
+    get_api_sessions_id_events,
+    get_api_sessions_id_files,
+    get_api_sessions_id_messages,
+    post_api_sessions_id_attachments,
+)
 from ash_sdk.client import AuthenticatedClient
 from ash_sdk.models.api_error import ApiError
 from ash_sdk.models.health_response import HealthResponse
 from ash_sdk.models.post_api_agents_body import PostApiAgentsBody
 from ash_sdk.models.post_api_agents_body_files_item import PostApiAgentsBodyFilesItem
+from ash_sdk.models.post_api_credentials_body import PostApiCredentialsBody
+from ash_sdk.models.post_api_sessions_id_attachments_body import PostApiSessionsIdAttachmentsBody
 from ash_sdk.streaming import DoneEvent, ErrorEvent, MessageEvent, SessionStartEvent, TextDeltaEvent, TurnCompleteEvent
 
 START_SECONDS = 30  # a start within this, also on a busy machine
@@ -276,6 +287,33 @@ class Published(unittest.TestCase):
             self.assertIn("CLAUDE.md", [file.path for file in files])
         self.client.end_session(session.id)
 
+    def test_a_credential_is_made_listed_and_deleted_and_others_are_refused(self):
+        body = PostApiCredentialsBody(type_="anthropic", key="sk-ant-of-the-client", label="ours")
+        made = post_api_credentials.sync(client=self.plain, body=body).credential
+        self.assertEqual((made.type_, made.label, made.active), ("anthropic", "ours", True))
+        listed = get_api_credentials.sync(client=self.plain).credentials
+        self.assertIn(str(made.id), [str(credential.id) for credential in listed])
+        deleted = delete_api_credentials_id.sync_detailed(str(made.id), client=self.plain)
+        self.assertEqual((deleted.status_code, deleted.parsed), (200, None))
+        again = delete_api_credentials_id.sync(str(made.id), client=self.plain)
+        self.assertEqual(again.error, "Credential not found")
+        refused = post_api_credentials.sync_detailed(client=self.plain, body=PostApiCredentialsBody("openai", "sk-x"))
+        self.assertEqual(refused.status_code, 400)
+
+    def test_a_file_is_attached_listed_read_and_removed(self):
+        session = self.client.create_session(self.agent)
+        content = b"\x00" * (2 << 20)
+        body = PostApiSessionsIdAttachmentsBody(filename="a.bin", content=base64.b64encode(content).decode())
+        made = post_api_sessions_id_attachments.sync(session.id, client=self.plain, body=body).attachment
+        self.assertEqual((made.filename, made.size, made.session_id), ("a.bin", len(content), session.id))
+        listed = get_api_sessions_id_attachments.sync(session.id, client=self.plain).attachments
+        self.assertEqual([attachment.id for attachment in listed], [made.id])
+        read = get_api_attachments_id.sync_detailed(made.id, client=self.plain)
+        self.assertEqual((read.status_code, read.content), (200, content))
+        removed = delete_api_attachments_id.sync_detailed(made.id, client=self.plain)
+        self.assertEqual(removed.status_code, 200)
+        self.assertEqual(get_api_attachments_id.sync_detailed(made.id, client=self.plain).status_code, 404)
+        self.client.end_session(session.id)
 
 class Lines(unittest.TestResult):
     """Tells each test in the words of the test run."""

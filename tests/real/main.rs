@@ -6,7 +6,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by failing")]
 
+mod attachments;
 mod conversation;
+mod credentials;
 mod deaths;
 mod egress;
 mod exec;

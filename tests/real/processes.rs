@@ -74,6 +74,46 @@ impl Process {
     }
 }
 
+/// Whether `needle` is in what the process has in memory or in swap. Only root may look.
+pub(crate) fn memory_has(pid: u32, needle: &str) -> bool {
+    use std::os::unix::fs::FileExt as _;
+    const PIECE_PAGES: u64 = 256;
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).unwrap().unwrap();
+    let page = u64::try_from(page).unwrap();
+    let open = |name: &str| std::fs::File::open(format!("/proc/{pid}/{name}")).unwrap();
+    let (memory, pages) = (open("mem"), open("pagemap"));
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let mut looked = 0;
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (start, rest) = line.split_once('-').unwrap();
+        let end = rest.split(' ').next().unwrap();
+        let [start, end] = [start, end].map(|text| u64::from_str_radix(text, 16).unwrap());
+        // The end of the piece before, in which the needle may begin.
+        let mut before = Vec::new();
+        for first in (start / page..end / page).step_by(usize::try_from(PIECE_PAGES).unwrap()) {
+            let count = PIECE_PAGES.min(end / page - first);
+            let mut entries = vec![0; usize::try_from(count * 8).unwrap()];
+            let mut piece = vec![0; usize::try_from(count * page).unwrap()];
+            pages.read_exact_at(&mut entries, first * 8).unwrap();
+            // Most of what a program reserves it never touches: neither present nor swapped.
+            let touched = entries.iter().skip(7).step_by(8).any(|byte| byte & 0xc0 != 0);
+            if !touched || memory.read_exact_at(&mut piece, first * page).is_err() {
+                before.clear();
+                continue;
+            }
+            looked += piece.len();
+            let text = [before.as_slice(), &piece].concat();
+            // The search of the standard library is fast also where tests are not optimized.
+            if String::from_utf8_lossy(&text).contains(needle) {
+                return true;
+            }
+            before = text[text.len() - needle.len()..].to_vec();
+        }
+    }
+    assert!(looked > 100_000, "the memory of {pid} could not be read");
+    false
+}
+
 fn all() -> Vec<Process> {
     let entries = std::fs::read_dir("/proc").unwrap();
     let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());

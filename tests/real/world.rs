@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use ash::testing::{MessagesApi, MessagesApiSettings, Requests};
 use serde_json::{Value, json};
@@ -93,6 +93,13 @@ impl Model {
         self.api = Some(started);
     }
 
+    /// From now on it accepts this key, and no other.
+    pub(crate) fn requires(&mut self, key: &str) {
+        self.go();
+        self.settings.require_key = Some(key.to_owned());
+        self.come();
+    }
+
     pub(crate) fn seen(&self) -> Requests {
         self.api.as_ref().unwrap().requests()
     }
@@ -104,6 +111,8 @@ pub(crate) struct World {
     claude: PathBuf,
     /// More of the configuration, in TOML.
     more: String,
+    /// ash-egress, where it is a program of its own.
+    egress: Option<Child>,
 }
 
 impl Deref for World {
@@ -124,9 +133,35 @@ impl World {
     /// With another CLI, another folder, more configuration.
     pub(crate) fn with(claude: PathBuf, folder: TempDir, more: &str) -> Self {
         let model = Model::start();
-        let mut world = Self { model, server: None, claude, more: more.to_owned() };
+        let more = more.to_owned();
+        let mut world = Self { model, server: None, claude, more, egress: None };
         world.start_ashd(folder);
         world
+    }
+
+    /// With ash-egress as a program of its own, which alone has the key of the model.
+    pub(crate) fn split() -> Option<Self> {
+        let claude = claude()?;
+        let folder = tempfile::tempdir().unwrap();
+        let control = folder.path().join("run/egress-control.sock");
+        let more = format!("[egress]\nsocket = \"{}\"\n", control.display());
+        let mut world = Self { model: Model::start(), server: None, claude, more, egress: None };
+        let mut command = world.command(folder.path());
+        #[expect(clippy::disallowed_methods, reason = "a test starts the program itself")]
+        let mut egress = Command::new(env!("CARGO_BIN_EXE_ash-egress"));
+        egress
+            .env_clear()
+            .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        egress.args(command.get_args()).env("ASH_DATA_DIR", folder.path().join("egress"));
+        world.egress = Some(egress.stdin(Stdio::null()).spawn().unwrap());
+        eventually("that ash-egress listens", || control.exists());
+        command.env_remove("ANTHROPIC_API_KEY");
+        world.server = Some(Server::run(folder, command));
+        Some(world)
+    }
+
+    pub(crate) fn egress_pid(&self) -> u32 {
+        self.egress.as_ref().unwrap().id()
     }
 
     fn start_ashd(&mut self, folder: TempDir) {
@@ -148,6 +183,9 @@ impl World {
                 ("ASH_ALLOW_DEGRADED", "identity,memory,processes,cpu,disk"),
             ],
         );
+        if self.egress.is_some() {
+            command.env_remove("ANTHROPIC_API_KEY");
+        }
         command.arg("--config").arg(file);
         command
     }
@@ -266,6 +304,10 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        if let Some(mut egress) = self.egress.take() {
+            egress.kill().unwrap();
+            egress.wait().unwrap();
+        }
         // A test that failed leaves nothing either.
         if let Some(server) = self.server.take() {
             let folder = server.kill();

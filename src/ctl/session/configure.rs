@@ -66,6 +66,9 @@ pub(crate) struct Changes {
     /// Subagent that leads the conversation
     #[arg(long, value_name = "NAME")]
     initial_agent: Option<String>,
+    /// Id of the stored credential that its requests to the model are signed with
+    #[arg(long, value_name = "ID")]
+    credential: Option<String>,
     /// Option that is to be as if it had never been given; may be given again
     #[arg(long, value_name = "OPTION")]
     unset: Vec<Unset>,
@@ -82,6 +85,7 @@ enum Unset {
     Betas,
     Subagents,
     InitialAgent,
+    Credential,
 }
 
 impl Changes {
@@ -109,6 +113,7 @@ impl Changes {
             betas: list(&self.betas, Unset::Betas),
             subagents: maybe(subagents, unset(Unset::Subagents)),
             initial_agent: maybe(self.initial_agent.clone(), unset(Unset::InitialAgent)),
+            credential_id: maybe(self.credential.clone(), unset(Unset::Credential)),
         })
     }
 }

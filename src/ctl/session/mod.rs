@@ -12,6 +12,7 @@ use crate::id::{AgentName, SessionId};
 use crate::web::client::{Patience, empty};
 use crate::wire::sessions::{Session, SessionStatus};
 
+mod attachment;
 mod audit;
 mod budget;
 pub(crate) mod configure;
@@ -23,6 +24,7 @@ pub(crate) mod permissions;
 mod show;
 mod transfer;
 
+use self::attachment::AttachmentVerb;
 use self::audit::Audit;
 use self::budget::SessionBudget;
 use self::configure::Configure;
@@ -110,6 +112,9 @@ pub(crate) enum SessionVerb {
     Audit(Audit),
     Budget(SessionBudget),
     Files(Files),
+    /// Files that clients give to a session
+    #[command(subcommand)]
+    Attachment(AttachmentVerb),
     Put(Put),
     #[command(name = "rm")]
     Remove(Remove),
@@ -120,6 +125,7 @@ pub(crate) enum SessionVerb {
 
 pub(crate) async fn run(context: &mut Context, verb: SessionVerb) -> Result<(), Failure> {
     match verb {
+        SessionVerb::Attachment(verb) => attachment::run(context, verb).await,
         SessionVerb::Put(put) => transfer::put(context, put).await,
         SessionVerb::Remove(remove) => transfer::remove(context, remove).await,
         SessionVerb::Pull(pull) => transfer::pull(context, pull).await,

@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::super::account::{Budget, Used};
 use super::super::admissions::Terms;
 use super::super::ledger::Report;
-use super::super::meter::{MeterReading, Spent};
+use super::super::meter::{Denied, MeterReading};
+use super::super::sealing::Sealing;
 use super::super::secret::PlaceholderDigest;
 use super::{Answer, Lines, PROTOCOL, Tell, write_line};
 use crate::chain::chain;
@@ -50,6 +51,8 @@ struct Inner {
     reports: mpsc::Sender<Delivery>,
     /// Taken by whoever stores them.
     delivered: tokio::sync::Mutex<mpsc::Receiver<Delivery>>,
+    /// What egress said last of its keys.
+    sealing: Mutex<Option<Sealing>>,
     /// Why egress is not there, if it is not.
     problem: watch::Sender<Option<String>>,
 }
@@ -67,6 +70,7 @@ impl Client {
             socket: socket.to_owned(),
             may_pass: Mutex::default(),
             tenants: Mutex::default(),
+            sealing: Mutex::default(),
             tells: OnceLock::new(),
             problem: watch::channel(Some("not connected yet".to_owned())).0,
         }))
@@ -131,9 +135,13 @@ impl Client {
         self.0.tenants().entry(tenant.to_owned()).or_default().1.raise(used);
     }
 
-    pub(in crate::egress) async fn take_refusal(&self, session: SessionId) -> Option<Spent> {
+    pub(in crate::egress) fn sealing(&self) -> Option<Sealing> {
+        self.0.sealing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(in crate::egress) async fn take_refusal(&self, session: SessionId) -> Option<Denied> {
         match self.0.tell(Tell::Refusal { session }).await {
-            Some(Answer::Refusal { spent }) => spent,
+            Some(Answer::Refusal { denied }) => denied,
             _ => None,
         }
     }
@@ -194,7 +202,10 @@ impl Inner {
         let stream = socket::connect(&self.socket).await.map_err(io::Error::other)?;
         let (from, to) = stream.into_split();
         let mut line = Line { from: Lines::new(BufReader::new(from)), to, reported: None };
-        line.ask(&Tell::Hello { protocol: PROTOCOL }).await?;
+        let Answer::Hello(sealing) = line.ask(&Tell::Hello { protocol: PROTOCOL }).await? else {
+            return Err(io::Error::from(io::ErrorKind::InvalidData));
+        };
+        *self.sealing.lock().unwrap_or_else(PoisonError::into_inner) = Some(sealing);
         let everybody: Vec<_> =
             self.may_pass().iter().map(|(id, who)| (*id, who.clone())).collect();
         let tenants = self.tenants().clone();

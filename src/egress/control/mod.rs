@@ -3,8 +3,8 @@
 //! One connection, on which ashd tells and egress answers, line by line, in the same order; and
 //! between two answers egress reports what it decided, which ashd takes when it is stored. It
 //! begins with a greeting and with everybody who may pass; who was not named by then may not any
-//! more. Whichever side restarts, the next connection begins like that. Digests of placeholders
-//! cross it, and no secret.
+//! more. Whichever side restarts, the next connection begins like that. Digests of placeholders and
+//! sealed credentials cross it, and no secret.
 //!
 //! *Compatibility:* the greeting has the number of the protocol; another number is refused by
 //! name, and what was admitted before stays.
@@ -26,7 +26,8 @@ use uuid::Uuid;
 use super::account::{Budget, Used};
 use super::admissions::Terms;
 use super::ledger::Report;
-use super::meter::{MeterReading, Spent};
+use super::meter::{Denied, MeterReading};
+use super::sealing::Sealing;
 use super::secret::PlaceholderDigest;
 use crate::id::SessionId;
 
@@ -34,7 +35,7 @@ pub(super) use client::Client;
 pub(super) use server::serve;
 
 /// The version of everything here.
-const PROTOCOL: u32 = 4;
+const PROTOCOL: u32 = 5;
 
 /// Longest line in bytes; a session with the longest list of the longest names has 70,000.
 const LINE_BYTES_MAX: u64 = 256 << 10;
@@ -62,7 +63,7 @@ enum Tell {
         budget: Budget,
         used: Used,
     },
-    /// Was the session refused because of a budget since the last question?
+    /// Was the session refused because of a budget or its credential since the last question?
     Refusal {
         session: SessionId,
     },
@@ -76,12 +77,14 @@ enum Tell {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 enum Answer {
+    /// To the greeting.
+    Hello(Sealing),
     Done,
     Revoked {
         used: Option<MeterReading>,
     },
     Refusal {
-        spent: Option<Spent>,
+        denied: Option<Denied>,
     },
     /// Not an answer: it comes when something was decided. The next comes when it was taken.
     Report(Report),

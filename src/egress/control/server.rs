@@ -67,7 +67,7 @@ async fn listen(egress: &Egress, stream: UnixStream) -> io::Result<()> {
     if greeting != Some(Tell::Hello { protocol: PROTOCOL }) {
         return write_line(&mut to, &Answer::Version { spoken: PROTOCOL }).await;
     }
-    write_line(&mut to, &Answer::Done).await?;
+    write_line(&mut to, &Answer::Hello(egress.sealing())).await?;
     let mut named = Some(HashSet::new());
     // One report at a time, and none before everybody was named.
     let mut reported = None;
@@ -104,7 +104,7 @@ async fn listen(egress: &Egress, stream: UnixStream) -> io::Result<()> {
                 egress.allow_tenant(&tenant, budget, &used);
                 Answer::Done
             }
-            Tell::Refusal { session } => Answer::Refusal { spent: egress.take_refusal(session) },
+            Tell::Refusal { session } => Answer::Refusal { denied: egress.take_refusal(session) },
             Tell::Taken { run, through } => {
                 ledger.taken(run, through);
                 reported = None;

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::audit::{Decision, Subject, Verdict};
 use super::super::secret::Placeholder;
+use super::super::tests::opening_keys;
 use super::super::{Egress, EgressLimits, EgressSettings, Gate, HostRules, Prices};
 use super::*;
 use crate::os::socket;
@@ -28,8 +29,10 @@ impl Bench {
         let upstream = "http://127.0.0.1:1".parse().unwrap();
         let hosts = HostRules::default();
         let limits = EgressLimits::default();
+        let (opening, upstreams) = (opening_keys(), Vec::new());
+        let prices = Prices::default();
         let settings =
-            EgressSettings { upstream, key: None, hosts, prices: Prices::default(), limits };
+            EgressSettings { upstream, key: None, opening, upstreams, hosts, prices, limits };
         let egress = Egress::new(settings).unwrap();
         let listener = socket::bind(&self.path(), 0o600).unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -71,6 +74,7 @@ async fn who_is_admitted_passes_until_revoked() {
     assert!(gate.revoke(first).await.is_some());
     assert!(!passes(&egress, &early) && passes(&egress, &late));
     assert_eq!(gate.revoke(first).await, None);
+    assert_eq!(gate.sealing(), Some(egress.sealing()), "said with the greeting");
     assert_eq!(gate.problem(), None);
 }
 

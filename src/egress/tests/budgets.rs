@@ -35,7 +35,7 @@ async fn a_session_is_refused_when_its_budget_is_used_up_and_goes_on_when_it_is_
     let (kind, text) = error_of(&body);
     assert_eq!(kind, "billing_error");
     assert!(text.contains("budget_reached") && text.contains("session"), "{text}");
-    assert_eq!(rig.egress.take_refusal(rig.session), Some(Spent::Session));
+    assert_eq!(rig.egress.take_refusal(rig.session), Some(Denied::Budget(Spent::Session)));
     assert_eq!(rig.egress.take_refusal(rig.session), None, "told once");
     // What costs nothing goes on.
     let count = rig.request("POST", "/v1/messages/count_tokens").body(Full::from("{}")).unwrap();
@@ -65,7 +65,7 @@ async fn a_tenant_is_refused_when_its_sessions_have_used_its_budget_together() {
     let (status, _, body) = rig.message("{}").await;
     assert_eq!(status, StatusCode::PAYMENT_REQUIRED);
     assert!(error_of(&body).1.contains("tenant"), "{body}");
-    assert_eq!(rig.egress.take_refusal(rig.session), Some(Spent::Tenant));
+    assert_eq!(rig.egress.take_refusal(rig.session), Some(Denied::Budget(Spent::Tenant)));
     rig.egress.allow_tenant("team", tokens(1151), &Used::default());
     assert_eq!(rig.message("{}").await.0, StatusCode::OK);
 }

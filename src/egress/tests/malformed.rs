@@ -31,6 +31,8 @@ fn rig(address: SocketAddr, limits: EgressLimits) -> Rig {
     let settings = EgressSettings {
         upstream: "http://127.0.0.1:1".parse().unwrap(),
         key: None,
+        opening: opening_keys(),
+        upstreams: Vec::new(),
         hosts: hosts(),
         prices: Prices::default(),
         limits,

@@ -25,6 +25,7 @@ use crate::web::server::Peer;
 
 mod answers;
 mod budgets;
+mod credentials;
 mod malformed;
 mod mutated;
 mod requests;
@@ -42,6 +43,10 @@ fn limits() -> EgressLimits {
     }
 }
 
+pub(in crate::egress) fn opening_keys() -> OpeningKeys {
+    OpeningKeys::parse(&OpeningKeys::random_text()).unwrap()
+}
+
 /// A proxy with one session admitted, and a sandbox's end of it.
 struct Rig {
     egress: Egress,
@@ -55,9 +60,10 @@ impl Rig {
     fn new(upstream: &str, key: Option<ModelKey>, limits: EgressLimits) -> Self {
         let upstream = upstream.parse().unwrap();
         let hosts = HostRules::default();
-        let egress =
-            Egress::new(EgressSettings { upstream, key, hosts, prices: Prices::default(), limits })
-                .unwrap();
+        let (opening, upstreams) = (opening_keys(), Vec::new());
+        let prices = Prices::default();
+        let settings = EgressSettings { upstream, key, opening, upstreams, hosts, prices, limits };
+        let egress = Egress::new(settings).unwrap();
         Self::serving(egress, HostRules::default())
     }
 

@@ -1,6 +1,5 @@
 //! CONNECT: who gets a tunnel, whither, and what ends it.
 
-use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::*;
@@ -31,6 +30,8 @@ fn rig(hosts: &[&str], allowed: &[&str], stage: Stage, tunnel: TunnelLimits) -> 
     let settings = EgressSettings {
         upstream: "http://127.0.0.1:1".parse().unwrap(),
         key: None,
+        opening: opening_keys(),
+        upstreams: Vec::new(),
         hosts: HostRules::parse(allowed).unwrap(),
         prices: Prices::default(),
         limits: EgressLimits { tunnel, ..limits() },

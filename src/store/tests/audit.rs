@@ -4,7 +4,7 @@ use super::super::audit::AUDIT_ENTRIES_MAX;
 use super::*;
 
 fn entry(session: SessionId, text: &str) -> NewAuditEntry {
-    NewAuditEntry { session, at: at(5), entry: text.to_owned(), used: None }
+    NewAuditEntry { session, at: at(5), entry: text.to_owned(), used: None, credential: None }
 }
 
 async fn texts(store: &Store, key: i64, after: u64, limit: u32) -> Vec<(u64, String)> {

@@ -3,9 +3,11 @@
 mod agents;
 mod append;
 mod archives;
+mod attachments;
 mod audit;
 mod batches;
 mod care;
+mod credentials;
 mod durability;
 mod fork;
 mod keys;

@@ -19,6 +19,7 @@ const VERSION_8: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sto
 const VERSION_9: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v9.db");
 const VERSION_10: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v10.db");
 const VERSION_11: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v11.db");
+const VERSION_12: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v12.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const VERSION_4_SESSION: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
@@ -204,7 +205,8 @@ async fn a_database_of_version_5_loads_for_ever() {
 /// What the sixth version of the schema can hold beside it.
 async fn fill_audit(store: &Store) {
     let session = VERSION_4_SESSION.parse().unwrap();
-    let entry = NewAuditEntry { session, at: at(9), entry: "{}".to_owned(), used: None };
+    let entry =
+        NewAuditEntry { session, at: at(9), entry: "{}".to_owned(), used: None, credential: None };
     let run = VERSION_1_SESSION.parse().unwrap();
     store.append_audit(NewAudit { run, through: 1, entries: vec![entry] }).await.unwrap();
 }
@@ -253,7 +255,8 @@ async fn fill_budget(store: &Store) {
     let change = SessionChange { budget, ..SessionChange::default() };
     store.update_session(session, change).await.unwrap();
     let used = Some(UsedRecord { input: 1, output: 2, cache_read: 3, cache_write: 4, money: 5 });
-    let entry = NewAuditEntry { session, at: at(9), entry: "{}".to_owned(), used };
+    let entry =
+        NewAuditEntry { session, at: at(9), entry: "{}".to_owned(), used, credential: None };
     let run = VERSION_1_SESSION.parse().unwrap();
     store.append_audit(NewAudit { run, through: 2, entries: vec![entry] }).await.unwrap();
     let budget = BudgetRecord { tokens: Some(3000), money: None };
@@ -402,6 +405,53 @@ async fn a_database_of_version_11_loads_for_ever() {
     assert_eq!(record.sums.told.tokens(), 26);
 }
 
+/// What the twelfth version of the schema can hold beside it.
+fn a_credential() -> CredentialRecord {
+    CredentialRecord {
+        id: VERSION_1_SESSION.parse().unwrap(),
+        tenant: DEFAULT_TENANT.to_owned(),
+        kind: "anthropic".to_owned(),
+        label: Some("ours".to_owned()),
+        sealed: vec![1, 2, 0xff],
+        created_at: at(9),
+        last_used_at: None,
+    }
+}
+
+/// Likewise.
+fn an_attachment() -> AttachmentRecord {
+    AttachmentRecord {
+        id: VERSION_1_SESSION.parse().unwrap(),
+        session: VERSION_4_SESSION.parse().unwrap(),
+        filename: "a.txt".to_owned(),
+        path: "attachments/a.txt".to_owned(),
+        mime_type: "text/plain".to_owned(),
+        size: 5,
+        message: None,
+        created_at: at(9),
+    }
+}
+
+async fn fill_attachment(store: &Store) {
+    let id = VERSION_4_SESSION.parse().unwrap();
+    let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
+    let room = AttachmentRoom { count: 1, bytes: 5 };
+    let begun = store.begin_attachment(key, an_attachment(), room).await.unwrap();
+    assert_eq!(begun, Begun::Yes);
+    store.complete_attachment(an_attachment().id).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_12_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_12, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.credentials(DEFAULT_TENANT).await.unwrap(), [a_credential()]);
+    let id = an_attachment().id;
+    assert_eq!(store.attachment(DEFAULT_TENANT, id).await.unwrap(), Some(an_attachment()));
+}
+
 #[tokio::test]
 #[ignore = "writes the fixture of a new version of the schema"]
 async fn record_this_version() {
@@ -420,6 +470,8 @@ async fn record_this_version() {
     fill_limits(&fixture.store).await;
     fill_versions(&fixture.store).await;
     fill_usage(&fixture.store).await;
+    assert!(fixture.store.create_credential(a_credential(), 1).await.unwrap());
+    fill_attachment(&fixture.store).await;
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }

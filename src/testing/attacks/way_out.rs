@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Context, Layer, tunnels};
 use crate::egress::{
-    Egress, EgressError, EgressLimits, EgressSettings, Guard, HostRules, ModelKey, Prices, Stage,
+    Egress, EgressError, EgressLimits, EgressSettings, Guard, HostRules, ModelKey, OpeningKeys,
+    Prices, Stage,
 };
 
 /// A name on both lists; a test says what stands behind it.
@@ -77,6 +78,8 @@ pub(super) fn egress(
     let settings = EgressSettings {
         upstream: format!("http://127.0.0.1:{port}").parse().expect("this is an address"),
         key: ModelKey::api_key("sk-ant-of-the-arena").ok(),
+        opening: OpeningKeys::parse(&OpeningKeys::random_text()).expect("this is a key"),
+        upstreams: Vec::new(),
         hosts: HostRules::parse(&OF_HOST).expect("these are names"),
         prices: Prices::default(),
         limits: EgressLimits::default(),

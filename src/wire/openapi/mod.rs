@@ -24,9 +24,11 @@ pub(super) use described::{Described, flag, one_of, operation, text, uuid, whole
 fn all() -> Vec<Described> {
     [
         super::agents::described(),
+        super::attachments::described(),
         super::audit::described(),
         super::budgets::described(),
         super::config::described(),
+        super::credentials::described(),
         super::database::described(),
         super::drain::described(),
         super::exec::described(),

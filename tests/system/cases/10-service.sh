@@ -132,5 +132,9 @@ state_is_closed_to_others() {
     [ -e "$path" ] || continue
     if setpriv --reuid=nobody --regid=nogroup --clear-groups test -r "$path"; then fail "nobody may read $path"; fi
   done
+  # What opens credentials of tenants is not even for ashd.
+  path=/var/lib/ash-egress/credential-key
+  equal "600 ash-egress" "$(stat -c '%a %U' "$path")" "the key of credentials"
+  if setpriv --reuid=ash --regid=ash --clear-groups test -r "$path"; then fail "ash may read $path"; fi
   if setpriv --reuid=nobody --regid=nogroup --clear-groups ls /var/lib/ash; then fail "nobody may list /var/lib/ash"; fi
 }

@@ -142,7 +142,7 @@ a_purge_keeps_the_sessions_unless_it_is_told() {
   echo 'ashd ashd/remove-sessions boolean true' | debconf-set-selections
   _apt purge ash ashd ashctl >/dev/null
   local left
-  left=$(find /var/lib/ash /run/ash /usr/lib/systemd/system/ash* /lib/systemd/system/ash* \
+  left=$(find /var/lib/ash /var/lib/ash-egress /run/ash /usr/lib/systemd/system/ash* /lib/systemd/system/ash* \
     /etc/systemd/system -name '*ash*' ! -path '*/messages-api*' 2>/dev/null || true)
   equal "" "$left" "files left behind"
   equal "" "$(_processes)" "processes"

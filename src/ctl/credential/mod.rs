@@ -1,5 +1,7 @@
-//! `ashctl credential`: the model key, put where ash-egress takes it from. It is read from the
-//! terminal or the standard input, never from the command line.
+//! `ashctl credential`: the host's model key, put where ash-egress takes it from, and those of
+//! tenants. A key is read from the terminal or the standard input, never from the command line.
+
+mod tenants;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -16,6 +18,7 @@ use zeroize::Zeroizing;
 use super::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use crate::id::CredentialId;
 use crate::os::process;
 
 /// Longest secret, in bytes: what ash-egress reads of it.
@@ -29,6 +32,9 @@ const STORE_ENCRYPTED: &str = "etc/credstore.encrypted";
 /// it lies: before version 250 systemd has no folder in which it looks.
 const UNIT: &str = "ash-egress.service";
 const DROP_IN: &str = "etc/systemd/system/ash-egress.service.d/50-ash-credential.conf";
+
+/// What the unit loads beside it: the key that opens credentials of tenants.
+const OTHER: &str = "ash-credential-key";
 
 /// Longest wait for a program of systemd: a restart drains for 10 s.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -50,6 +56,14 @@ pub(crate) enum CredentialVerb {
         #[arg(long, value_name = "FOLDER", conflicts_with = "encrypt")]
         root: Option<PathBuf>,
     },
+    Create(tenants::Create),
+    /// List the credentials of the tenant
+    List,
+    /// Delete a credential: what its sessions ask of the model is refused from now on
+    Delete {
+        /// Id of the credential
+        credential: CredentialId,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -67,8 +81,21 @@ impl Credential {
 }
 
 pub(crate) async fn run(context: &Context, verb: CredentialVerb) -> Result<(), Failure> {
+    match verb {
+        CredentialVerb::Set { name, encrypt, root } => set(context, name, encrypt, root).await,
+        CredentialVerb::Create(create) => tenants::create(context, create).await,
+        CredentialVerb::List => tenants::list(context).await,
+        CredentialVerb::Delete { credential } => tenants::delete(context, credential).await,
+    }
+}
+
+async fn set(
+    context: &Context,
+    name: Credential,
+    encrypt: bool,
+    root: Option<PathBuf>,
+) -> Result<(), Failure> {
     let Context { server, output, .. } = context;
-    let CredentialVerb::Set { name, encrypt, root } = verb;
     if let Some(host) = &server.host {
         return Err(Failure::usage("a credential is stored on this machine only")
             .hint(format!("`ssh -t {host} sudo ashctl credential set {}`", name.name())));
@@ -76,7 +103,8 @@ pub(crate) async fn run(context: &Context, verb: CredentialVerb) -> Result<(), F
     if root.is_none() && !nix::unistd::geteuid().is_root() {
         return Err(Failure::new(Exit::Denied, "credentials belong to root").hint("use `sudo`"));
     }
-    let secret = read(name.name())?;
+    let hint = format!("`ashctl credential set {} <FILE` reads it from a file", name.name());
+    let secret = read(name.name(), &hint)?;
     let top = root.clone().unwrap_or_else(|| "/".into());
     let path = if encrypt {
         encrypted(&top, name.name(), &secret).await?
@@ -92,12 +120,12 @@ pub(crate) async fn run(context: &Context, verb: CredentialVerb) -> Result<(), F
         return Ok(());
     }
     restart().await?;
-    if !encrypt && !is_given() {
+    if !encrypt && !is_given(name) {
         let lines = format!("LoadCredential={}:{}", name.name(), path.display());
         drop_in(&top, "", &lines)?;
         restart().await?;
     }
-    if !is_given() {
+    if !is_given(name) {
         let what = format!("{UNIT} runs, but was given no credential");
         return Err(Failure::new(Exit::Failure, what)
             .hint(format!("`systemctl cat {UNIT}` shows what it loads")));
@@ -142,7 +170,9 @@ async fn encrypted(top: &Path, name: &str, secret: &str) -> Result<PathBuf, Fail
         return Err(failed(format!("systemd-creds ended with {}", made.status)));
     }
     let path = store(&top.join(STORE_ENCRYPTED).join(name), &made.stdout)?;
-    drop_in(top, " --encrypt", &format!("LoadCredential=\nLoadCredentialEncrypted={name}"))?;
+    // The first line takes back both that the unit itself names.
+    let lines = format!("LoadCredential=\nLoadCredential={OTHER}\nLoadCredentialEncrypted={name}");
+    drop_in(top, " --encrypt", &lines)?;
     let plain = top.join(STORE).join(name);
     match fs::remove_file(&plain) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(told(&plain, &error)),
@@ -192,10 +222,9 @@ async fn restart() -> Result<(), Failure> {
     systemctl(&["is-active", "--quiet", UNIT]).await
 }
 
-/// Whether systemd gave the running unit any credential.
-fn is_given() -> bool {
-    let folder = Path::new("/run/credentials").join(UNIT);
-    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+/// Whether systemd gave the running unit the credential.
+fn is_given(name: Credential) -> bool {
+    Path::new("/run/credentials").join(UNIT).join(name.name()).exists()
 }
 
 async fn systemctl(arguments: &[&str]) -> Result<(), Failure> {
@@ -215,7 +244,7 @@ async fn systemctl(arguments: &[&str]) -> Result<(), Failure> {
 }
 
 /// One line, which a terminal does not show.
-fn read(name: &str) -> Result<Zeroizing<String>, Failure> {
+fn read(name: &str, hint: &str) -> Result<Zeroizing<String>, Failure> {
     use std::io::{BufRead as _, IsTerminal as _, Read as _};
     let stdin = io::stdin();
     let mut text = Zeroizing::new(String::new());
@@ -233,6 +262,19 @@ fn read(name: &str) -> Result<Zeroizing<String>, Failure> {
         let limited = stdin.lock().take(SECRET_BYTES_MAX + 1);
         io::BufReader::new(limited).read_to_string(&mut text).map_err(unreadable)?;
     }
+    one_word(&text, hint)
+}
+
+fn read_file(path: &Path, hint: &str) -> Result<Zeroizing<String>, Failure> {
+    use std::io::Read as _;
+    let mut text = Zeroizing::new(String::new());
+    let opened = fs::File::open(path);
+    let read = opened.and_then(|file| file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text));
+    read.map_err(|error| Failure::usage(format!("`{}` cannot be read: {error}", path.display())))?;
+    one_word(&text, hint)
+}
+
+fn one_word(text: &str, hint: &str) -> Result<Zeroizing<String>, Failure> {
     let secret = Zeroizing::new(text.trim().to_owned());
     let is_one_line = !secret.is_empty()
         && secret.len() as u64 <= SECRET_BYTES_MAX
@@ -240,8 +282,7 @@ fn read(name: &str) -> Result<Zeroizing<String>, Failure> {
     if is_one_line {
         Ok(secret)
     } else {
-        Err(Failure::usage("a credential is one word of printable characters")
-            .hint(format!("`ashctl credential set {name} <FILE` reads it from a file")))
+        Err(Failure::usage("a credential is one word of printable characters").hint(hint))
     }
 }
 
