@@ -143,6 +143,12 @@ uuid_id!(
 );
 
 uuid_id!(
+    /// A prompt that runs in the background. Version 4, because the published clients take it for one.
+    JobId,
+    new_v4
+);
+
+uuid_id!(
     /// An API key; not its secret.
     KeyId,
     new_v4

@@ -14,6 +14,7 @@ mod database;
 mod exec;
 mod files;
 mod health;
+mod jobs;
 mod keys;
 mod lifecycle;
 mod metrics;
@@ -141,6 +142,11 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::CheckDatabase => routing::on(method, database::check),
         Operation::ReloadConfiguration => routing::on(method, administration::reload),
         Operation::FollowHost => routing::on(method, lifecycle::follow),
+        Operation::CreateJob => routing::on(method, jobs::create),
+        Operation::ListJobs => routing::on(method, jobs::list),
+        Operation::CountJobs => routing::on(method, jobs::count),
+        Operation::GetJob => routing::on(method, jobs::get),
+        Operation::CancelJob => routing::on(method, jobs::cancel),
         Operation::CreateApiKey => routing::on(method, keys::create),
         Operation::ListApiKeys => routing::on(method, keys::list),
         Operation::RevokeApiKey => routing::on(method, keys::revoke),

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Refused;
 use crate::control::history;
-use crate::id::{AttachmentId, CredentialId, KeyId, SessionId, TurnId};
+use crate::id::{AttachmentId, CredentialId, JobId, KeyId, SessionId, TurnId};
 use crate::wire::problem::{Code, Problem};
 use crate::wire::turns::LAST_EVENT_ID;
 
@@ -26,6 +26,10 @@ pub(super) fn credential_id(text: &str) -> Result<CredentialId, Refused> {
 
 pub(super) fn attachment_id(text: &str) -> Result<AttachmentId, Refused> {
     text.parse().map_err(|_invalid| bad("id", "`id` is the UUID of an attachment".to_owned()))
+}
+
+pub(super) fn job_id(text: &str) -> Result<JobId, Refused> {
+    text.parse().map_err(|_invalid| bad("id", "params/id must match format \"uuid\"".to_owned()))
 }
 
 pub(super) fn turn_id(field: &str, text: &str) -> Result<TurnId, Refused> {

@@ -31,6 +31,7 @@ pub(super) struct Fragment {
     pub(super) sessions: Sessions,
     pub(super) tiers: Tiers,
     pub(super) archive: Archive,
+    pub(super) jobs: Jobs,
     pub(super) budget: Budget,
     pub(super) usage: Usage,
     pub(super) drain: Drain,
@@ -137,6 +138,13 @@ pub(super) struct Sessions {
     pub(super) turn_timeout_seconds: Option<u32>,
     pub(super) permission_timeout_seconds: Option<u32>,
     pub(super) permission_timeout_action: Option<PermissionBehavior>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Jobs {
+    pub(super) at_once: Option<u16>,
+    pub(super) keep_hours: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

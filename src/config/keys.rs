@@ -41,7 +41,7 @@ const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
 const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
 const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
-pub(crate) const KEYS: [Key; 62] = [
+pub(crate) const KEYS: [Key; 64] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -293,6 +293,18 @@ pub(crate) const KEYS: [Key; 62] = [
         None,
         "deny",
         "What is answered then: `deny` or `allow`.",
+    ),
+    key(
+        "jobs.at_once",
+        None,
+        "2",
+        "Jobs, prompts that run in the background, that run at the same time; 0: they wait.",
+    ),
+    key(
+        "jobs.keep_hours",
+        None,
+        "168",
+        "Hours after which a job that is over is forgotten.",
     ),
     key(
         "archive.url",

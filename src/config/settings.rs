@@ -100,6 +100,10 @@ pub(crate) struct Settings {
     pub(crate) metrics: Metrics,
     /// How long it is kept what turns used; `None` for ever.
     pub(crate) keep_usage: Option<Duration>,
+    /// Jobs that run at the same time.
+    pub(crate) jobs_at_once: usize,
+    /// How long a job that is over can be looked at.
+    pub(crate) keep_jobs: Duration,
     /// None if turns may take as long as they want.
     pub(crate) turn_timeout: Option<Duration>,
     pub(crate) permission_timeout: Option<Duration>,
@@ -228,6 +232,9 @@ impl Settings {
             .sessions
             .keep_pieces_hours
             .unwrap_or_else(|| number_of("sessions.keep_pieces_hours"));
+        let at_once: u16 = file.jobs.at_once.unwrap_or_else(|| number_of("jobs.at_once"));
+        let keep_jobs_hours: u32 =
+            file.jobs.keep_hours.unwrap_or_else(|| number_of("jobs.keep_hours"));
         let turn_seconds = file
             .sessions
             .turn_timeout_seconds
@@ -303,6 +310,8 @@ impl Settings {
             metrics: file.api.metrics.unwrap_or_default(),
             keep_usage: (usage_days > 0)
                 .then(|| Duration::from_secs(u64::from(usage_days) * 24 * 60 * 60)),
+            jobs_at_once: at_once.into(),
+            keep_jobs: Duration::from_secs(u64::from(keep_jobs_hours) * 60 * 60),
             turn_timeout: (turn_seconds > 0).then(|| Duration::from_secs(turn_seconds.into())),
             permission_timeout: (permission_seconds > 0)
                 .then(|| Duration::from_secs(permission_seconds.into())),

@@ -263,6 +263,7 @@ impl Import {
             uid_block: self.uids.clone(),
             placeholder: Placeholder::random().expose().to_owned(),
             parent: parent.and_then(|parent| parent.parse().ok()),
+            job: None,
             created_at: Timestamp::from_millis(created_at),
             budget,
             used: *used,

@@ -8,7 +8,7 @@ use super::agents::preset_of;
 use super::{Caller, Control, Refusal, happening};
 use crate::clock::Timestamp;
 use crate::egress::Placeholder;
-use crate::id::{AgentName, SessionId};
+use crate::id::{AgentName, JobId, SessionId};
 use crate::metrics::COUNTS;
 use crate::session::Status;
 use crate::session::options::{SessionOptions, check_environment};
@@ -21,6 +21,16 @@ impl Control {
         &self,
         caller: &Caller,
         request: &CreateSession,
+    ) -> Result<Session, Refusal> {
+        self.create_for(caller, request, None).await
+    }
+
+    /// A job knows of its session as soon as that is stored.
+    pub(super) async fn create_for(
+        &self,
+        caller: &Caller,
+        request: &CreateSession,
+        job: Option<JobId>,
     ) -> Result<Session, Refusal> {
         self.takes_work()?;
         let asked = Instant::now();
@@ -39,7 +49,7 @@ impl Control {
             let found = self.host.cli.find().await;
             found.map_err(|error| Refusal::Start(crate::runner::handle::StartError::Cli(error)))?;
         }
-        let record = self.store_session(caller, request, &options, &agent).await?;
+        let record = self.store_session(caller, request, &options, &agent, job).await?;
         let started = self.bring_up(&record).await;
         if let Err(refusal) = started {
             self.undo(&record).await;
@@ -53,7 +63,7 @@ impl Control {
     }
 
     /// The agent at the version that is asked for.
-    async fn agent_to_run(
+    pub(super) async fn agent_to_run(
         &self,
         caller: &Caller,
         request: &CreateSession,
@@ -75,6 +85,7 @@ impl Control {
         request: &CreateSession,
         options: &SessionOptions,
         agent: &AgentRecord,
+        job: Option<JobId>,
     ) -> Result<SessionRecord, Refusal> {
         // The session's own variables win over the agent's.
         let mut environment: BTreeMap<String, String> = agent.environment.clone();
@@ -93,6 +104,7 @@ impl Control {
             uid_block: self.host.settings.uids.clone(),
             placeholder: Placeholder::random().expose().to_owned(),
             parent: None,
+            job,
             budget: self.first_budget(request.budget.as_ref())?,
             used: UsedRecord::default(),
             created_at: Timestamp::now(),

@@ -63,6 +63,10 @@ fn explain(refusal: &Refusal) -> Problem {
             .hint("list them with `ashctl session attachment list`"),
         Refusal::TooManyAttachments { .. } => Problem::new(Code::TooManyAttachments, text)
             .hint("remove some, or write files with `PUT /api/sessions/{id}/files/{path}`"),
+        Refusal::TooManyJobs { .. } => Problem::new(Code::QueueFull, text),
+        Refusal::JobNotFound => Problem::new(Code::JobNotFound, text)
+            .hint("list the jobs with `ashctl job list`; those that are over are kept for `[jobs] keep_hours`"),
+        Refusal::JobState { .. } => Problem::new(Code::JobState, text).hint("it is over already"),
         Refusal::SessionNotFound => Problem::new(Code::SessionNotFound, text),
         Refusal::SessionState { status: Status::Ended } => {
             Problem::new(Code::SessionState, text).hint("create a new session")

@@ -64,6 +64,7 @@ impl Control {
             uid_block: self.host.settings.uids.clone(),
             placeholder: Placeholder::random().expose().to_owned(),
             parent: Some(parent.id),
+            job: None,
             budget: parent.budget,
             used: UsedRecord::default(),
             created_at: Timestamp::now(),

@@ -24,6 +24,7 @@ pub(crate) mod fork;
 pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod interrupt;
+pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod load;
@@ -42,7 +43,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock as RwLockNow};
 use std::time::Duration;
 
-use tokio::sync::{RwLock, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, RwLock, Semaphore, mpsc, watch};
 
 use administration::ReloadRequest;
 pub(crate) use agent_files::AgentFileContent;
@@ -101,6 +102,10 @@ pub(crate) struct ControlSettings {
     pub(crate) requests_per_minute: u32,
     /// Origins of web pages that may ask; a change waits for a restart.
     pub(crate) origins: Vec<String>,
+    /// Jobs that run at the same time.
+    pub(crate) jobs_at_once: usize,
+    /// How long a job that is over can be looked at.
+    pub(crate) keep_jobs: Duration,
 }
 
 /// Who asks.
@@ -137,6 +142,8 @@ pub(crate) struct Control {
     care: Arc<Semaphore>,
     /// Read by who makes or copies a version, written by who removes unused ones.
     versions: Arc<RwLock<()>>,
+    /// Something was asked of those who work off jobs.
+    jobs: Arc<Notify>,
     started_at: std::time::Instant,
     /// Since when nothing new is taken.
     drain: Arc<watch::Sender<Option<Timestamp>>>,
@@ -166,6 +173,7 @@ impl Control {
             copies: Arc::new(Semaphore::new(COPIES_AT_ONCE_MAX)),
             care: Arc::new(Semaphore::new(CARE_AT_ONCE_MAX)),
             versions: Arc::default(),
+            jobs: Arc::default(),
             started_at: std::time::Instant::now(),
             drain: Arc::new(watch::channel(None).0),
             answers,
@@ -189,6 +197,7 @@ impl Control {
     /// From the next request on.
     pub(crate) fn set_settings(&self, settings: ControlSettings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.jobs.notify_one();
     }
 
     pub(crate) fn agent_limits(&self) -> AgentLimits {

@@ -7,6 +7,7 @@ use crate::runner::ArchivingError;
 use crate::runner::handle::{PermissionError, QueueError, SendError, StartError};
 use crate::sandboxd::SandboxdError;
 use crate::session::Status;
+use crate::session::job::JobStatus;
 use crate::session::options::OptionError;
 use crate::store::StoreError;
 
@@ -56,6 +57,12 @@ pub(crate) enum Refusal {
     AttachmentNotFound,
     #[error("a session has at most {count} attachments of {bytes} bytes together")]
     TooManyAttachments { count: u64, bytes: u64 },
+    #[error("{max} jobs wait already")]
+    TooManyJobs { max: u64 },
+    #[error("Queue item not found")]
+    JobNotFound,
+    #[error("Cannot cancel item with status \"{}\"", status.as_str())]
+    JobState { status: JobStatus },
     #[error("Session not found")]
     SessionNotFound,
     #[error("Session is {}", status.as_str())]

@@ -1,6 +1,6 @@
 //! What is cleaned up while ashd runs: the files of sessions that ended a while ago, agent versions
-//! that nothing refers to, old idempotency keys, the pieces of messages that are long whole, and old
-//! records of what turns used.
+//! that nothing refers to, old idempotency keys, jobs that are over, the pieces of messages that are
+//! long whole, and old records of what turns used.
 
 use std::time::Duration;
 
@@ -41,6 +41,7 @@ impl Control {
             }
         }
         self.host.store.forget_keys(before(KEEP_KEYS)).await?;
+        self.host.store.forget_jobs(before(self.settings().keep_jobs)).await?;
         if let Some(keep) = self.settings().keep_pieces {
             *pruned = self.prune(keep, *pruned).await?;
         }

@@ -17,6 +17,7 @@ use super::drain::DrainVerb;
 use super::events::EventsVerb;
 use super::exit;
 use super::interrupt::Interrupt;
+use super::job::JobVerb;
 use super::key::KeyVerb;
 use super::logs::Logs;
 use super::manual::Manual;
@@ -117,6 +118,9 @@ pub(crate) enum Verb {
     /// List, remove, and hurry the messages that wait for their turn
     #[command(subcommand)]
     Queue(QueueVerb),
+    /// Have prompts run in the background, and read their answers
+    #[command(subcommand)]
+    Job(JobVerb),
     /// Back up the database, and check it
     #[command(subcommand)]
     Db(DatabaseVerb),

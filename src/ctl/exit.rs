@@ -87,6 +87,7 @@ impl From<Code> for Exit {
             | Code::ChangedMeanwhile
             | Code::FileTooLarge
             | Code::IdempotencyMismatch
+            | Code::JobState
             | Code::MethodNotAllowed
             | Code::PathOutside
             | Code::PermissionResolved
@@ -101,6 +102,7 @@ impl From<Code> for Exit {
             | Code::AttachmentNotFound
             | Code::CredentialNotFound
             | Code::FileNotFound
+            | Code::JobNotFound
             | Code::KeyNotFound
             | Code::NotFound
             | Code::PermissionNotFound

@@ -27,6 +27,7 @@ mod events;
 mod exit;
 mod failure;
 mod interrupt;
+mod job;
 mod key;
 mod limits;
 mod logs;
@@ -136,6 +137,7 @@ async fn perform(context: &mut Context, verb: Option<Verb>) -> Result<(), Failur
         Some(Verb::Logs(logs)) => logs::run(context, logs).await,
         Some(Verb::Budget(verb)) => budget::run(context, verb).await,
         Some(Verb::Usage(verb)) => usage::run(context, verb).await,
+        Some(Verb::Job(verb)) => job::run(context, verb).await,
         Some(Verb::Key(verb)) => key::run(context, verb).await,
         Some(Verb::Doctor) => doctor::run(context).await,
         Some(Verb::Attach(attach)) => attach::run(context, attach).await,

@@ -49,6 +49,8 @@ pub(super) fn control_settings(settings: &Settings, shown: Configuration) -> Con
         },
         keep_usage: settings.keep_usage,
         archive_after: settings.archive_after,
+        jobs_at_once: settings.jobs_at_once,
+        keep_jobs: settings.keep_jobs,
         configuration: shown,
         hosts: settings.hosts.clone(),
         upstreams: settings.model.upstreams.clone(),

@@ -50,6 +50,10 @@ pub(super) async fn serve(
     });
     tasks.spawn({
         let control = control.clone();
+        async move { control.work_off_jobs().await }
+    });
+    tasks.spawn({
+        let control = control.clone();
         async move { control.host.watch_memory().await }
     });
     tasks.spawn({

@@ -347,6 +347,7 @@ mod tests {
             uid_block: None,
             placeholder: String::new(),
             parent: None,
+            job: None,
             budget: crate::store::BudgetRecord::default(),
             used: crate::store::UsedRecord::default(),
             created_at: Timestamp::now(),

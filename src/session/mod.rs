@@ -6,6 +6,7 @@
 
 pub(crate) mod content;
 pub(crate) mod frame;
+pub(crate) mod job;
 pub(crate) mod options;
 pub(crate) mod patch;
 pub(crate) mod permission;

@@ -91,6 +91,7 @@ async fn session(store: &Store) -> i64 {
         uid_block: None,
         placeholder: String::new(),
         parent: None,
+        job: None,
         budget: BudgetRecord::default(),
         used: UsedRecord::default(),
         created_at: Timestamp::now(),

@@ -21,6 +21,7 @@ mod connection;
 mod credentials;
 mod error;
 mod fork;
+mod jobs;
 mod keys;
 mod log;
 mod portable;
@@ -57,6 +58,7 @@ pub(crate) use budget_record::*;
 pub(crate) use check::{Checked, Finding, check_file};
 pub(crate) use credentials::CredentialRecord;
 pub(crate) use error::{Series, StoreError};
+pub(crate) use jobs::JobRecord;
 pub(crate) use keys::ApiKeyRecord;
 #[cfg(feature = "testing")]
 pub use measure::main as measure_main;

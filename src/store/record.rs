@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{BudgetRecord, TurnUsage, UsedRecord};
 use crate::clock::Timestamp;
-use crate::id::{AgentName, CredentialId, SessionId, TurnId};
+use crate::id::{AgentName, CredentialId, JobId, SessionId, TurnId};
 use crate::session::Status;
 
 /// Variables by name.
@@ -104,6 +104,8 @@ pub(crate) struct NewSession {
     /// Two sessions never share one, except the empty one.
     pub(crate) placeholder: String,
     pub(crate) parent: Option<SessionId>,
+    /// The job that it is made for.
+    pub(crate) job: Option<JobId>,
     pub(crate) budget: BudgetRecord,
     pub(crate) used: UsedRecord,
     pub(crate) created_at: Timestamp,

@@ -293,6 +293,9 @@ fn create(
     let key = connection.last_insert_rowid();
     connection.prepare_cached("INSERT INTO progress (session_key) VALUES (?1)")?.execute([key])?;
     super::budgets::begin(connection, key, new.budget, new.used)?;
+    if let Some(job) = new.job {
+        super::jobs::made_for(connection, job, new.id)?;
+    }
     Ok(SessionRecord {
         key,
         id: new.id,

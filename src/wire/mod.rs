@@ -11,6 +11,7 @@ pub(crate) mod database;
 pub(crate) mod drain;
 pub(crate) mod exec;
 pub(crate) mod health;
+pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod lifecycle;
 pub(crate) mod load;

@@ -31,6 +31,8 @@ pub(crate) enum Code {
     Forbidden,
     IdempotencyMismatch,
     Internal,
+    JobNotFound,
+    JobState,
     KeyNotFound,
     MethodNotAllowed,
     NotFound,
@@ -67,6 +69,7 @@ impl Code {
             Self::AgentInvalid
             | Self::ArchiveInvalid
             | Self::BadRequest
+            | Self::JobState
             | Self::PathOutside
             | Self::SessionState => 400,
             Self::Unauthorized => 401,
@@ -75,6 +78,7 @@ impl Code {
             | Self::AttachmentNotFound
             | Self::CredentialNotFound
             | Self::FileNotFound
+            | Self::JobNotFound
             | Self::KeyNotFound
             | Self::NotFound
             | Self::PermissionNotFound
@@ -136,6 +140,8 @@ impl Code {
             Self::Forbidden => "forbidden",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::Internal => "internal",
+            Self::JobNotFound => "job_not_found",
+            Self::JobState => "job_state",
             Self::KeyNotFound => "key_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound => "not_found",
@@ -167,7 +173,7 @@ impl Code {
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 48] = [
+    pub(crate) const ALL: [Self; 50] = [
         Self::AgentChanged,
         Self::AgentInvalid,
         Self::AgentNotFound,
@@ -191,6 +197,8 @@ impl Code {
         Self::Forbidden,
         Self::IdempotencyMismatch,
         Self::Internal,
+        Self::JobNotFound,
+        Self::JobState,
         Self::KeyNotFound,
         Self::MethodNotAllowed,
         Self::NotFound,

@@ -16,6 +16,7 @@ mod daemon;
 mod disk;
 mod exec;
 mod history;
+mod jobs;
 mod keys;
 mod metrics;
 mod permissions;

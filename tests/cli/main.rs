@@ -10,6 +10,7 @@ mod deploy;
 mod events;
 mod failures;
 mod host;
+mod jobs;
 mod mcp;
 mod output;
 mod program;

@@ -10,6 +10,7 @@ mod care;
 mod credentials;
 mod durability;
 mod fork;
+mod jobs;
 mod keys;
 mod opening;
 mod pruning;
@@ -97,6 +98,7 @@ fn new_session() -> NewSession {
         uid_block: None,
         placeholder: String::new(),
         parent: None,
+        job: None,
         budget: BudgetRecord::default(),
         used: UsedRecord::default(),
         created_at: at(0),

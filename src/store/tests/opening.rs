@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use super::super::connection::newest_version;
+use super::jobs::job;
 use super::*;
 use crate::scope::Scope;
+use crate::session::job::{JobChange, JobStatus};
 
 /// Written by the first version of the schema; never to be made anew.
 const VERSION_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v1.db");
@@ -20,6 +22,7 @@ const VERSION_9: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sto
 const VERSION_10: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v10.db");
 const VERSION_11: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v11.db");
 const VERSION_12: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v12.db");
+const VERSION_13: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v13.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const VERSION_4_SESSION: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
@@ -452,6 +455,30 @@ async fn a_database_of_version_12_loads_for_ever() {
     assert_eq!(store.attachment(DEFAULT_TENANT, id).await.unwrap(), Some(an_attachment()));
 }
 
+const VERSION_13_JOB: &str = "9f1c2b44-5f0e-4c7d-8a55-6b1f0e0d3c21";
+
+/// What the thirteenth version of the schema can hold beside it.
+async fn fill_jobs(store: &Store) {
+    let job = JobRecord { id: VERSION_13_JOB.parse().unwrap(), ..job("default", 4) };
+    assert!(store.create_job(job, 10).await.unwrap());
+    assert!(store.claim_job(at(50)).await.unwrap().is_some());
+    let change = JobChange::Completed { result: "an answer".to_owned() };
+    store.job_was_tried(VERSION_13_JOB.parse().unwrap(), change, at(60)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_13_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_13, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    let id = VERSION_13_JOB.parse().unwrap();
+    let job = store.job(DEFAULT_TENANT, id).await.unwrap().unwrap();
+    assert_eq!((job.priority, job.status), (4, JobStatus::Completed));
+    assert_eq!(job.result.as_deref(), Some("an answer"));
+    assert_eq!((job.started_at, job.completed_at), (Some(at(50)), Some(at(60))));
+}
+
 #[tokio::test]
 #[ignore = "writes the fixture of a new version of the schema"]
 async fn record_this_version() {
@@ -472,6 +499,7 @@ async fn record_this_version() {
     fill_usage(&fixture.store).await;
     assert!(fixture.store.create_credential(a_credential(), 1).await.unwrap());
     fill_attachment(&fixture.store).await;
+    fill_jobs(&fixture.store).await;
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }

@@ -33,6 +33,7 @@ fn all() -> Vec<Described> {
         super::drain::described(),
         super::exec::described(),
         super::health::described(),
+        super::jobs::described(),
         super::keys::described(),
         super::lifecycle::described(),
         super::load::described(),
