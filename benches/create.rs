@@ -40,6 +40,9 @@ fn main() {
     burst(&ashd);
     memory(&ashd);
     ashd.stop();
+    let pooled = tempfile::tempdir().expect("a folder for temporary files");
+    let environment = [("ANTHROPIC_API_KEY", "sk-ant-dummy")];
+    claim(&Ashd::start_pooled(pooled.path(), &claude, &environment));
 
     figures::table(
         "Start: ashd is executed -> the first 200 of GET /health, asked anew until it answers;
@@ -112,6 +115,24 @@ fn burst(ashd: &Ashd) {
         took.as_secs_f64() * 1e3,
         ready.as_secs_f64() * 1e3
     ));
+}
+
+fn claim(ashd: &Ashd) {
+    ashd.deploy("measured");
+    let mut client = ashd.client();
+    let mut claimed = Vec::new();
+    // The first one is not there yet when it is asked for.
+    let first = session(&mut client, "measured");
+    for _ in 0..CREATED {
+        ashd.until_warm();
+        let start = Instant::now();
+        let session = session(&mut client, "measured");
+        claimed.push(start.elapsed());
+        end(&mut client, &session);
+    }
+    end(&mut client, &first);
+    figures::table("The same with a warm pool: one sandbox is parked when a session is created.");
+    figures::row("create, pool hit", &claimed);
 }
 
 fn memory(ashd: &Ashd) {

@@ -54,6 +54,11 @@ fn main() {
         [("ANTHROPIC_API_KEY", "sk-ant-dummy"), ("ANTHROPIC_BASE_URL", &*model.url())];
     let ashd = Ashd::start(folder.path(), &claude, &environment);
     ashd.deploy("measured");
+    let pooled_folder = tempfile::tempdir().expect("a folder for temporary files");
+    let pooled = Ashd::start_pooled(pooled_folder.path(), &claude, &environment);
+    pooled.deploy("measured");
+    end(&mut pooled.client(), &session(&mut pooled.client(), "measured"));
+    let mut claimed = Times::default();
 
     // At once, first, following; through Ash, bare.
     let mut times: [[Times; 2]; 3] = Default::default();
@@ -80,6 +85,15 @@ fn main() {
         drop(bare);
         end(&mut client, &ours);
 
+        pooled.until_warm();
+        let mut client_of_pooled = pooled.client();
+        let mut parked = String::new();
+        timed(&model, &mut claimed, || {
+            parked = session(&mut client_of_pooled, "measured");
+            through(&mut client_of_pooled, &parked);
+        });
+        end(&mut client_of_pooled, &parked);
+
         for way in order {
             let times = &mut times[0][way];
             if way == 0 {
@@ -99,7 +113,19 @@ fn main() {
         }
     }
     ashd.stop();
+    pooled.stop();
     report(&times);
+    report_claimed(&claimed, &times[1][1]);
+}
+
+fn report_claimed(claimed: &Times, bare: &Times) {
+    figures::table(
+        "new: a session is created, finds a parked sandbox, and gets a message at once.
+         bare: the first message of a CLI that has answered `initialize`, as above.",
+    );
+    let through_ash = figures::row("create, message -> request, pool hit", &claimed.request);
+    let alone = figures::row("message -> request, bare CLI", &bare.request);
+    figures::note(&format!("p50 added by Ash {}", figures::beyond(through_ash, alone)));
 }
 
 fn through(client: &mut Client, session: &str) {

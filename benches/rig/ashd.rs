@@ -24,22 +24,43 @@ pub(crate) struct Ashd {
     log: Mutex<mpsc::Receiver<String>>,
 }
 
+/// Nothing of this machine's own.
+const NO_CONFIGURATION: [&str; 2] = ["--config", "/dev/null"];
+
 impl Ashd {
     /// Starts one and waits until it is healthy. `folder` may hold the data of an earlier one.
     pub(crate) fn start(folder: &Path, claude: &Path, environment: &[(&str, &str)]) -> Self {
-        Self::start_as(&mut Command::new(env!("CARGO_BIN_EXE_ashd")), folder, claude, environment)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ashd"));
+        Self::start_as(command.args(NO_CONFIGURATION), folder, claude, environment)
+    }
+
+    /// The same, with a sandbox that is parked for the next session.
+    pub(crate) fn start_pooled(folder: &Path, claude: &Path, environment: &[(&str, &str)]) -> Self {
+        let file = folder.join("ash.toml");
+        std::fs::write(&file, "[pool]\nper_agent = 1\n").expect("a file is written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ashd"));
+        Self::start_as(command.arg("--config").arg(file), folder, claude, environment)
     }
 
     /// The same of one whose sandboxes are simulated: thousands of sessions fit on any machine.
     pub(crate) fn simulated(folder: &Path, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ashd"));
-        Self::start_as(command.arg("--simulate"), folder, &fake_claude(), environment)
+        Self::start_as(
+            command.arg("--simulate").args(NO_CONFIGURATION),
+            folder,
+            &fake_claude(),
+            environment,
+        )
     }
 
     /// The same below `wrapper`, which runs it.
     pub(crate) fn simulated_below(wrapper: &[&str], folder: &Path) -> Self {
         let mut command = Command::new(wrapper[0]);
-        command.args(&wrapper[1..]).arg(env!("CARGO_BIN_EXE_ashd")).arg("--simulate");
+        command
+            .args(&wrapper[1..])
+            .arg(env!("CARGO_BIN_EXE_ashd"))
+            .arg("--simulate")
+            .args(NO_CONFIGURATION);
         Self::start_as(&mut command, folder, &fake_claude(), &[])
     }
 
@@ -53,7 +74,6 @@ impl Ashd {
         let address = free.local_addr().expect("it is bound");
         drop(free);
         let mut child = command
-            .args(["--config", "/dev/null"])
             .env_clear()
             .env("ASH_DATA_DIR", folder.join("data"))
             .env("ASH_RUNTIME_DIR", folder.join("run"))
@@ -113,6 +133,15 @@ impl Ashd {
             let line = log.recv_timeout(left).expect("the CLI gets ready");
             ready += usize::from(line.contains(READY));
         }
+    }
+
+    /// Waits until a sandbox is parked, with its CLI up.
+    pub(crate) fn until_warm(&self) {
+        let mut client = self.client();
+        eventually("a parked sandbox", || {
+            let answer = client.ask("GET", "/health", "").expect("ashd serves");
+            (answer.body["pool"]["warm"] == 1).then_some(())
+        });
     }
 
     /// How Ash started the CLI of a session: its arguments and its environment.

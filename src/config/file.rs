@@ -34,6 +34,7 @@ pub(super) struct Fragment {
     pub(super) jobs: Jobs,
     pub(super) budget: Budget,
     pub(super) usage: Usage,
+    pub(super) pool: Pool,
     pub(super) drain: Drain,
 }
 
@@ -127,6 +128,14 @@ pub(super) struct Agents {
     pub(super) roots: Vec<PathBuf>,
     pub(super) bytes_mib_max: Option<u64>,
     pub(super) files_max: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Pool {
+    pub(super) per_agent: Option<usize>,
+    pub(super) max: Option<usize>,
+    pub(super) keep_seconds: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -41,7 +41,7 @@ const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
 const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
 const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
-pub(crate) const KEYS: [Key; 64] = [
+pub(crate) const KEYS: [Key; 67] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -349,6 +349,19 @@ pub(crate) const KEYS: [Key; 64] = [
         None,
         "10",
         "Percent of time lost to a want of memory from which sessions that rest give theirs back and new sandboxes wait; 0 for never.",
+    ),
+    key(
+        "pool.per_agent",
+        None,
+        "0",
+        "Sandboxes with a running Claude Code that are kept ready for the next sessions of an agent that was used; 0 for none.",
+    ),
+    key("pool.max", None, "4", "Most of them on this host."),
+    key(
+        "pool.keep_seconds",
+        None,
+        "900",
+        "Seconds after the last such session until they are ended.",
     ),
     key(
         "budget.session_tokens",

@@ -14,6 +14,7 @@ use super::{ConfigError, KEYS};
 use crate::agent::AgentLimits;
 use crate::egress::{Budget, HostRules, PRICE_MAX, Price, Prices};
 use crate::sandbox::{Limits, PlacementChoice, WALLS};
+use crate::session::pool::PoolSettings;
 use crate::session::tier::TierPolicy;
 use crate::wire::config::Configuration;
 use crate::wire::permissions::PermissionBehavior;
@@ -85,6 +86,8 @@ pub(crate) struct Settings {
     pub(crate) prices: Prices,
     /// What a session may use of the model if nobody says otherwise.
     pub(crate) budget: Budget,
+    /// What is kept ready for new sessions.
+    pub(crate) pool: PoolSettings,
     /// Where ash-egress listens to ashd, if it is a program of its own.
     pub(crate) egress: Option<PathBuf>,
     /// Where ash-sandboxd listens, if it is a program of its own.
@@ -292,6 +295,7 @@ impl Settings {
             libexec: file.sandbox.libexec_dir,
             prices: prices(file.model.prices)?,
             budget: budget(&file.budget)?,
+            pool: pool(&file.pool),
             hosts: HostRules::parse(&file.egress.allow)
                 .map_err(|error| wrong("egress.allow", format!("is wrong: {error}")))?,
             egress: path("ASH_EGRESS_SOCKET")
@@ -390,6 +394,15 @@ fn budget(file: &super::file::Budget) -> Result<Budget, ConfigError> {
     }
     let money = (dollars * 1e9).round() as u64;
     Ok(Budget { tokens: (tokens > 0).then_some(tokens), money: (money > 0).then_some(money) })
+}
+
+fn pool(file: &super::file::Pool) -> PoolSettings {
+    let keep = file.keep_seconds.unwrap_or_else(|| number_of("pool.keep_seconds"));
+    PoolSettings {
+        per_agent: file.per_agent.unwrap_or_else(|| number_of("pool.per_agent")),
+        max: file.max.unwrap_or_else(|| number_of("pool.max")),
+        keep: Duration::from_secs(keep.into()),
+    }
 }
 
 /// Each name must be a wall: a slip must not open another one.

@@ -63,6 +63,7 @@ impl Control {
         };
         let changed = self.host.store.change_agent(&caller.tenant, &name, apply).await?;
         let record = changed.ok_or(Refusal::AgentNotFound)??;
+        self.forget_parked(&caller.tenant, name.as_str());
         self.host.lifecycle.tell(Happening::new("agent.changed").agent(&name));
         show(record)
     }
@@ -72,6 +73,7 @@ impl Control {
         let name: AgentName = name.parse().map_err(|_invalid| Refusal::AgentNotFound)?;
         let deleted = self.host.store.delete_agent(&caller.tenant, &name).await?;
         deleted.ok_or(Refusal::AgentNotFound)?;
+        self.forget_parked(&caller.tenant, name.as_str());
         self.host.lifecycle.tell(Happening::new("agent.deleted").agent(&name));
         self.remove_unused_versions().await;
         Ok(())

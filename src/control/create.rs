@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::egress::Placeholder;
 use crate::id::{AgentName, JobId, SessionId};
 use crate::metrics::COUNTS;
+use crate::runner::handle::StartError;
 use crate::session::Status;
 use crate::session::options::{SessionOptions, check_environment};
 use crate::session::preset;
@@ -45,18 +46,20 @@ impl Control {
         self.check_credential(caller, options.credential_id).await?;
         // The session's own wishes win over the agent's.
         options.limits = agent.limits.clone().into_iter().chain(options.limits).collect();
-        if !self.host.launcher.is_simulated() {
+        let cli = if self.host.launcher.is_simulated() {
+            String::new()
+        } else {
             let found = self.host.cli.find().await;
-            found.map_err(|error| Refusal::Start(crate::runner::handle::StartError::Cli(error)))?;
-        }
-        let record = self.store_session(caller, request, &options, &agent, job).await?;
-        let started = self.bring_up(&record).await;
-        if let Err(refusal) = started {
-            self.undo(&record).await;
-            return Err(refusal);
-        }
+            let cli = found.map_err(|error| Refusal::Start(StartError::Cli(error)))?;
+            format!("{} {}", cli.version, cli.path.display())
+        };
+        let new = self.new_session(caller, request, &options, &agent, job)?;
+        let own_variables = !request.extra_env.is_empty();
+        let record = match self.claim(&new, &options, own_variables, cli).await? {
+            Some(record) => record,
+            None => self.make(new).await?,
+        };
         COUNTS.created.observe(asked.elapsed());
-        let record = SessionRecord { status: Status::Active, ..record };
         let created = happening("session.created", &record);
         self.host.lifecycle.tell(created.with("version", record.agent_version));
         Ok(self.show(&record))
@@ -79,18 +82,18 @@ impl Control {
         Ok(AgentRecord { version, digest, ..agent })
     }
 
-    async fn store_session(
+    fn new_session(
         &self,
         caller: &Caller,
         request: &CreateSession,
         options: &SessionOptions,
         agent: &AgentRecord,
         job: Option<JobId>,
-    ) -> Result<SessionRecord, Refusal> {
+    ) -> Result<NewSession, Refusal> {
         // The session's own variables win over the agent's.
         let mut environment: BTreeMap<String, String> = agent.environment.clone();
         environment.extend(request.extra_env.clone());
-        let new = NewSession {
+        Ok(NewSession {
             id: SessionId::new(),
             tenant: caller.tenant.clone(),
             agent_name: agent.name.clone(),
@@ -108,7 +111,20 @@ impl Control {
             budget: self.first_budget(request.budget.as_ref())?,
             used: UsedRecord::default(),
             created_at: Timestamp::now(),
-        };
+        })
+    }
+
+    /// Makes a session from the start.
+    async fn make(&self, new: NewSession) -> Result<SessionRecord, Refusal> {
+        let record = self.store_session(new).await?;
+        if let Err(refusal) = self.bring_up(&record).await {
+            self.undo(&record).await;
+            return Err(refusal);
+        }
+        Ok(SessionRecord { status: Status::Active, ..record })
+    }
+
+    pub(super) async fn store_session(&self, new: NewSession) -> Result<SessionRecord, Refusal> {
         match self.host.store.create_session(new).await {
             Ok(record) => Ok(record),
             Err(StoreError::NoFreeUid { block }) => Err(Refusal::NoFreeUid { count: block.len() }),
@@ -117,21 +133,28 @@ impl Control {
     }
 
     async fn bring_up(&self, record: &SessionRecord) -> Result<(), Refusal> {
-        let digest = record.digest.parse().map_err(|_never_stored| Refusal::Worker)?;
-        let copying = self.copies.acquire().await.map_err(|_closed| Refusal::Worker)?;
-        let prepared = self.host.launcher.prepare(record.id, record.uid, digest).await;
-        prepared.map_err(Refusal::Workspace)?;
-        drop(copying);
+        self.prepare(record).await?;
         let handle = self.host.handle(record).await?;
         handle.start().await.map_err(Refusal::Start)
     }
 
-    /// After a start: forgets sessions whose creation was cut off by the end of an earlier ashd;
-    /// nobody was told of them.
+    /// Makes the folders of a session, with its copy of the agent.
+    pub(super) async fn prepare(&self, record: &SessionRecord) -> Result<(), Refusal> {
+        let digest = record.digest.parse().map_err(|_never_stored| Refusal::Worker)?;
+        let copying = self.copies.acquire().await.map_err(|_closed| Refusal::Worker)?;
+        let prepared = self.host.launcher.prepare(record.id, record.uid, digest).await;
+        drop(copying);
+        prepared.map_err(Refusal::Workspace)
+    }
+
+    /// After a start: forgets sessions whose creation was cut off by the end of an earlier ashd,
+    /// and what it had parked; nobody was told of them.
     pub(crate) async fn undo_half_made(&self) -> Result<(), StoreError> {
-        for record in self.host.store.starting_sessions().await? {
-            tracing::warn!(session = %record.id, "removing a session that was never complete");
-            self.undo(&record).await;
+        for record in &self.host.store.starting_sessions().await? {
+            if !record.is_parked() {
+                tracing::warn!(session = %record.id, "removing a session that was never complete");
+            }
+            self.undo(record).await;
         }
         Ok(())
     }
@@ -143,7 +166,10 @@ impl Control {
                 tracing::error!(session = %record.id, %error, "could not end a half-made session");
             }
         }
-        self.remove_folders(record.id).await;
+        if !self.remove_folders(record.id).await && record.is_parked() {
+            // Nobody sees it, and the next ashd tries again.
+            return;
+        }
         if let Err(error) = self.host.store.remove_session(record.id).await {
             tracing::error!(session = %record.id, %error, "could not remove a session that failed to start");
         }

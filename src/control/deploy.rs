@@ -145,6 +145,7 @@ impl Control {
     }
 
     pub(super) fn tell_deployed(&self, record: &AgentRecord) {
+        self.forget_parked(&record.tenant, record.name.as_str());
         let deployed = Happening::new("agent.deployed").agent(&record.name);
         self.host
             .lifecycle

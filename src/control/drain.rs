@@ -14,6 +14,7 @@ impl Control {
             began
         });
         if began {
+            self.empty_pool();
             self.host.lifecycle.tell(Happening::new("drain.started"));
         }
         self.drain_state().await

@@ -53,10 +53,15 @@ impl Control {
     pub(super) fn pool(&self) -> Pool {
         let sandboxes = self.host.seats.taken() as u64;
         let running = self.host.busy() as u64;
+        let parked = self.pool.figures();
         Pool {
             total: sandboxes,
             running,
-            waiting: sandboxes.saturating_sub(running),
+            warming: parked.warming,
+            warm: parked.warm,
+            waiting: sandboxes.saturating_sub(running + parked.warm + parked.warming),
+            pre_warm_hits: parked.hits,
+            pre_warm_misses: parked.misses,
             max_capacity: self.host.seats.max() as u64,
             resume_warm_hits: COUNTS.resumed_warm.count(),
             resume_cold_hits: COUNTS.resumed_cold.count(),

@@ -30,6 +30,7 @@ pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod metrics;
 pub(crate) mod permissions;
+mod pool;
 pub(crate) mod queue;
 mod refusal;
 pub(crate) mod rest;
@@ -59,6 +60,7 @@ use crate::egress::HostRules;
 use crate::id::KeyId;
 use crate::lifecycle::Happening;
 use crate::runner::Host;
+use crate::session::pool::PoolSettings;
 use crate::store::{BudgetRecord, SessionRecord};
 use crate::wire::config::Configuration;
 use crate::wire::sessions::SessionIsolation;
@@ -106,6 +108,7 @@ pub(crate) struct ControlSettings {
     pub(crate) jobs_at_once: usize,
     /// How long a job that is over can be looked at.
     pub(crate) keep_jobs: Duration,
+    pub(crate) pool: PoolSettings,
 }
 
 /// Who asks.
@@ -140,6 +143,7 @@ pub(crate) struct Control {
     deploys: Arc<Semaphore>,
     copies: Arc<Semaphore>,
     care: Arc<Semaphore>,
+    pool: Arc<pool::Pool>,
     /// Read by who makes or copies a version, written by who removes unused ones.
     versions: Arc<RwLock<()>>,
     /// Something was asked of those who work off jobs.
@@ -172,6 +176,7 @@ impl Control {
             deploys: Arc::new(Semaphore::new(DEPLOYS_AT_ONCE_MAX)),
             copies: Arc::new(Semaphore::new(COPIES_AT_ONCE_MAX)),
             care: Arc::new(Semaphore::new(CARE_AT_ONCE_MAX)),
+            pool: Arc::default(),
             versions: Arc::default(),
             jobs: Arc::default(),
             started_at: std::time::Instant::now(),

@@ -147,6 +147,7 @@ impl Control {
         let store = &self.host.store;
         match store.activate_version(&caller.tenant, &name, which, path, now).await? {
             VersionChange::Done(record) => {
+                self.forget_parked(&caller.tenant, name.as_str());
                 let activated = Happening::new("agent.activated").agent(&name);
                 self.host.lifecycle.tell(activated.with("version", record.version));
                 Self::show_agent(record)

@@ -57,6 +57,7 @@ pub(super) fn control_settings(settings: &Settings, shown: Configuration) -> Con
         budget: BudgetRecord { tokens: settings.budget.tokens, money: settings.budget.money },
         requests_per_minute: settings.requests_per_minute,
         origins: settings.origins.clone(),
+        pool: settings.pool,
     }
 }
 
@@ -134,6 +135,8 @@ impl Reload {
         let verbs = control_settings(&settings, shown);
         let (hosts, upstreams) = (self.hosts.clone(), self.upstreams.clone());
         self.control.set_settings(ControlSettings { hosts, upstreams, ..verbs });
+        // What is parked was started as the old one said.
+        self.control.empty_pool();
         Ok(reloaded)
     }
 }

@@ -54,6 +54,10 @@ pub(super) async fn serve(
     });
     tasks.spawn({
         let control = control.clone();
+        async move { control.keep_pool().await }
+    });
+    tasks.spawn({
+        let control = control.clone();
         async move { control.host.watch_memory().await }
     });
     tasks.spawn({
@@ -79,6 +83,7 @@ pub(super) async fn serve(
     notify::stopping("ending streams; sandboxes live on");
     control.host.lifecycle.tell(Happening::new("ashd.stopping"));
     stop.cancel();
+    control.close_pool().await;
     control.host.close().await;
     egress_stop.cancel();
     tasks.close();

@@ -169,6 +169,15 @@ impl Driver {
                 }
                 drop(answer.send(started));
             }
+            Command::Park { seat, answer } => {
+                self.seat = Some(seat);
+                let parked = self.start().await;
+                let _nobody_waits = answer.send(parked);
+            }
+            Command::Claim { new, answer } => {
+                let claimed = self.claim(*new).await;
+                let _nobody_waits = answer.send(claimed);
+            }
             Command::Interrupt { answer } => {
                 let _nobody_waits = answer.send(self.interrupt());
             }
@@ -400,6 +409,14 @@ impl Driver {
     /// The CLI is gone: ends the running turn with the reason. The next message starts a new
     /// CLI, which resumes the conversation.
     fn break_off(&mut self, reason: &str, batch: &mut Batch) {
+        if self.record.is_parked() {
+            // It is nobody's: nobody is told, and nobody gets it.
+            tracing::warn!(session = %self.record.id, reason, "a parked sandbox failed");
+            if let Some(live) = &mut self.live {
+                live.spawn = None;
+            }
+            return;
+        }
         batch.tell(self.happening("session.failed").with("reason", reason));
         self.drop_questions(batch);
         if let Some(live) = &mut self.live {
@@ -454,9 +471,12 @@ impl Driver {
             self.take_stock(&mut batch).await;
             self.finish(Outcome::Failed("the session was ended".to_owned()), &mut batch);
         }
-        self.set_status(Status::Ended, &mut batch);
-        batch.push(FrameKind::Lifecycle, None, json!({ "action": "ended" }).to_string());
-        self.log.commit(batch).await;
+        // A parked one is removed by who ends it: nobody reads of its end.
+        if !self.record.is_parked() {
+            self.set_status(Status::Ended, &mut batch);
+            batch.push(FrameKind::Lifecycle, None, json!({ "action": "ended" }).to_string());
+            self.log.commit(batch).await;
+        }
         for turn in std::mem::take(&mut self.queue) {
             let mut batch = Batch::default();
             let why = "the session was ended before its turn".to_owned();

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::archiving::ArchivingError;
+pub(crate) use super::claim::Parked;
 use super::feed::Feed;
 use super::seats::Seat;
 use crate::bridge::host::{BridgeSender, Hold};
@@ -19,7 +20,9 @@ use crate::session::options::{OptionError, TurnOptions};
 use crate::session::patch::ConfigureSession;
 use crate::session::permission::Verdict;
 use crate::session::tier::Tier;
-use crate::store::{ArchiveNote, BudgetRecord, Idempotency, StoreError, UsedRecord};
+use crate::store::{
+    ArchiveNote, BudgetRecord, Idempotency, NewSession, SessionRecord, StoreError, UsedRecord,
+};
 
 /// Commands that wait for a driver. A driver is busy for milliseconds, or while a sandbox
 /// starts; more callers than this wait in line.
@@ -60,6 +63,7 @@ pub(crate) struct View {
     pub(crate) rests_since: Option<Instant>,
     /// Memory can be taken from its processes.
     pub(crate) reclaims: bool,
+    pub(crate) parked: Parked,
 }
 
 #[derive(Debug)]
@@ -67,6 +71,16 @@ pub(super) enum Command {
     /// Have a sandbox, and start the CLI in it ahead of the first message.
     Start {
         answer: oneshot::Sender<Result<(), StartError>>,
+    },
+    /// Have all that [`Command::Start`] gives, for nobody yet, in this seat.
+    Park {
+        seat: Seat,
+        answer: oneshot::Sender<Result<(), StartError>>,
+    },
+    /// Be the session that is asked for, if what was parked is just that; else `None`.
+    Claim {
+        new: Box<NewSession>,
+        answer: oneshot::Sender<Result<Option<SessionRecord>, StoreError>>,
     },
     Send {
         turn: Box<NewTurn>,
@@ -346,6 +360,19 @@ impl Handle {
 
     pub(crate) async fn start(&self) -> Result<(), StartError> {
         self.ask(|answer| Command::Start { answer }).await.unwrap_or(Err(StartError::Ending))
+    }
+
+    pub(crate) async fn park(&self, seat: Seat) -> Result<(), StartError> {
+        self.ask(|answer| Command::Park { seat, answer }).await.unwrap_or(Err(StartError::Ending))
+    }
+
+    /// The session that this is from now on, if it was parked and is just what is asked for.
+    pub(crate) async fn claim(
+        &self,
+        new: Box<NewSession>,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        let claimed = self.ask_unless_stalled(|answer| Command::Claim { new, answer }).await?;
+        claimed.unwrap_or(Ok(None))
     }
 
     pub(crate) async fn send(&self, turn: Box<NewTurn>) -> Result<Accepted, SendError> {

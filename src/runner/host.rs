@@ -287,6 +287,14 @@ impl Host {
         Some(Lent { id, sealed: found.map(|found| Sealed::new(found.sealed)) })
     }
 
+    /// A parked session is somebody's from now on.
+    pub(super) fn give(&self, id: SessionId, tenant: &str) {
+        let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = drivers.get_mut(&id) {
+            handle.tenant = tenant.into();
+        }
+    }
+
     pub(super) fn handles(&self) -> Vec<Handle> {
         let drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
         drivers.values().cloned().collect()
@@ -314,6 +322,15 @@ impl Host {
             notes.push(format!("No sandbox reaches the model: {problem}."));
         }
         notes
+    }
+
+    /// Whether something may start that nobody waits for: nothing starts that somebody waits for,
+    /// there are processors for it, and memory is not short.
+    pub(crate) fn is_calm(&self) -> bool {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        !self.pressure.is_high()
+            && self.launches.available_permits() == launches_max()
+            && self.busy() <= cores
     }
 
     /// Sessions whose turn runs.

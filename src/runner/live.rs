@@ -128,7 +128,10 @@ impl Driver {
     async fn launch(&mut self) -> Result<(), StartError> {
         let (asked, was_away) = (Instant::now(), self.record.is_away());
         self.have_files().await?;
-        self.host.admit(&self.record).await;
+        // Nobody's sandbox reaches nothing.
+        if !self.record.is_parked() {
+            self.host.admit(&self.record).await;
+        }
         let environment = model_environment(&self.record);
         let (session, uid, limits) = (self.record.id, self.record.uid, self.limits());
         let launched = self.host.launcher.launch(session, uid, environment, limits);

@@ -4,6 +4,7 @@
 mod archiving;
 mod audit;
 mod budget;
+mod claim;
 mod configure;
 mod disk;
 mod driver;
@@ -16,7 +17,7 @@ mod live;
 mod log;
 mod notices;
 pub(crate) mod permissions;
-mod pressure;
+pub(crate) mod pressure;
 mod queue;
 mod recovery;
 mod rest;

@@ -94,6 +94,18 @@ fn look() -> Option<Reading> {
         .or_else(|| available(&std::fs::read_to_string("/proc/meminfo").ok()?))
 }
 
+/// How much of the memory can be had without taking it from anybody, in percent; `None` where
+/// the kernel does not say.
+pub(crate) fn available_percent() -> Option<u64> {
+    // A file of the kernel: reading it waits for no disk.
+    match available(&std::fs::read_to_string("/proc/meminfo").ok()?)? {
+        Reading::Available { available, total } => {
+            Some(available.saturating_mul(100) / total.max(1))
+        }
+        Reading::Stalled(_) => None,
+    }
+}
+
 impl Host {
     /// Watches the memory, until ashd leaves.
     pub(crate) async fn watch_memory(&self) {

@@ -79,6 +79,7 @@ impl Driver {
             tier: self.rest.tier,
             rests_since: rests.then_some(self.rest.since),
             reclaims: self.rest.abilities.reclaim,
+            parked: self.parked(),
         };
         self.view.send_if_modified(|seen| std::mem::replace(seen, view) != view);
     }
@@ -105,7 +106,7 @@ impl Driver {
     /// When it is to become colder.
     pub(super) fn cools_at(&self) -> Option<Instant> {
         let settled = self.live.as_ref().is_some_and(super::live::Live::cli_is_settled);
-        if !settled || !self.is_at_rest() {
+        if !settled || !self.is_at_rest() || self.record.is_parked() {
             return None;
         }
         let paused = self.is_held();
@@ -126,6 +127,11 @@ impl Driver {
     /// Makes it as cold as `tier`, if it rests; what is not possible here is left.
     pub(super) async fn cool_to(&mut self, tier: Tier) {
         let Some(live) = &self.live else { return };
+        if self.record.is_parked() {
+            // It has nothing to write, and another takes its place when there is room again.
+            self.end_sandbox().await;
+            return self.show();
+        }
         // A CLI that is on its way up may be ended, but not stopped.
         if !self.is_at_rest() || !(live.cli_is_settled() || tier == Tier::Hibernated) {
             return;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
 
-use super::handle::{Handle, StartError};
+use super::handle::{Handle, Parked, StartError};
 use super::host::Host;
 use crate::session::tier::Tier;
 
@@ -205,16 +205,27 @@ impl Host {
         }
     }
 
-    /// The session that rests longest and could become as cold as `tier`.
+    /// Room that is there and that nobody waits for.
+    pub(crate) fn spare_seat(&self) -> Option<Seat> {
+        let seats = &self.seats;
+        if self.pressure.is_high() || seats.line.len() > 0 {
+            return None;
+        }
+        Arc::clone(&seats.free).try_acquire_owned().ok().map(|permit| seats.seat(Some(permit)))
+    }
+
+    /// The session that rests longest and could become as cold as `tier`; before all others one
+    /// that is nobody's.
     pub(super) fn longest_at_rest(&self, tier: Tier) -> Option<Handle> {
         let handles = self.handles();
         let resting = handles.into_iter().filter_map(|handle| {
             let view = handle.view();
             // Where no memory can be taken from processes, only their end gives it back.
-            let possible = tier != Tier::Reclaimed || view.reclaims;
-            (view.tier < tier && possible).then_some((view.rests_since?, handle))
+            let parked = view.parked != Parked::No;
+            let possible = tier != Tier::Reclaimed || view.reclaims || parked;
+            (view.tier < tier && possible).then_some(((!parked, view.rests_since?), handle))
         });
-        resting.min_by_key(|(since, _)| *since).map(|(_, handle)| handle)
+        resting.min_by_key(|(order, _)| *order).map(|(_, handle)| handle)
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod job;
 pub(crate) mod options;
 pub(crate) mod patch;
 pub(crate) mod permission;
+pub(crate) mod pool;
 pub(crate) mod preset;
 pub(crate) mod reading;
 pub(crate) mod shown;

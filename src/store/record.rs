@@ -45,7 +45,15 @@ pub(crate) struct SessionRecord {
     pub(crate) used: UsedRecord,
 }
 
+/// The tenant of a parked session: nobody has this name, so nobody finds it.
+pub(crate) const NOBODY: &str = "";
+
 impl SessionRecord {
+    /// Its sandbox waits for somebody who asks for just this.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.tenant == NOBODY
+    }
+
     /// Its files are outside of this host, or on their way back.
     pub(crate) fn is_away(&self) -> bool {
         self.archive.is_some_and(|note| note.place != FilesPlace::Here)

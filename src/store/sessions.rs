@@ -97,11 +97,24 @@ impl Store {
         .await
     }
 
+    /// Gives a parked session to who asks for `new`. What it was started with is its own. Survives a
+    /// power cut, as every creation.
+    pub(crate) async fn claim_session(
+        &self,
+        id: SessionId,
+        new: NewSession,
+    ) -> Result<(), StoreError> {
+        let terms = Terms { durable: true, bytes: new.options.len() };
+        self.write(terms, move |connection| claim(connection, id, &new)).await
+    }
+
     /// How many sessions there are of each status, of all tenants; none is not listed.
     pub(crate) async fn session_counts(&self) -> Result<BTreeMap<Status, u64>, StoreError> {
         self.read(|connection| {
             let counts = connection
-                .prepare_cached("SELECT status, count(*) FROM sessions GROUP BY status")?
+                .prepare_cached(
+                    "SELECT status, count(*) FROM sessions WHERE tenant <> '' GROUP BY status",
+                )?
                 .query_map([], |row| Ok((row::word(row, 0, Status::parse)?, row.get(1)?)))?
                 .collect::<Result<_, _>>()?;
             Ok(counts)
@@ -134,10 +147,13 @@ impl Store {
         .await
     }
 
-    /// Every session that has not ended, the oldest first.
+    /// Every session that has not ended and is not parked, the oldest first.
     pub(crate) async fn live_sessions(&self) -> Result<Vec<SessionRecord>, StoreError> {
-        self.read(|connection| {
-            let sql = format!("{SESSION} WHERE s.{LIVE} ORDER BY s.key");
+        self.list(format!("{SESSION} WHERE s.{LIVE} AND s.tenant <> '' ORDER BY s.key")).await
+    }
+
+    async fn list(&self, sql: String) -> Result<Vec<SessionRecord>, StoreError> {
+        self.read(move |connection| {
             let mut statement = connection.prepare_cached(&sql)?;
             let sessions = statement.query_map([], session)?.collect::<Result<_, _>>()?;
             Ok(sessions)
@@ -174,15 +190,9 @@ impl Store {
         .await
     }
 
-    /// The sessions whose creation has not come to its end.
+    /// The sessions whose creation has not come to its end, parked ones among them.
     pub(crate) async fn starting_sessions(&self) -> Result<Vec<SessionRecord>, StoreError> {
-        self.read(|connection| {
-            let sql = format!("{SESSION} WHERE s.status = 'starting' ORDER BY s.key");
-            let mut statement = connection.prepare_cached(&sql)?;
-            let sessions = statement.query_map([], session)?.collect::<Result<_, _>>()?;
-            Ok(sessions)
-        })
-        .await
+        self.list(format!("{SESSION} WHERE s.status = 'starting' ORDER BY s.key")).await
     }
 
     /// An end survives a power cut.
@@ -319,6 +329,26 @@ fn create(
         budget: new.budget,
         used: new.used,
     })
+}
+
+fn claim(connection: &Connection, id: SessionId, new: &NewSession) -> Result<(), StoreError> {
+    let at = new.created_at.as_millis();
+    let key = connection
+        .prepare_cached(
+            "UPDATE sessions SET tenant = ?2, status = 'active', options = ?3, model = ?4,
+                created_at = ?5, last_active_at = ?5
+             WHERE id = ?1 AND tenant = '' AND status = 'starting' RETURNING key",
+        )?
+        .query_row(params![id.to_string(), new.tenant, new.options, new.model, at], |row| {
+            row.get::<_, i64>(0)
+        })
+        .optional()?
+        .ok_or(StoreError::NoSuchSession)?;
+    super::budgets::begin(connection, key, new.budget, new.used)?;
+    match new.job {
+        Some(job) => super::jobs::made_for(connection, job, id),
+        None => Ok(()),
+    }
 }
 
 /// The lowest uid of the block that owns no workspace. `search` is where the last search ended:

@@ -1,5 +1,7 @@
 //! `GET /health`: the original's shape, and what this host enforces.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Answer of `GET /health`.
@@ -51,7 +53,11 @@ pub(crate) struct Pool {
     pub(crate) max_capacity: u64,
     pub(crate) resume_warm_hits: u64,
     pub(crate) resume_cold_hits: u64,
+    /// Sessions that were given a parked sandbox.
     pub(crate) pre_warm_hits: u64,
+    /// Sessions that were not, by the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) pre_warm_misses: BTreeMap<String, u64>,
 }
 
 /// Why the database cannot be used as it should.

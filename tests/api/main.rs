@@ -20,6 +20,7 @@ mod jobs;
 mod keys;
 mod metrics;
 mod permissions;
+mod pool;
 mod presets;
 mod pruning;
 mod queue;

@@ -70,6 +70,15 @@ fn send(world: &World, session: &str, key: &str, text: &str, last: Option<u64>) 
     opened(request.send_json(json!({ "content": text, "includePartialMessages": true })))
 }
 
+/// Creates a session; `None` if ashd was away before it had answered.
+pub(crate) fn create(world: &World, request: &serde_json::Value) -> Option<String> {
+    let url = format!("{}/api/sessions", world.url());
+    let asked = agent().post(url).header("authorization", format!("Bearer {KEY}"));
+    let response = asked.send_json(request).ok().filter(|answer| answer.status() == 201)?;
+    let answer: serde_json::Value = response.into_body().read_json().ok()?;
+    Some(answer["session"]["id"].as_str().unwrap().to_owned())
+}
+
 /// A message, and how it is to be answered.
 #[derive(Debug)]
 pub(crate) struct Message {

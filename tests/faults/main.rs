@@ -12,6 +12,7 @@
 mod chance;
 mod client;
 mod fifty;
+mod pool;
 #[path = "../real/processes.rs"]
 #[expect(dead_code, reason = "shared, and not all of it is needed here")]
 mod processes;

@@ -37,6 +37,8 @@ pub(crate) struct Build {
     /// Programs of their own for each role.
     pub(crate) split: bool,
     pub(crate) cli: Cli,
+    /// With a sandbox that is parked for the next session.
+    pub(crate) pooled: bool,
 }
 
 /// How an ashd leaves, and another one comes.
@@ -125,7 +127,9 @@ impl World {
         // Another file of ashd has no bridge beside it.
         let libexec = Path::new(env!("CARGO_BIN_EXE_ash-bridge")).parent().unwrap().display();
         let more = if build.split { roles::sockets(folder.path()) } else { String::new() };
-        let text = format!("[sandbox]\nplacement = \"plain\"\nlibexec_dir = \"{libexec}\"\n{more}");
+        let pool = if build.pooled { "[pool]\nper_agent = 1\n" } else { "" };
+        let text =
+            format!("[sandbox]\nplacement = \"plain\"\nlibexec_dir = \"{libexec}\"\n{more}{pool}");
         std::fs::write(folder.path().join("ash.toml"), text).unwrap();
         if build.split {
             *world.roles.lock().unwrap() = Some(Roles::start(folder.path(), &world.environment()));
@@ -201,6 +205,11 @@ impl World {
         let folders = ["sandboxes", "s", "j"].map(|name| self.folder.join("run").join(name));
         let entries = folders.into_iter().filter_map(|folder| std::fs::read_dir(folder).ok());
         entries.flatten().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    /// Sessions that have files, and what is parked.
+    pub(crate) fn folders(&self) -> usize {
+        std::fs::read_dir(self.folder.join("data/sessions")).unwrap().count()
     }
 
     /// What may be killed in the sandboxes.

@@ -19,6 +19,7 @@ mod limits;
 mod model;
 mod options;
 mod permissions;
+mod pool;
 mod processes;
 mod refusals;
 mod rest;

@@ -19,7 +19,7 @@ use crate::wire::turns::SendMessage;
 impl Control {
     /// Tries a job that was claimed, and notes what came of it.
     pub(super) async fn try_job(&self, job: JobRecord) -> Result<(), StoreError> {
-        let caller = Caller { tenant: job.tenant.clone(), administrator: false };
+        let caller = Caller { tenant: job.tenant.clone(), administrator: false, key: None };
         let mut own = None;
         let tried = match self.run_job(&caller, &job, &mut own).await {
             Ok(Some(tried)) => tried,
@@ -100,8 +100,7 @@ impl Control {
         job: &JobRecord,
         own: &mut Option<SessionId>,
     ) -> Result<(TurnId, EventStream), Refusal> {
-        let request =
-            CreateSession { agent: job.agent_name.as_str().to_owned(), ..CreateSession::default() };
+        let request = session_for(job.agent_name.as_str());
         let session = self.create_for(caller, &request, Some(job.id)).await?.id;
         *own = Some(session);
         self.prompt(caller, job, session).await
@@ -128,7 +127,7 @@ fn refused(refusal: &Refusal) -> Tried {
         | Refusal::Store(_)
         | Refusal::Send(SendError::QueueFull { .. } | SendError::Store(_))
         | Refusal::Start(
-            StartError::TooMany { .. } | StartError::MemoryShort | StartError::Store(_),
+            StartError::TooMany { .. } | StartError::MemoryShort { .. } | StartError::Store(_),
         ) => Tried::NoRoom { error },
         Refusal::AgentUnknown { .. }
         | Refusal::SessionNotFound

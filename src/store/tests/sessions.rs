@@ -312,3 +312,46 @@ async fn a_session_that_has_ended_meanwhile_is_told_as_such() {
     let refused = fixture.store.live_counters(key).await;
     assert!(matches!(refused, Err(StoreError::SessionEnded)), "{refused:?}");
 }
+
+#[tokio::test]
+async fn a_parked_session_is_found_by_nobody_and_claimed_once() {
+    let Fixture { store, .. } = &Fixture::new();
+    let parked = NewSession { tenant: NOBODY.to_owned(), ..with_uid(BLOCK) };
+    let made = store.create_session(parked).await.unwrap();
+    assert!(made.is_parked());
+    assert_eq!(store.session(DEFAULT_TENANT, made.id).await.unwrap(), None);
+    assert_eq!(store.sessions(DEFAULT_TENANT, all()).await.unwrap().1, 0);
+    assert!(store.live_sessions().await.unwrap().is_empty());
+    assert!(store.session_counts().await.unwrap().is_empty());
+    let half_made = store.starting_sessions().await.unwrap();
+    assert_eq!(half_made, std::slice::from_ref(&made));
+
+    let budget = BudgetRecord { tokens: Some(5), money: None };
+    let wanted = NewSession {
+        options: r#"{"b":2}"#.to_owned(),
+        model: Some("opus".to_owned()),
+        budget,
+        created_at: at(7),
+        ..new_session()
+    };
+    store.claim_session(made.id, wanted.clone()).await.unwrap();
+    let found = store.session(DEFAULT_TENANT, made.id).await.unwrap().unwrap();
+    let expected = SessionRecord {
+        tenant: DEFAULT_TENANT.to_owned(),
+        status: Status::Active,
+        options: wanted.options.clone(),
+        model: wanted.model.clone(),
+        budget,
+        created_at: at(7),
+        last_active_at: at(7),
+        ..made.clone()
+    };
+    assert_eq!(found, expected);
+    assert!(store.starting_sessions().await.unwrap().is_empty());
+
+    let again = store.claim_session(made.id, wanted.clone()).await;
+    assert!(matches!(again, Err(StoreError::NoSuchSession)), "{again:?}");
+    let other = store.create_session(new_session()).await.unwrap();
+    let taken = store.claim_session(other.id, wanted).await;
+    assert!(matches!(taken, Err(StoreError::NoSuchSession)), "it was never parked: {taken:?}");
+}

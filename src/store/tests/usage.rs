@@ -44,6 +44,7 @@ async fn a_record_has_what_is_beyond_the_one_before_it() {
     let key = session.key;
     let metered = async |money: u64| {
         let entry = NewAuditEntry {
+            credential: None,
             session: session.id,
             at: at(1),
             entry: "{}".to_owned(),
