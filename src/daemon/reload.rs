@@ -165,6 +165,7 @@ mod tests {
                 ("log", _) => "\"debug\"".to_owned(),
                 ("agents.roots", _) => "[\"/srv\"]".to_owned(),
                 ("sessions.permission_timeout_action", _) => "\"allow\"".to_owned(),
+                ("api.metrics", _) => "\"off\"".to_owned(),
                 ("api.key_file", _) => "\"/etc/ash/key\"".to_owned(),
                 (_, Ok(number)) => (number + 1).to_string(),
                 (other, Err(_)) => panic!("how is {other} changed?"),

@@ -311,10 +311,36 @@ export interface paths {
         post?: never;
         /**
          * Revokes an API key.
-         * @description Revokes a key and answers `{"ok": true}`: its next request is answered 401; a stream that is open goes on
-         *     to its end. Scope `admin`.
+         * @description Revokes a key and answers `{"ok": true}`: its next request is answered 401, and streams that it has opened end
+         *     as if their connection were lost, as they do when it expires. Turns go on. Scope `admin`.
          */
         delete: operations["revokeApiKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/attachments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads an attachment.
+         * @description The file as it is in the workspace now, as a file is read: the agent may have changed it,
+         *     and 404 `file_not_found` says that it is gone. Always `application/octet-stream`, `nosniff`, and as a
+         *     download.
+         */
+        get: operations["readAttachment"];
+        put?: never;
+        post?: never;
+        /**
+         * Removes an attachment and its file.
+         * @description Removes the attachment and its file, and answers `{"deleted": true}`.
+         */
+        delete: operations["deleteAttachment"];
         options?: never;
         head?: never;
         patch?: never;
@@ -385,6 +411,63 @@ export interface paths {
          */
         post: operations["reloadConfiguration"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the credentials of the tenant.
+         * @description `{"credentials": [ … ]}` of the tenant, the oldest first, without the keys. `lastUsedAt` is right to the
+         *     minute.
+         */
+        get: operations["listCredentials"];
+        put?: never;
+        /**
+         * Stores a key of the model API for the tenant.
+         * @description Stores a key of the model API for the sessions of the tenant, and answers 201 with `{"credential": …}`. The key
+         *     is sealed to ash-egress and never shown again. Scope `admin`. Body,
+         *     at most 64 KiB:
+         *
+         *     The original's types `openai` and `bedrock` are refused with 400 by name
+         *     (why): what a program inside needs to know is given to it
+         *     in `extraEnv`. A tenant has at most 1,000.
+         *
+         *     A session is created with it (`credentialId`), or given it later
+         *     (`PATCH …/config`). `active` is false if ash-egress has no key that opens it;
+         *     no session can be given such a one.
+         */
+        post: operations["createCredential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/credentials/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Deletes a credential.
+         * @description Deletes a credential and answers `{"deleted": true}`. What its sessions ask of the model from now on is
+         *     refused: their turns end with an `error` event whose code is `credential_unavailable`, until they are given
+         *     another one. An answer that is under way is not cut. Scope `admin`.
+         */
+        delete: operations["deleteCredential"];
         options?: never;
         head?: never;
         patch?: never;
@@ -515,6 +598,83 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the jobs, the newest first.
+         * @description `{"items": [ … ]}`, the newest first. Query: `status`, `limit` (1 to 500, default 50).
+         */
+        get: operations["listJobs"];
+        put?: never;
+        /**
+         * Has a prompt run in the background.
+         * @description Has a prompt run in the background: a *job*. Answers 201 with `{"item": …}`; nobody has to stay connected.
+         *
+         *     `status` is `pending`, `processing`, `completed`, `failed` or `cancelled`. `result` is the answer, `error` why the
+         *     latest attempt failed, each at most 1 MiB; the history of the session has all of it. `jobs.at_once` jobs run at the
+         *     same time. A failed attempt is followed by another after 5 seconds, then 10, 20 and so on up to 5 minutes (`dueAt`);
+         *     one that finds no room on the host, or a store that fails, is not counted (0048). A used-up budget, or an agent or
+         *     session that is gone, is not tried again. A job outlives a restart and a crash of ashd: an attempt that ran goes
+         *     on with its turn, and its prompt is not said twice. At most 10,000 of a tenant wait, else 429 `queue_full`. Those
+         *     that are over are forgotten after `jobs.keep_hours`.
+         */
+        post: operations["createJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts the jobs of each status.
+         * @description How many there are of each status: `{"stats": {pending, processing, completed, failed, cancelled}}`.
+         */
+        get: operations["countJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells about a job and its answer.
+         * @description `{"item": …}`, or 404 `job_not_found`.
+         */
+        get: operations["getJob"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancels a job; one that runs is interrupted.
+         * @description Cancels a job and answers `{"item": …}`. One that runs is interrupted: its own session ends, of another session the
+         *     turn. One that is over answers 400 `job_state`.
+         */
+        delete: operations["cancelJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions": {
         parameters: {
             query?: never;
@@ -607,6 +767,35 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sessions/{id}/attachments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the attachments of a session.
+         * @description `{"attachments": [ … ]}`, the oldest first.
+         */
+        get: operations["listAttachments"];
+        put?: never;
+        /**
+         * Gives a file to a session.
+         * @description Gives a file to the session and answers 201 with `{"attachment": …}`. It is written into `attachments/` of the
+         *     workspace, inside the sandbox or a jail, and goes wherever that goes: a fork, an
+         *     archive, another host. Tell the agent its `path`. Body: JSON, as large as `sessions.attachment_mib_max` (default
+         *     32 MiB) makes it in base64:
+         *
+         *     A session has at most 1,000 of 1 GiB together. One that has ended answers 410.
+         */
+        post: operations["createAttachment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions/{id}/audit": {
         parameters: {
             query?: never;
@@ -675,7 +864,7 @@ export interface paths {
          * Changes options of a session.
          * @description Changes options of a session and answers `{"session": …}`. Body, at most 16 MiB: `model`, `systemPrompt`,
          *     `permissionMode`, `askPermissions`, `permissionTimeoutSeconds`, `onPermissionTimeout`, `allowedTools`,
-         *     `disallowedTools`, `betas`, `subagents`, `initialAgent`, as in a creation. What is absent stays,
+         *     `disallowedTools`, `betas`, `subagents`, `initialAgent`, `credentialId`, as in a creation. What is absent stays,
          *     `null` takes an option away, a list replaces the one there was. The result is judged as a creation would be.
          *
          *     The running Claude Code is told of another `model` or `permissionMode` at once, also in the middle of a
@@ -1486,6 +1675,33 @@ export interface components {
         ApiKeyList: {
             keys: components["schemas"]["ApiKey"][];
         };
+        Attachment: {
+            createdAt: components["schemas"]["Timestamp"];
+            filename: string;
+            id: components["schemas"]["AttachmentId"];
+            messageId?: string | null;
+            mimeType: string;
+            /** @description Where the agent finds it, below its workspace. */
+            path: string;
+            sessionId: components["schemas"]["SessionId"];
+            /**
+             * Format: uint64
+             * @description Bytes, as they were attached.
+             */
+            size: number;
+            tenantId: string;
+        };
+        AttachmentEnvelope: {
+            attachment: components["schemas"]["Attachment"];
+        };
+        /**
+         * Format: uuid
+         * @description A file that was attached to a session.
+         */
+        AttachmentId: string;
+        AttachmentList: {
+            attachments: components["schemas"]["Attachment"][];
+        };
         /** @description One decision at the way out of a sandbox. */
         AuditEntry: {
             /** Format: uint64 */
@@ -1498,6 +1714,8 @@ export interface components {
              */
             count?: number;
             createdAt: components["schemas"]["Timestamp"];
+            /** @description Of a request that a tenant's credential stands for. */
+            credentialId?: components["schemas"]["CredentialId"] | null;
             /** @description `allowed`, `refused`, `closed`; `lost`. */
             decision: string;
             host?: string | null;
@@ -1591,7 +1809,7 @@ export interface components {
          * @description Why a request was refused: stable, part of the contract. Each has one HTTP status.
          * @enum {string}
          */
-        Code: "agent_changed" | "agent_invalid" | "agent_not_found" | "archive_failed" | "archive_invalid" | "bad_request" | "body_too_large" | "changed_meanwhile" | "cli_missing" | "cli_too_old" | "config_invalid" | "cut_off" | "disk_full" | "disk_quota_reached" | "draining" | "file_not_found" | "file_too_large" | "forbidden" | "idempotency_mismatch" | "internal" | "key_not_found" | "method_not_allowed" | "not_found" | "not_supported" | "path_outside" | "permission_not_found" | "permission_resolved" | "queue_full" | "rate_limited" | "sandbox_failed" | "session_busy" | "session_ended" | "session_not_found" | "session_state" | "shutting_down" | "store_unavailable" | "too_many_commands" | "too_many_keys" | "too_many_sessions" | "turn_not_found" | "turn_running" | "unauthorized" | "version_active" | "version_not_found";
+        Code: "agent_changed" | "agent_invalid" | "agent_not_found" | "archive_failed" | "archive_invalid" | "attachment_not_found" | "bad_request" | "body_too_large" | "changed_meanwhile" | "cli_missing" | "cli_too_old" | "config_invalid" | "credential_not_found" | "credentials_unavailable" | "cut_off" | "disk_full" | "disk_quota_reached" | "draining" | "file_not_found" | "file_too_large" | "forbidden" | "idempotency_mismatch" | "internal" | "job_not_found" | "job_state" | "key_not_found" | "method_not_allowed" | "not_found" | "not_supported" | "path_outside" | "permission_not_found" | "permission_resolved" | "queue_full" | "rate_limited" | "sandbox_failed" | "session_busy" | "session_ended" | "session_not_found" | "session_state" | "shutting_down" | "store_unavailable" | "too_many_attachments" | "too_many_commands" | "too_many_keys" | "too_many_sessions" | "turn_not_found" | "turn_running" | "unauthorized" | "version_active" | "version_not_found";
         /** @description A line for a shell, or a program and its arguments. */
         Command: string | string[];
         ConfigEnvelope: {
@@ -1608,6 +1826,7 @@ export interface components {
             allowedTools?: string[] | null;
             askPermissions?: boolean | null;
             betas?: string[] | null;
+            credentialId?: string | null;
             disallowedTools?: string[] | null;
             initialAgent?: string | null;
             model?: string | null;
@@ -1628,6 +1847,42 @@ export interface components {
             scope?: components["schemas"]["Scope"] | null;
             /** @description Another than the caller's: over the admin socket only. */
             tenantId?: string | null;
+        };
+        /** @description Body of `POST /api/sessions/{id}/attachments`. */
+        CreateAttachment: {
+            /** @description In base64. */
+            content: string;
+            filename: string;
+            messageId?: string | null;
+            mimeType?: string | null;
+        };
+        /** @description Body of `POST /api/credentials`. */
+        CreateCredential: {
+            /** @description Ours: of `custom`, an address that the configuration lists. */
+            baseUrl?: string | null;
+            /** @description Ours: of `custom`, it is sent as `Authorization: Bearer`, and not as `x-api-key`. */
+            bearer?: boolean;
+            key: components["schemas"]["Secret"];
+            label?: string | null;
+            type: components["schemas"]["CredentialKind"];
+        };
+        /** @description Body of `POST /api/queue`. */
+        CreateJob: {
+            agentName: string;
+            /**
+             * Format: uint32
+             * @default 3
+             */
+            maxRetries?: number;
+            /**
+             * Format: uint32
+             * @description The higher is run first.
+             * @default 0
+             */
+            priority?: number;
+            prompt: string;
+            /** @description A session to run it in; absent: one of its own, which ends with it. */
+            sessionId?: components["schemas"]["SessionId"] | null;
         };
         /** @description Body of `POST /api/sessions`. */
         CreateSession: {
@@ -1694,6 +1949,32 @@ export interface components {
             scope: components["schemas"]["Scope"];
             tenantId: string;
         };
+        /** @description A credential, without its secret. */
+        Credential: {
+            /** @description It can be opened with the keys of this host. */
+            active: boolean;
+            createdAt: components["schemas"]["Timestamp"];
+            id: components["schemas"]["CredentialId"];
+            label: string | null;
+            /** @description To the minute. */
+            lastUsedAt: components["schemas"]["Timestamp"] | null;
+            tenantId: string;
+            /** @description A kind, in a text: a newer one is listed, too. */
+            type: string;
+        };
+        CredentialEnvelope: {
+            credential: components["schemas"]["Credential"];
+        };
+        /**
+         * Format: uuid
+         * @description A credential of a tenant; not its secret.
+         */
+        CredentialId: string;
+        /** @description For what a credential is. Some are known only to be refused by name. */
+        CredentialKind: ("openai" | "bedrock") | "anthropic" | "custom";
+        CredentialList: {
+            credentials: components["schemas"]["Credential"][];
+        };
         /** @description What was looked at, and what is wrong. */
         DatabaseCheck: {
             /** Format: uint64 */
@@ -1718,6 +1999,10 @@ export interface components {
             kind: string;
             sessionId?: string | null;
             text: string;
+        };
+        /** @description Answer of what has removed what was asked for. */
+        Deleted: {
+            deleted: boolean;
         };
         /** @description Likewise. */
         DeletedAgentFile: {
@@ -1892,6 +2177,65 @@ export interface components {
             processes: components["schemas"]["Level"];
             seccomp: components["schemas"]["Level"];
         };
+        Job: {
+            agentName: string;
+            completedAt: components["schemas"]["Timestamp"] | null;
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description When it is tried next, while it waits. */
+            dueAt: components["schemas"]["Timestamp"] | null;
+            /** @description Why its latest attempt failed. */
+            error: string | null;
+            id: components["schemas"]["JobId"];
+            /** Format: uint32 */
+            maxRetries: number;
+            /** Format: uint32 */
+            priority: number;
+            prompt: string;
+            /** @description The answer, once it is completed. */
+            result: string | null;
+            /** Format: uint32 */
+            retryCount: number;
+            /** @description Where it runs or ran. */
+            sessionId: components["schemas"]["SessionId"] | null;
+            startedAt: components["schemas"]["Timestamp"] | null;
+            status: components["schemas"]["JobStatus"];
+            tenantId: string;
+            turnId: components["schemas"]["TurnId"] | null;
+        };
+        /** @description Answer that has one job. */
+        JobAnswer: {
+            item: components["schemas"]["Job"];
+        };
+        /** @description How many jobs there are of each status. */
+        JobCounts: {
+            /** Format: uint64 */
+            cancelled: number;
+            /** Format: uint64 */
+            completed: number;
+            /** Format: uint64 */
+            failed: number;
+            /** Format: uint64 */
+            pending: number;
+            /** Format: uint64 */
+            processing: number;
+        };
+        /**
+         * Format: uuid
+         * @description A prompt that runs in the background. Version 4, because the published clients take it for one.
+         */
+        JobId: string;
+        JobList: {
+            items: components["schemas"]["Job"][];
+        };
+        /** @description Answer to `GET /api/queue/stats`. */
+        JobStats: {
+            stats: components["schemas"]["JobCounts"];
+        };
+        /**
+         * @description What has become of a job, in the original's words.
+         * @enum {string}
+         */
+        JobStatus: "pending" | "processing" | "completed" | "failed" | "cancelled";
         /**
          * Format: uuid
          * @description An API key; not its secret.
@@ -1985,8 +2329,15 @@ export interface components {
             cold: number;
             /** Format: uint64 */
             maxCapacity: number;
-            /** Format: uint64 */
+            /**
+             * Format: uint64
+             * @description Sessions that were given a parked sandbox.
+             */
             preWarmHits: number;
+            /** @description Sessions that were not, by the reason. */
+            preWarmMisses?: {
+                [key: string]: number;
+            };
             /** Format: uint64 */
             resumeColdHits: number;
             /** Format: uint64 */
@@ -2061,6 +2412,8 @@ export interface components {
         };
         /** @description Each includes those before it. */
         Scope: "read" | "use" | "deploy" | "admin";
+        /** @description A secret on its way to where it is sealed: wiped afterwards, and never shown. */
+        Secret: string;
         /**
          * @description Body of `POST /api/sessions/:id/messages`. `content` is a text, one block, or a list of
          *     blocks (`text`, `image`, `document`); it is judged by `control::send`.
@@ -2187,6 +2540,8 @@ export interface components {
             allowedTools?: string[];
             askPermissions?: boolean;
             betas?: string[];
+            /** @description Of its tenant; absent: the host's key. */
+            credentialId?: components["schemas"]["CredentialId"] | null;
             disallowedTools?: string[];
             /** @description Names of the variables. */
             extraEnv?: string[];
@@ -2727,6 +3082,22 @@ export interface components {
         /**
          * @description `bad_request`: the request is wrong; `field` says where.
          *
+         *     `job_state`: the job is over, and cannot be cancelled.
+         */
+        "400-bad_request-job_state": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "bad_request" | "job_state";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `bad_request`: the request is wrong; `field` says where.
+         *
          *     `path_outside`: the path is not a file of the workspace.
          */
         "400-bad_request-path_outside": {
@@ -2847,6 +3218,22 @@ export interface components {
         /**
          * @description `agent_not_found`: no agent has that name.
          *
+         *     `session_not_found`: no session has that id.
+         */
+        "404-agent_not_found-session_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "agent_not_found" | "session_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `agent_not_found`: no agent has that name.
+         *
          *     `version_not_found`: the agent has no such version.
          */
         "404-agent_not_found-version_not_found": {
@@ -2857,6 +3244,34 @@ export interface components {
                 "application/problem+json": {
                     /** @enum {unknown} */
                     code?: "agent_not_found" | "version_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `attachment_not_found`: the tenant has no attachment of that id.
+         *
+         *     `file_not_found`: the workspace has no such file, or is no longer kept.
+         */
+        "404-attachment_not_found-file_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "attachment_not_found" | "file_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `credential_not_found`: the tenant has no credential of that id. */
+        "404-credential_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "credential_not_found";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -2873,6 +3288,18 @@ export interface components {
                 "application/problem+json": {
                     /** @enum {unknown} */
                     code?: "file_not_found" | "session_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `job_not_found`: no job has that id, or it was over for `jobs.keep_hours`. */
+        "404-job_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "job_not_found";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -2980,7 +3407,19 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
-        /** @description `too_many_keys`: there are 10,000 API keys. */
+        /** @description `too_many_attachments`: the session has 1,000 attachments, or 1 GiB of them. */
+        "409-too_many_attachments": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "too_many_attachments";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `too_many_keys`: there are 10,000 API keys, or the tenant has 1,000 credentials. */
         "409-too_many_keys": {
             headers: {
                 [name: string]: unknown;
@@ -3105,7 +3544,7 @@ export interface components {
             };
         };
         /**
-         * @description `queue_full`: 32 messages wait already; `Retry-After` says when to try again.
+         * @description `queue_full`: 32 messages of the session, or 10,000 jobs of the tenant, wait already; `Retry-After` says when to try again.
          *
          *     `rate_limited`: the key has made more requests than `api.requests_per_minute`; `Retry-After` says when to try again.
          */
@@ -3273,6 +3712,46 @@ export interface components {
                 "application/problem+json": {
                     /** @enum {unknown} */
                     code?: "archive_failed" | "shutting_down" | "store_unavailable" | "too_many_sessions";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `credentials_unavailable`: ash-egress is not there to say to what credentials are sealed.
+         *
+         *     `shutting_down`: ashd stops, or the session is ending.
+         *
+         *     `store_unavailable`: the database cannot be written or read now; nothing was changed; `Retry-After` says when to try again.
+         */
+        "503-credentials_unavailable-shutting_down-store_unavailable": {
+            headers: {
+                /** @description Seconds after which it is worth another try. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "credentials_unavailable" | "shutting_down" | "store_unavailable";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `draining`: the host is drained and takes no new work; `Retry-After` says when to try again.
+         *
+         *     `shutting_down`: ashd stops, or the session is ending.
+         *
+         *     `store_unavailable`: the database cannot be written or read now; nothing was changed; `Retry-After` says when to try again.
+         */
+        "503-draining-shutting_down-store_unavailable": {
+            headers: {
+                /** @description Seconds after which it is worth another try. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "draining" | "shutting_down" | "store_unavailable";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -4088,6 +4567,71 @@ export interface operations {
             507: components["responses"]["507-disk_full"];
         };
     };
+    readAttachment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a attachment. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["400-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-attachment_not_found-file_not_found"];
+            410: components["responses"]["410-session_ended"];
+            413: components["responses"]["413-file_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            501: components["responses"]["501-not_supported"];
+            503: components["responses"]["503-archive_failed-cut_off-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+        };
+    };
+    deleteAttachment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a attachment. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            400: components["responses"]["400-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-attachment_not_found-file_not_found"];
+            410: components["responses"]["410-session_ended"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            501: components["responses"]["501-not_supported"];
+            503: components["responses"]["503-archive_failed-cut_off-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
     showBudget: {
         parameters: {
             query?: never;
@@ -4190,6 +4734,94 @@ export interface operations {
             401: components["responses"]["401-unauthorized"];
             403: components["responses"]["403-forbidden"];
             422: components["responses"]["422-config_invalid"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listCredentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialList"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    createCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateCredential"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            409: components["responses"]["409-too_many_keys"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-credentials_unavailable-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    deleteCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a credential. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-credential_not_found"];
             429: components["responses"]["429-rate_limited"];
             500: components["responses"]["500-internal"];
             503: components["responses"]["503-shutting_down-store_unavailable"];
@@ -4391,6 +5023,153 @@ export interface operations {
             503: components["responses"]["503-shutting_down-store_unavailable"];
         };
     };
+    listJobs: {
+        parameters: {
+            query?: {
+                /** @description Only those. */
+                status?: "pending" | "processing" | "completed" | "failed" | "cancelled";
+                /** @description Most that are listed; default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobList"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    createJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateJob"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400-bad_request-session_state"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found-session_not_found"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-queue_full-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-draining-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    countJobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStats"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    getJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a queue. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-job_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    cancelJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a queue. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400-bad_request-job_state"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-job_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
     listSessions: {
         parameters: {
             query?: {
@@ -4567,6 +5346,74 @@ export interface operations {
             429: components["responses"]["429-rate_limited"];
             500: components["responses"]["500-internal"];
             503: components["responses"]["503-archive_failed-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listAttachments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttachmentList"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-session_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    createAttachment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAttachment"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttachmentEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request-path_outside"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-file_not_found-session_not_found"];
+            409: components["responses"]["409-too_many_attachments"];
+            410: components["responses"]["410-session_ended"];
+            413: components["responses"]["413-body_too_large-file_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            501: components["responses"]["501-not_supported"];
+            503: components["responses"]["503-archive_failed-cut_off-sandbox_failed-shutting_down-store_unavailable-too_many_sessions"];
             507: components["responses"]["507-disk_full"];
         };
     };

@@ -45,6 +45,7 @@ fn sample() -> NewSession {
         uid_block: None,
         placeholder: String::new(),
         parent: None,
+        job: None,
         budget: BudgetRecord::default(),
         used: UsedRecord::default(),
         created_at: Timestamp::from_millis(0),

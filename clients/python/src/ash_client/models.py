@@ -121,11 +121,35 @@ class ApiKeyList(TypedDict):
     keys: list[ApiKey]
 
 
+class Attachment(TypedDict):
+    createdAt: Timestamp
+    filename: str
+    id: AttachmentId
+    messageId: NotRequired[str | None]
+    mimeType: str
+    path: str
+    sessionId: SessionId
+    size: int
+    tenantId: str
+
+
+class AttachmentEnvelope(TypedDict):
+    attachment: Attachment
+
+
+AttachmentId: TypeAlias = "str"
+
+
+class AttachmentList(TypedDict):
+    attachments: list[Attachment]
+
+
 class AuditEntry(TypedDict):
     bytesReceived: int
     bytesSent: int
     count: NotRequired[int]
     createdAt: Timestamp
+    credentialId: NotRequired[CredentialId | None]
     decision: str
     host: NotRequired[str | None]
     port: NotRequired[int | None]
@@ -179,7 +203,7 @@ class Cli(TypedDict):
     version: str | None
 
 
-Code: TypeAlias = "Literal['agent_changed', 'agent_invalid', 'agent_not_found', 'archive_failed', 'archive_invalid', 'bad_request', 'body_too_large', 'changed_meanwhile', 'cli_missing', 'cli_too_old', 'config_invalid', 'cut_off', 'disk_full', 'disk_quota_reached', 'draining', 'file_not_found', 'file_too_large', 'forbidden', 'idempotency_mismatch', 'internal', 'key_not_found', 'method_not_allowed', 'not_found', 'not_supported', 'path_outside', 'permission_not_found', 'permission_resolved', 'queue_full', 'rate_limited', 'sandbox_failed', 'session_busy', 'session_ended', 'session_not_found', 'session_state', 'shutting_down', 'store_unavailable', 'too_many_commands', 'too_many_keys', 'too_many_sessions', 'turn_not_found', 'turn_running', 'unauthorized', 'version_active', 'version_not_found']"
+Code: TypeAlias = "Literal['agent_changed', 'agent_invalid', 'agent_not_found', 'archive_failed', 'archive_invalid', 'attachment_not_found', 'bad_request', 'body_too_large', 'changed_meanwhile', 'cli_missing', 'cli_too_old', 'config_invalid', 'credential_not_found', 'credentials_unavailable', 'cut_off', 'disk_full', 'disk_quota_reached', 'draining', 'file_not_found', 'file_too_large', 'forbidden', 'idempotency_mismatch', 'internal', 'job_not_found', 'job_state', 'key_not_found', 'method_not_allowed', 'not_found', 'not_supported', 'path_outside', 'permission_not_found', 'permission_resolved', 'queue_full', 'rate_limited', 'sandbox_failed', 'session_busy', 'session_ended', 'session_not_found', 'session_state', 'shutting_down', 'store_unavailable', 'too_many_attachments', 'too_many_commands', 'too_many_keys', 'too_many_sessions', 'turn_not_found', 'turn_running', 'unauthorized', 'version_active', 'version_not_found']"
 
 
 Command: TypeAlias = "str | list[str]"
@@ -198,6 +222,7 @@ class ConfigureSession(TypedDict):
     allowedTools: NotRequired[list[str] | None]
     askPermissions: NotRequired[bool | None]
     betas: NotRequired[list[str] | None]
+    credentialId: NotRequired[str | None]
     disallowedTools: NotRequired[list[str] | None]
     initialAgent: NotRequired[str | None]
     model: NotRequired[str | None]
@@ -213,6 +238,29 @@ class CreateApiKey(TypedDict):
     label: NotRequired[str | None]
     scope: NotRequired[Scope | None]
     tenantId: NotRequired[str | None]
+
+
+class CreateAttachment(TypedDict):
+    content: str
+    filename: str
+    messageId: NotRequired[str | None]
+    mimeType: NotRequired[str | None]
+
+
+class CreateCredential(TypedDict):
+    baseUrl: NotRequired[str | None]
+    bearer: NotRequired[bool]
+    key: Secret
+    label: NotRequired[str | None]
+    type: CredentialKind
+
+
+class CreateJob(TypedDict):
+    agentName: str
+    maxRetries: NotRequired[int]
+    priority: NotRequired[int]
+    prompt: str
+    sessionId: NotRequired[SessionId | None]
 
 
 class CreateSession(TypedDict):
@@ -256,6 +304,30 @@ class CreatedApiKey(TypedDict):
     tenantId: str
 
 
+class Credential(TypedDict):
+    active: bool
+    createdAt: Timestamp
+    id: CredentialId
+    label: str | None
+    lastUsedAt: Timestamp | None
+    tenantId: str
+    type: str
+
+
+class CredentialEnvelope(TypedDict):
+    credential: Credential
+
+
+CredentialId: TypeAlias = "str"
+
+
+CredentialKind: TypeAlias = "Literal['openai', 'bedrock'] | Literal['anthropic'] | Literal['custom']"
+
+
+class CredentialList(TypedDict):
+    credentials: list[Credential]
+
+
 class DatabaseCheck(TypedDict):
     bytes: int
     findings: list[DatabaseFinding]
@@ -271,6 +343,10 @@ class DatabaseFinding(TypedDict):
     kind: str
     sessionId: NotRequired[str | None]
     text: str
+
+
+class Deleted(TypedDict):
+    deleted: bool
 
 
 class DeletedAgentFile(TypedDict):
@@ -382,6 +458,51 @@ class Isolation(TypedDict):
     seccomp: Level
 
 
+class Job(TypedDict):
+    agentName: str
+    completedAt: Timestamp | None
+    createdAt: Timestamp
+    dueAt: Timestamp | None
+    error: str | None
+    id: JobId
+    maxRetries: int
+    priority: int
+    prompt: str
+    result: str | None
+    retryCount: int
+    sessionId: SessionId | None
+    startedAt: Timestamp | None
+    status: JobStatus
+    tenantId: str
+    turnId: TurnId | None
+
+
+class JobAnswer(TypedDict):
+    item: Job
+
+
+class JobCounts(TypedDict):
+    cancelled: int
+    completed: int
+    failed: int
+    pending: int
+    processing: int
+
+
+JobId: TypeAlias = "str"
+
+
+class JobList(TypedDict):
+    items: list[Job]
+
+
+class JobStats(TypedDict):
+    stats: JobCounts
+
+
+JobStatus: TypeAlias = "Literal['pending', 'processing', 'completed', 'failed', 'cancelled']"
+
+
 KeyId: TypeAlias = "str"
 
 
@@ -456,6 +577,7 @@ class Pool(TypedDict):
     cold: int
     maxCapacity: int
     preWarmHits: int
+    preWarmMisses: NotRequired[dict[str, int]]
     resumeColdHits: int
     resumeWarmHits: int
     running: int
@@ -500,6 +622,9 @@ class Removed(TypedDict):
 
 
 Scope: TypeAlias = "Literal['read'] | Literal['use'] | Literal['deploy'] | Literal['admin']"
+
+
+Secret: TypeAlias = "str"
 
 
 class SendMessage(TypedDict):
@@ -554,6 +679,7 @@ class SessionConfig(TypedDict):
     allowedTools: NotRequired[list[str]]
     askPermissions: NotRequired[bool]
     betas: NotRequired[list[str]]
+    credentialId: NotRequired[CredentialId | None]
     disallowedTools: NotRequired[list[str]]
     extraEnv: NotRequired[list[str]]
     initialAgent: NotRequired[str | None]
