@@ -9,6 +9,7 @@ mod layers;
 mod origin;
 mod reload;
 mod settings;
+mod values;
 
 pub(crate) use file::Metrics as MetricsChoice;
 pub(crate) use keys::{ENVIRONMENT_ONLY, KEYS, reference};

@@ -4,7 +4,9 @@
 //! *Invariant:* nobody gets a parked session that was started with anything else than he asks for.
 
 use super::driver::Driver;
+use super::handle::{Command, Handle, StartError};
 use super::live::Told;
+use super::seats::Seat;
 use crate::session::Status;
 use crate::session::options::{SessionOptions, SpawnOptions, TurnOptions};
 use crate::store::{NewSession, SessionRecord, StoreError};
@@ -18,6 +20,21 @@ pub(crate) enum Parked {
     /// Its CLI comes up.
     Warming,
     Warm,
+}
+
+impl Handle {
+    pub(crate) async fn park(&self, seat: Seat) -> Result<(), StartError> {
+        self.ask(|answer| Command::Park { seat, answer }).await.unwrap_or(Err(StartError::Ending))
+    }
+
+    /// The session that this is from now on, if it was parked and is just what is asked for.
+    pub(crate) async fn claim(
+        &self,
+        new: Box<NewSession>,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        let claimed = self.ask_unless_stalled(|answer| Command::Claim { new, answer }).await?;
+        claimed.unwrap_or(Ok(None))
+    }
 }
 
 impl Driver {

@@ -15,7 +15,7 @@ use super::handle::{Command, StartError, View, next_command};
 use super::host::{Host, HostPolicy};
 use super::jail::{self, Jail};
 use super::limit::TurnLimit;
-use super::live::{Live, lost_reason};
+use super::live::{Live, lost_reason, next_event};
 use super::log::{Batch, Log};
 use super::permissions::Questions;
 use super::rest::{self, Rest};
@@ -497,12 +497,5 @@ impl Driver {
         self.commands.close();
         self.host.forget(self.record.id);
         let _nobody_waits = answer.send(());
-    }
-}
-
-pub(super) async fn next_event(live: &mut Option<Live>) -> Option<BridgeEvent> {
-    match live {
-        Some(live) => live.events.recv().await,
-        None => std::future::pending().await,
     }
 }

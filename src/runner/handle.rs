@@ -362,19 +362,6 @@ impl Handle {
         self.ask(|answer| Command::Start { answer }).await.unwrap_or(Err(StartError::Ending))
     }
 
-    pub(crate) async fn park(&self, seat: Seat) -> Result<(), StartError> {
-        self.ask(|answer| Command::Park { seat, answer }).await.unwrap_or(Err(StartError::Ending))
-    }
-
-    /// The session that this is from now on, if it was parked and is just what is asked for.
-    pub(crate) async fn claim(
-        &self,
-        new: Box<NewSession>,
-    ) -> Result<Option<SessionRecord>, StoreError> {
-        let claimed = self.ask_unless_stalled(|answer| Command::Claim { new, answer }).await?;
-        claimed.unwrap_or(Ok(None))
-    }
-
     pub(crate) async fn send(&self, turn: Box<NewTurn>) -> Result<Accepted, SendError> {
         let asked = self.ask_unless_stalled(|answer| Command::Send { turn, answer }).await;
         asked.map_err(SendError::Store)?.unwrap_or(Err(SendError::Ending))
@@ -482,7 +469,7 @@ impl Handle {
     }
 
     /// The same, or why the driver answers nobody. It finds then that nobody waits any more.
-    async fn ask_unless_stalled<T>(
+    pub(super) async fn ask_unless_stalled<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<Option<T>, StoreError> {
@@ -495,7 +482,10 @@ impl Handle {
     }
 
     /// `None` if the driver has left.
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+    pub(super) async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         self.commands.send(command(answer)).await.ok()?;
         answered.await.ok()

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::driver::Driver;
 use super::handle::StartError;
-use crate::bridge::host::{self, BridgeEvents, BridgeSender, Link, SendError};
+use crate::bridge::host::{self, BridgeEvent, BridgeEvents, BridgeSender, Link, SendError};
 use crate::bridge::protocol::{StartCli, StartFile};
 use crate::metrics::COUNTS;
 use crate::sandbox::{BridgeStream, EndCause, EndReport};
@@ -313,6 +313,14 @@ pub(super) fn lost_reason(why: &str, report: &EndReport) -> String {
         EndCause::Killed { signal } => format!("the sandbox was killed by signal {signal}{said}"),
         EndCause::Exited { code } => format!("the sandbox ended with status {code}{said}"),
         EndCause::Ended | EndCause::Gone => format!("the sandbox is gone ({why}){said}"),
+    }
+}
+
+/// What its bridge says next; never, if there is none.
+pub(super) async fn next_event(live: &mut Option<Live>) -> Option<BridgeEvent> {
+    match live {
+        Some(live) => live.events.recv().await,
+        None => std::future::pending().await,
     }
 }
 

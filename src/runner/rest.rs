@@ -10,8 +10,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::driver::{Driver, next_event};
+use super::driver::Driver;
 use super::handle::{RestError, StartError, Stillness, View};
+use super::live::next_event;
 use super::log::Batch;
 use crate::chain::chain;
 use crate::metrics::COUNTS;

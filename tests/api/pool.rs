@@ -116,7 +116,7 @@ fn what_is_parked_is_no_session() {
         (&json!(1), &json!(2), &json!(1)),
         "{health}"
     );
-    let used = server.administer("/api/usage");
+    let used = server.administer("/api/load");
     assert_eq!(used["sessions"].as_array().unwrap().len(), 1, "{used}");
     // Nobody has the name of its tenant.
     let (status, _) = administer(&server, "GET", "/api/sessions", &[("ash-tenant", "")], "");

@@ -107,7 +107,7 @@ fn variables_change_without_a_deploy() {
     let changed = patch(&server, "/api/agents/qa", &change).body["agent"].clone();
     assert_eq!(changed["env"], json!({ "KEPT": "***", "NEW": "***" }), "{changed}");
     assert_eq!((&changed["version"], &changed["limits"]["tasks"]), (&json!(1), &json!(64)));
-    let names = |session: &str| options(&server, session)["environment_names"].to_string();
+    let names = |session: &str| options(&server, session)["environment"].to_string();
     let after = server.session_of(&json!({ "agent": "qa", "extraEnv": { "NEW": "own" } }));
     assert!(names(&after).contains("KEPT") && !names(&after).contains("GONE"));
     assert!(names(&before).contains("GONE"), "a session keeps what it has");
