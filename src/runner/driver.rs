@@ -182,10 +182,7 @@ impl Driver {
                 let _nobody_waits = answer.send(self.interrupt());
             }
             Command::Queue { answer } => drop(answer.send(self.waiting())),
-            Command::Remove { turn, answer } => {
-                let removed = self.remove(turn).await;
-                drop(answer.send(removed));
-            }
+            Command::Remove { turn, answer } => drop(answer.send(self.remove(turn).await)),
             Command::SendNow { turn, answer } => {
                 let interrupted = self.send_now(turn).await;
                 drop(answer.send(interrupted));
