@@ -21,8 +21,8 @@ tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 sharedir ?= $(prefix)/share/ash
 DESTDIR ?=
 
-SCRIPTS = .ci/run packaging/apt-repo packaging/claude-cli packaging/deb packaging/demo packaging/rpm packaging/site packaging/verify-apparmor \
-	tests/run tests/client/run tests/client/clients tests/image/run \
+SCRIPTS = .ci/run packaging/apt-repo packaging/claude-cli packaging/deb packaging/demo packaging/rpm packaging/site packaging/source packaging/verify-apparmor \
+	tests/run tests/client/run tests/client/clients tests/image/run tests/rpm/run tests/source/run \
 	tests/system/run tests/system/machine tests/system/inside
 UNITS = systemd/ashd.service systemd/ashd.socket systemd/ashd-admin.socket \
 	systemd/ash-sandboxd.service systemd/ash-sandboxd.socket systemd/ash-quota@.service \
@@ -58,10 +58,12 @@ test-faults: ## More than a thousand kills of ashd in the middle of turns, and o
 	ASH_FAULT_SEEDS=$${ASH_FAULT_SEEDS:-20} ASH_FAULT_KILLS=$${ASH_FAULT_KILLS:-60} \
 		$(CARGO) test --locked --features testing --test faults -- --test-threads=1
 
-test-release: test test-faults bench-check ## What a release wants besides: other releases of systemd, the container image, the budgets
+test-release: test test-faults bench-check ## What a release wants besides: other releases of systemd, the image, the budgets, RPM, a build without a network
 	tests/system/run --suite jammy --suite noble container
 	tests/system/run --suite trixie vm
 	tests/image/run
+	tests/rpm/run
+	tests/source/run
 
 check: ## Formatting, lints, documentation, shell scripts, unit files
 	$(CARGO) fmt --check
@@ -91,6 +93,9 @@ deb: ## Build the Debian packages into target/deb
 
 apt-repo: deb ## Make a signed apt repository of them in target/apt
 	packaging/apt-repo target/apt target/deb/*.deb
+
+source: ## Make the source package, with all crates, in target/source
+	packaging/source
 
 rpm: ## Build the RPM packages into target/rpm
 	packaging/rpm
