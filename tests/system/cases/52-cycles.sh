@@ -13,7 +13,7 @@ _counts() {
   done
   echo "sockets $(ss -xalH | grep -c ' /run/ash/[sj]/')"
   echo "folders of sockets and notes $(find /run/ash/s /run/ash/j /run/ash/sandboxes -mindepth 1 | wc -l)"
-  echo "folders of sessions $(find /var/lib/ash/sessions -mindepth 1 -maxdepth 1 | wc -l)"
+  echo "folders of sessions $(find /var/lib/ash/sessions -mindepth 1 -maxdepth 1 ! -name lost+found | wc -l)"
 }
 _descriptors() { find "/proc/$(property "$1.service" MainPID)/fd" -mindepth 1 | wc -l; } # UNIT
 
@@ -24,7 +24,7 @@ sessions_that_come_and_go_leave_nothing() {
   printf '[sessions]\nkeep_ended_hours = 0\n' >/etc/ash/ash.toml.d/cycles.toml
   _swept() { systemctl restart ashd.service && within 20 health && _no_ended; }
   _no_ended() {
-    _gone() { [ "$(find /var/lib/ash/sessions -mindepth 1 -maxdepth 1 | wc -l)" = "$(api GET '/api/sessions?limit=1000' | jq '[.sessions[] | select(.status != "ended")] | length')" ]; }
+    _gone() { [ "$(find /var/lib/ash/sessions -mindepth 1 -maxdepth 1 ! -name lost+found | wc -l)" = "$(api GET '/api/sessions?limit=1000' | jq '[.sessions[] | select(.status != "ended")] | length')" ]; }
     within 60 _gone
   }
   _swept
