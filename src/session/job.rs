@@ -51,6 +51,17 @@ pub(crate) enum JobChange {
     },
 }
 
+impl JobChange {
+    /// For the log.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Completed { .. } => "completed",
+            Self::Failed { .. } => "failed",
+            Self::Again { .. } => "again",
+        }
+    }
+}
+
 impl Tried {
     /// Of a job that was tried again `retries` times before.
     pub(crate) fn becomes(self, retries: u32, retries_max: u32) -> JobChange {

@@ -32,7 +32,7 @@ impl Control {
         // Its session goes first: whoever takes the job up behind a crash finds the turn there.
         self.end_of_job(&caller, &job, own).await?;
         let change = tried.becomes(job.retries, job.retries_max);
-        tracing::info!(job = %job.id, agent = %job.agent_name, outcome = ?std::mem::discriminant(&change), "a job was tried");
+        tracing::info!(job = %job.id, agent = %job.agent_name, outcome = change.word(), "a job was tried");
         self.host.store.job_was_tried(job.id, change, Timestamp::now()).await
     }
 
