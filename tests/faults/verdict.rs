@@ -77,8 +77,7 @@ fn turn(seen: &Seen, faults: Faults) {
     };
     assert_eq!((named("session_start").len(), named("done").len()), (1, 1));
     let errors = named("error");
-    let text: String =
-        named("text_delta").iter().map(|event| event.data["delta"].as_str().unwrap()).collect();
+    let text = text(seen);
     let complete = named("turn_complete");
     let whole = complete.iter().any(|event| event.data["result"] == seen.text.as_str());
     if whole {
@@ -95,6 +94,21 @@ fn turn(seen: &Seen, faults: Faults) {
             assert!(whole || errors.len() == 1 && errors[0].data["code"] == "interrupted");
         }
     }
+}
+
+/// The pieces of the answer. Where ashd is also what the CLI reaches its model through, its death cuts an answer off:
+/// the CLI says that it asks again, and begins anew. What it had said until then has to be the same.
+fn text(seen: &Seen) -> String {
+    let mut text = String::new();
+    for event in &seen.events {
+        if event.name == "text_delta" {
+            text.push_str(event.data["delta"].as_str().unwrap());
+        } else if event.data["subtype"] == "api_retry" {
+            assert!(seen.text.starts_with(&text), "{text:?} of {:?}", seen.text);
+            text.clear();
+        }
+    }
+    text
 }
 
 /// How often the CLI was told the message.
