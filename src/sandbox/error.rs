@@ -56,7 +56,7 @@ pub(crate) enum LaunchError {
     )]
     UserNamespacesOff { said: String },
     #[error(
-        "AppArmor restricts user namespaces on this host ({said}); load a profile that allows them to bwrap (Ubuntu 24.04: `apt install apparmor-profiles && ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && apparmor_parser -r /etc/apparmor.d/bwrap-userns-restrict`), or set the sysctl `kernel.apparmor_restrict_unprivileged_userns` to 0"
+        "AppArmor restricts user namespaces on this host ({said}); load the one that allows them to ours: copy /usr/share/ash/apparmor/ash-sandbox to /etc/apparmor.d and run `apparmor_parser -r /etc/apparmor.d/ash-sandbox`, or set the sysctl `kernel.apparmor_restrict_unprivileged_userns` to 0"
     )]
     UserNamespacesRestricted { said: String },
     #[error(

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use ash::testing::attacks::{Arena, Attack, Fight, Layer, NoArena, Outcome, attacks};
 
@@ -12,8 +13,13 @@ pub(crate) fn say(line: &str) {
     std::io::stdout().write_all(format!("{line}\n").as_bytes()).expect("stdout is open");
 }
 
+/// Where the programs are: `ASH_TEST_LIBEXEC`, on a machine that has no cargo.
+#[expect(clippy::disallowed_methods, reason = "tests are configured by the environment")]
 pub(crate) fn libexec() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_ash-attack")).parent().expect("a program is in a folder")
+    static FOLDER: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| std::env::var_os("ASH_TEST_LIBEXEC").map(PathBuf::from));
+    let ours = || Path::new(env!("CARGO_BIN_EXE_ash-attack")).parent();
+    FOLDER.as_deref().or_else(ours).expect("a program is in a folder")
 }
 
 /// An arena, or `None` and said so.
