@@ -58,9 +58,10 @@ test-faults: ## More than a thousand kills of ashd in the middle of turns, and o
 	ASH_FAULT_SEEDS=$${ASH_FAULT_SEEDS:-20} ASH_FAULT_KILLS=$${ASH_FAULT_KILLS:-60} \
 		$(CARGO) test --locked --features testing --test faults -- --test-threads=1
 
-test-release: test test-faults bench-check ## What a release wants besides: other releases of systemd, the image, the budgets, RPM, a build without a network
+test-release: test test-faults bench-check ## What a release wants besides: other releases of systemd, kernels as everybody has them, the image, the budgets, RPM, a build without a network
 	tests/system/run --suite jammy --suite noble container
 	tests/system/run --suite trixie vm
+	tests/system/run qemu
 	tests/image/run
 	tests/rpm/run
 	tests/source/run

@@ -6,6 +6,13 @@ MODEL_KEY=sk-ant-system-test-51c0ffee51c0ffee
 MODEL_PORT=4200
 CGROUP=/sys/fs/cgroup
 
+# own_kernel : whether the machine has one, and does not share the host's
+own_kernel() { [[ ${KIND%% *} == @(vm|qemu) ]]; }
+emulated() { [ "${KIND%% *}" = qemu ]; }
+# How much longer things may take than where the processor is a real one.
+SLOWNESS=1
+! emulated || SLOWNESS=15
+
 # ---- the machine -------------------------------------------------------------------------------
 
 # What an administrator prepares: the key, the settings, and here also a model API of its own, which
@@ -43,8 +50,13 @@ setup() {
   systemd-tmpfiles --create /usr/lib/tmpfiles.d/ash.conf
   systemctl daemon-reload
   printf %s "$MODEL_KEY" | ashctl credential set anthropic-api-key
+  # What the package does where AppArmor knows namespaces.
+  if own_kernel && [ -e /etc/apparmor.d/abi/4.0 ]; then
+    cp /usr/share/ash/apparmor/ash-sandbox /etc/apparmor.d/
+    apparmor_parser --replace /etc/apparmor.d/ash-sandbox
+  fi
   # With a kernel of its own, what an administrator would do for the disk, too.
-  [ "${KIND%% *}" != vm ] || ashctl quota set-up --size 2
+  ! own_kernel || ashctl quota set-up --size 2
   systemctl enable --quiet --now ashd.service || {
     journalctl --no-pager -u ashd.service -u ash-sandboxd.service -u ash-egress.service -n 50
     return 1
@@ -73,7 +85,8 @@ lacks() { # TEXT PART [WHAT]
   [[ $1 != *"$2"* ]] || fail "${3:-text}: '$2' is in: $1"
 }
 within() { # SECONDS COMMAND... : until it succeeds
-  local end=$(($(date +%s%N) + $1 * 1000000000)) seconds=$1
+  local seconds=$(($1 * SLOWNESS)) end
+  end=$(($(date +%s%N) + seconds * 1000000000))
   shift
   until "$@" >/dev/null 2>&1; do
     [ "$(date +%s%N)" -lt "$end" ] || fail "not within $seconds s: $*"
@@ -90,10 +103,10 @@ needs_limits() {
 property() { systemctl show --property "$2" --value "$1"; } # UNIT NAME
 # api METHOD PATH [BODY] : over the admin socket
 api() {
-  curl --silent --show-error --fail-with-body --max-time 60 --unix-socket /run/ash/admin.sock \
+  curl --silent --show-error --fail-with-body --max-time $((60 * SLOWNESS)) --unix-socket /run/ash/admin.sock \
     --request "$1" ${3+--header 'content-type: application/json' --data "$3"} "http://ash$2"
 }
-health() { curl --silent --show-error --fail --max-time 10 http://127.0.0.1:4100/health; }
+health() { curl --silent --show-error --fail --max-time $((10 * SLOWNESS)) http://127.0.0.1:4100/health; }
 
 # new_session [JSON] : prints the id; the session is ended with the case
 new_session() {
@@ -131,7 +144,7 @@ tool_output() {
 
 STREAMED=/run/ash-case.streams # what each client has, whole events only
 PIECES=120                     # of a streamed answer
-PIECE_MS=200
+PIECE_MS=$((200 * SLOWNESS))
 
 # with_fake_cli : from now on sessions run the fake CLI, fifty of which fit where a few real ones do.
 with_fake_cli() {
@@ -160,7 +173,7 @@ stream_from() {
   : >"$file"
   until grep -qx 'event: done' "$file"; do
     status=0
-    curl --silent --no-buffer --max-time 120 --header "authorization: Bearer $key" --header 'idempotency-key: one' \
+    curl --silent --no-buffer --max-time $((120 * SLOWNESS)) --header "authorization: Bearer $key" --header 'idempotency-key: one' \
       --header "last-event-id: $last" --header 'content-type: application/json' --data "$body" \
       "http://127.0.0.1:4100/api/sessions/$1/messages" >"$file.part" || status=$?
     [ $status != 7 ] || echo "$1" >>"$STREAMED/refused"

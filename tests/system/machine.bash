@@ -15,7 +15,8 @@ UBUNTU_MIRROR=${ASH_TEST_UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}
 # Debian has no package of Ubuntu's keys: theirs, known by its digest.
 UBUNTU_KEYS=pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1_all.deb
 UBUNTU_KEYS_SHA256=36de43b15853ccae0028e9a767613770c704833f82586f28eb262f0311adb8a8
-GUEST_PACKAGES=systemd,systemd-sysv,dbus,udev,procps,iproute2,curl,jq,ca-certificates,bubblewrap,openssh-server,kmod
+UBUNTU_KEYRING=$CACHE/ubuntu-keys/usr/share/keyrings/ubuntu-archive-keyring.gpg
+GUEST_PACKAGES=systemd,systemd-sysv,dbus,udev,procps,iproute2,curl,jq,ca-certificates,bubblewrap,openssh-server,kmod,e2fsprogs
 APT_TRIES=3 # a mirror's hiccup must not fail a test run
 
 log() { printf '[machine] %s\n' "$*" >&2; }
@@ -71,6 +72,15 @@ debian_mirror() {
   echo "$mirror"
 }
 
+# sources_of SUITE : the lines of its sources.list. Of Ubuntu with the security updates: noble's first bubblewrap
+# lacks what Ash needs.
+sources_of() {
+  case $1 in
+    jammy | noble) printf "deb [signed-by=$UBUNTU_KEYRING] $UBUNTU_MIRROR %s main universe\n" "$1" "$1-security" ;;
+    *) echo "deb $(debian_mirror) $1 main" ;;
+  esac
+}
+
 # fetch_packages SUITE FOLDER PACKAGE... : downloads .debs of any suite without touching this
 # host's apt state.
 fetch_packages() {
@@ -78,7 +88,8 @@ fetch_packages() {
   shift 2
   mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$folder"
   : >"$state/status"
-  echo "deb $(debian_mirror) $suite main" >"$state/sources.list"
+  [[ $suite != @(jammy|noble) ]] || ubuntu_keys
+  sources_of "$suite" >"$state/sources.list"
   local options=(-qq -o "Dir::State::Lists=$state/lists" -o "Dir::State::Status=$state/status"
     -o "Dir::Cache=$state/cache" -o "Dir::Etc::SourceList=$state/sources.list"
     -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=/dev/null
@@ -113,19 +124,11 @@ ubuntu_keys() {
 
 # build_root -> ROOT: a pristine guest root file system, shared read-only by all machines.
 build_root() {
-  local mirror key try
+  local sources key try
   local options=(--variant=minbase --include="$GUEST_PACKAGES" --aptopt='Acquire::Languages "none"')
-  mirror=$(debian_mirror)
-  case $SUITE in
-    jammy | noble)
-      # With the security updates: noble's first bubblewrap lacks what Ash needs.
-      mirror="deb $UBUNTU_MIRROR $SUITE main universe
-deb $UBUNTU_MIRROR $SUITE-security main universe"
-      ubuntu_keys
-      options+=(--keyring="$CACHE/ubuntu-keys/usr/share/keyrings/ubuntu-archive-keyring.gpg")
-      ;;
-  esac
-  key=$(printf '%s' "$GUEST_PACKAGES $mirror $(declare -f configure_root newer_bubblewrap)" | sha256sum | cut -c1-10)
+  [[ $SUITE != @(jammy|noble) ]] || ubuntu_keys
+  sources=$(sources_of "$SUITE")
+  key=$(printf '%s' "$GUEST_PACKAGES $sources $(declare -f configure_root newer_bubblewrap)" | sha256sum | cut -c1-10)
   ROOT=$CACHE/root-$SUITE-$key
   lock_cache
   if [ ! -e "$ROOT/.ready" ]; then
@@ -133,7 +136,7 @@ deb $UBUNTU_MIRROR $SUITE-security main universe"
     log "building the $SUITE root file system, once (about half a minute)"
     for ((try = 1; ; try++)); do
       rm -rf "$ROOT" "$ROOT.new"
-      TMPDIR=$CACHE mmdebstrap --mode=root "${options[@]}" "$SUITE" "$ROOT.new" "$mirror" \
+      TMPDIR=$CACHE mmdebstrap --mode=root "${options[@]}" "$SUITE" "$ROOT.new" "$sources" \
         >"$CACHE/mmdebstrap.log" 2>&1 && break
       [ "$try" -lt "$APT_TRIES" ] || { tail -15 "$CACHE/mmdebstrap.log" >&2 && die "mmdebstrap failed"; }
       sleep "$try"

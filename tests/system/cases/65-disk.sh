@@ -10,7 +10,7 @@ _codes() { # SESSION : of its errors
 
 the_wall_of_the_disk_is_what_the_probe_found() {
   local expected=soft
-  [ "${KIND%% *}" != vm ] || expected=hard
+  ! own_kernel || expected=hard
   equal "$expected" "$(_disk)" "the wall"
   if [ "$expected" = hard ]; then
     contains "$(findmnt -no OPTIONS /var/lib/ash/sessions)" prjquota
