@@ -131,7 +131,7 @@ export class Http {
   async send<Name extends OperationName>(name: Name, request: Request<Name>): Promise<Response> {
     const about: { method: string; idempotent?: boolean } = OPERATIONS[name];
     const named = about.idempotent
-      ? { ...request, headers: { "idempotency-key": crypto.randomUUID(), ...request.headers } }
+      ? { ...request, headers: { "idempotency-key": newKey(), ...request.headers } }
       : request;
     const safe = about.idempotent || ["GET", "PUT", "DELETE"].includes(about.method);
     const again = safe && !(request.body instanceof ReadableStream);
@@ -151,6 +151,12 @@ export class Http {
     const response = await this.send(name, request);
     return (await response.json()) as Answer<Name>;
   }
+}
+
+/** A name that nothing else has. `randomUUID` is missing where a page came over plain HTTP. */
+export function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Whether another try may succeed where this one did not. */

@@ -1,6 +1,6 @@
 // The client of Ash, for Node and for browsers.
 
-import { type Answer, Http, type OperationName, type Options, type Request } from "./http.js";
+import { type Answer, Http, newKey, type OperationName, type Options, type Request } from "./http.js";
 import type { components } from "./openapi.js";
 import { Turn, follow } from "./turn.js";
 import type { AshEvent } from "./events.js";
@@ -80,7 +80,7 @@ export class Session {
   /** Sends a message; its turn begins when the answer is read. It is never taken twice. */
   send(content: Schemas["SendMessage"]["content"], options: MessageOptions = {}): Turn {
     const { signal, ...more } = options;
-    const key = crypto.randomUUID();
+    const key = newKey();
     const body = { ...more, content } as Schemas["SendMessage"];
     const open = (after: number): Promise<Response> => {
       const headers: Record<string, string> = { "idempotency-key": key };

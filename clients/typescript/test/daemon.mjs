@@ -1,7 +1,7 @@
 // An ashd of a test's own, with simulated sandboxes; it can be killed and started again.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,9 +11,12 @@ const PATIENCE_MILLISECONDS = 60_000;
 
 export class Daemon {
   folder = mkdtempSync(join(tmpdir(), "ash-typescript."));
+  configuration = join(this.folder, "ash.toml");
 
-  static async start() {
+  // With a configuration of its own, in TOML.
+  static async start(configuration = "") {
     const daemon = new Daemon();
+    writeFileSync(daemon.configuration, configuration);
     const probe = createServer().listen(0, "127.0.0.1");
     await once(probe, "listening");
     daemon.port = probe.address().port;
@@ -24,7 +27,7 @@ export class Daemon {
   }
 
   async serve() {
-    this.program = spawn(join(process.env.ASH_TEST_BIN, "ashd"), ["--config", "/dev/null", "--simulate"], {
+    this.program = spawn(join(process.env.ASH_TEST_BIN, "ashd"), ["--config", this.configuration, "--simulate"], {
       env: {
         ASH_DATA_DIR: join(this.folder, "data"),
         ASH_RUNTIME_DIR: join(this.folder, "run"),
