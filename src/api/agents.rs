@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -71,8 +71,13 @@ pub(super) async fn upload(
     let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
     let stream = Limited::new(body, limit).into_data_stream().map_err(std::io::Error::other);
     let archive = SyncIoBridge::new(StreamReader::new(Box::pin(stream)));
-    let agent = app.control.deploy_archive(&caller, &name, about, archive).await?;
-    Ok((StatusCode::CREATED, axum::Json(AgentEnvelope { agent })).into_response())
+    let said = [ENVIRONMENT_HEADER, HOSTS_HEADER, LIMITS_HEADER].map(|name| headers.get(name));
+    let once = Once::of(&caller, &headers, &format!("PUT /api/agents/{name}/bundle"), b"")?;
+    let work = async |archive| {
+        let agent = app.control.deploy_archive(&caller, &name, about, archive).await?;
+        Ok(AgentEnvelope { agent })
+    };
+    once.uploaded(&app, format!("{said:?}").as_bytes(), archive, work).await
 }
 
 fn environment(headers: &HeaderMap) -> Result<Option<BTreeMap<String, String>>, Refused> {

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::App;
 use super::answer::Refused;
 use super::files::raw;
+use super::once::Once;
 use super::params::{attachment_id, bad, collect, json, session_id};
 use crate::control::Caller;
 use crate::control::attachments::NewAttachment;
@@ -29,7 +30,11 @@ pub(super) async fn create(
     let id = session_id(&id)?;
     // Three bytes are four characters.
     let document_bytes_max = app.control.attachment_bytes_max().div_ceil(3) * 4 + REST_BYTES_MAX;
-    let request: CreateAttachment = json(&collect(&headers, body, document_bytes_max).await?)?;
+    let body = collect(&headers, body, document_bytes_max).await?;
+    let request: CreateAttachment = json(&body)?;
+    let operation = format!("POST /api/sessions/{id}/attachments");
+    let once = Once::of(&caller, &headers, &operation, &body)?;
+    drop(body);
     let content = STANDARD.decode(request.content.as_bytes());
     let content = content.map_err(|error| bad("content", format!("it is not base64: {error}")))?;
     let new = NewAttachment {
@@ -38,8 +43,12 @@ pub(super) async fn create(
         mime_type: request.mime_type,
         message: request.message_id,
     };
-    let attachment = app.control.attach(&caller, id, new).await?;
-    Ok((StatusCode::CREATED, axum::Json(AttachmentEnvelope { attachment })).into_response())
+    let control = app.control.clone();
+    let work = async move {
+        let attachment = control.attach(&caller, id, new).await?;
+        Ok(AttachmentEnvelope { attachment })
+    };
+    once.created(&app, work).await
 }
 
 pub(super) async fn list(

@@ -2,12 +2,13 @@
 
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use zeroize::Zeroize as _;
 
 use super::App;
 use super::answer::Refused;
+use super::once::Once;
 use super::params::{collect, credential_id, json};
 use crate::control::Caller;
 use crate::wire::Deleted;
@@ -24,12 +25,17 @@ pub(super) async fn create(
 ) -> Result<Response, Refused> {
     let body = collect(&headers, body, BODY_BYTES_MAX).await?;
     let request = json::<CreateCredential>(&body);
+    let once = Once::of(&caller, &headers, "POST /api/credentials", &body);
     // Nobody but the connection may have these bytes as well, and it reads over them.
     if let Ok(mut bytes) = body.try_into_mut() {
         bytes.as_mut().zeroize();
     }
-    let credential = app.control.create_credential(&caller, request?).await?;
-    Ok((StatusCode::CREATED, axum::Json(CredentialEnvelope { credential })).into_response())
+    let (request, control) = (request?, app.control.clone());
+    let work = async move {
+        let credential = control.create_credential(&caller, request).await?;
+        Ok(CredentialEnvelope { credential })
+    };
+    once?.created(&app, work).await
 }
 
 pub(super) async fn list(

@@ -2,11 +2,12 @@
 
 use axum::body::Body;
 use axum::extract::{Extension, OriginalUri, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 
 use super::App;
 use super::answer::Refused;
+use super::once::Once;
 use super::params::{Query, bad, collect, job_id, json};
 use crate::control::Caller;
 use crate::control::jobs::JobFilter;
@@ -26,9 +27,15 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
-    let request: CreateJob = json(&collect(&headers, body, BODY_BYTES_MAX).await?)?;
-    let item = app.control.create_job(&caller, request).await?;
-    Ok((StatusCode::CREATED, axum::Json(JobAnswer { item })).into_response())
+    let body = collect(&headers, body, BODY_BYTES_MAX).await?;
+    let request: CreateJob = json(&body)?;
+    let once = Once::of(&caller, &headers, "POST /api/queue", &body)?;
+    let control = app.control.clone();
+    let work = async move {
+        let item = control.create_job(&caller, request).await?;
+        Ok(JobAnswer { item })
+    };
+    once.created(&app, work).await
 }
 
 pub(super) async fn list(

@@ -2,11 +2,12 @@
 
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 
 use super::App;
 use super::answer::Refused;
+use super::once::Once;
 use super::params::{collect, json};
 use crate::control::Caller;
 use crate::wire::agents::{
@@ -31,9 +32,15 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
-    let request: CreateVersion = json(&collect(&headers, body, BYTES_MAX).await?)?;
-    let version = app.control.create_version(&caller, &name, request).await?;
-    Ok((StatusCode::CREATED, envelope(version)).into_response())
+    let body = collect(&headers, body, BYTES_MAX).await?;
+    let request: CreateVersion = json(&body)?;
+    let once = Once::of(&caller, &headers, &format!("POST /api/agents/{name}/versions"), &body)?;
+    let control = app.control.clone();
+    let work = async move {
+        let version = control.create_version(&caller, &name, request).await?;
+        Ok(VersionEnvelope { same: version.clone(), version })
+    };
+    once.created(&app, work).await
 }
 
 pub(super) async fn show(

@@ -68,6 +68,11 @@ impl Repeatable {
         Self { name, secret: derive("secret"), request }
     }
 
+    /// The same key for a request of which only the digest is left.
+    pub(crate) fn asks(self, request: [u8; 32]) -> Self {
+        Self { request, ..self }
+    }
+
     fn sealing(&self) -> LessSafeKey {
         let key = UnboundKey::new(&CHACHA20_POLY1305, &self.secret);
         LessSafeKey::new(key.expect("a digest has the length of a key"))

@@ -328,7 +328,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
             .header(LIMITS_HEADER, "Limits of its sandboxes, `name=number` with commas between.")
             .takes(BUNDLE_CONTENT_TYPE)
             .answers::<AgentEnvelope>(201)
-            .refuses(&[Code::AgentInvalid, Code::ArchiveInvalid]),
+            .refuses(&[Code::AgentInvalid, Code::ArchiveInvalid, Code::IdempotencyMismatch]),
         operation(Operation::ListAgents, "Lists the agents, by name.").answers::<AgentList>(200),
         operation(Operation::GetAgent, "Tells about an agent.").answers_tagged::<AgentEnvelope>(),
         operation(Operation::ChangeAgent, "Changes what holds for the next sessions of an agent.")
@@ -347,7 +347,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
         operation(Operation::CreateVersion, "Makes a version from the files of another.")
             .body::<CreateVersion>()
             .answers::<VersionEnvelope>(201)
-            .refuses(&[Code::AgentInvalid, Code::AgentNotFound]),
+            .refuses(&[Code::AgentInvalid, Code::AgentNotFound, Code::IdempotencyMismatch]),
         operation(Operation::GetVersion, "Tells about a version.")
             .answers::<VersionEnvelope>(200)
             .refuses(&[Code::VersionNotFound]),

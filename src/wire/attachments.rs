@@ -70,7 +70,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
             .body::<CreateAttachment>()
             .answers::<AttachmentEnvelope>(201)
             .refuses(LOOK)
-            .refuses(&[Code::FileTooLarge, Code::TooManyAttachments]),
+            .refuses(&[Code::FileTooLarge, Code::IdempotencyMismatch, Code::TooManyAttachments]),
         operation(Operation::ListAttachments, "Lists the attachments of a session.")
             .answers::<AttachmentList>(200),
         operation(Operation::ReadAttachment, "Reads an attachment.")

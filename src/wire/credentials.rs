@@ -101,7 +101,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
         operation(Operation::CreateCredential, "Stores a key of the model API for the tenant.")
             .body::<CreateCredential>()
             .answers::<CredentialEnvelope>(201)
-            .refuses(&[Code::TooManyKeys, Code::CredentialsUnavailable]),
+            .refuses(&[Code::CredentialsUnavailable, Code::IdempotencyMismatch, Code::TooManyKeys]),
         operation(Operation::ListCredentials, "Lists the credentials of the tenant.")
             .answers::<CredentialList>(200),
         operation(Operation::DeleteCredential, "Deletes a credential.")

@@ -129,6 +129,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
             .refuses(&[
                 Code::AgentNotFound,
                 Code::Draining,
+                Code::IdempotencyMismatch,
                 Code::QueueFull,
                 Code::SessionNotFound,
                 Code::SessionState,

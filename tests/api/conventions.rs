@@ -60,6 +60,85 @@ fn a_creation_with_an_idempotency_key_is_done_once_also_across_a_kill() {
 }
 
 #[test]
+fn whatever_is_created_is_created_once() {
+    let server = Server::start();
+    let session = server.session();
+    let creations = [
+        (
+            format!("/api/sessions/{session}/attachments"),
+            json!({ "filename": "a", "content": "eA==" }),
+            json!({ "filename": "a", "content": "eQ==" }),
+        ),
+        (
+            "/api/agents/tester/versions".to_owned(),
+            json!({ "systemPrompt": "x" }),
+            json!({ "systemPrompt": "y" }),
+        ),
+        (
+            "/api/credentials".to_owned(),
+            json!({ "type": "anthropic", "key": "sk-ant-x" }),
+            json!({ "type": "anthropic", "key": "sk-ant-y" }),
+        ),
+        (
+            "/api/queue".to_owned(),
+            json!({ "agentName": "tester", "prompt": "[[say:x]]" }),
+            json!({ "agentName": "tester", "prompt": "[[say:y]]" }),
+        ),
+    ];
+    let first = creations.clone().map(|(path, body, _)| {
+        let made = create(&server, &path, "one", &body);
+        assert_eq!(made.status, 201, "{path}: {made:?}");
+        made.body
+    });
+    let server = Server::start_in(server.kill(), &[]);
+    for ((path, body, other), first) in creations.iter().zip(&first) {
+        let again = create(&server, path, "one", body);
+        assert_eq!((again.status, &again.body), (201, first), "{path}");
+        assert_eq!(again.headers["idempotency-replayed"], "true", "{path}");
+        let refused = create(&server, path, "one", other);
+        assert_eq!(refused.body["code"], "idempotency_mismatch", "{path}: {refused:?}");
+    }
+    let count = |path: &str, member: &str| server.get(path).body[member].as_array().unwrap().len();
+    assert_eq!(count(&creations[0].0, "attachments"), 1);
+    assert_eq!(count("/api/agents/tester/versions", "versions"), 2);
+    assert_eq!(count("/api/credentials", "credentials"), 1);
+    assert_eq!(count("/api/queue", "items"), 1);
+}
+
+/// An upload is a stream, of which nothing is kept but its digest.
+#[test]
+fn an_upload_with_an_idempotency_key_is_one_version_also_across_a_kill() {
+    let server = Server::start();
+    let archive = |text: &str| {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, "CLAUDE.md", text.as_bytes()).unwrap();
+        archive.into_inner().unwrap()
+    };
+    let upload = |server: &Server, body: &[u8], more: &[(&str, &str)]| {
+        let headers = [&[("idempotency-key", "one")], more].concat();
+        server.send("PUT", "/api/agents/qa/bundle", &headers, body)
+    };
+    let one = archive("one");
+    let first = upload(&server, &one, &[]);
+    assert_eq!((first.status, &first.body["agent"]["version"]), (201, &json!(1)), "{first:?}");
+    let server = Server::start_in(server.kill(), &[]);
+    let again = upload(&server, &one, &[]);
+    assert_eq!((again.status, &again.body), (201, &first.body));
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    let limits = [("ash-agent-limits", "tasks=64")];
+    for (body, more) in [(archive("two"), &[][..]), (one, &limits)] {
+        let other = upload(&server, &body, more);
+        assert_eq!((other.status, &other.body["code"]), (422, &json!("idempotency_mismatch")));
+    }
+    assert_eq!(server.get("/api/agents/qa").body["agent"]["version"], 1);
+    let another = server.send("PUT", "/api/agents/qa/bundle", &[], &archive("two"));
+    assert_eq!(another.body["agent"]["version"], 2);
+}
+
+#[test]
 fn a_refused_creation_is_not_remembered_and_many_at_once_are_one() {
     let server = Server::start();
     let session = json!({ "agent": "late" });

@@ -4005,6 +4005,8 @@ export interface operations {
                 "ash-agent-hosts"?: string;
                 /** @description Limits of its sandboxes, `name=number` with commas between. */
                 "ash-agent-limits"?: string;
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
             };
             path: {
                 /** @description The agent's name. */
@@ -4031,6 +4033,7 @@ export interface operations {
             401: components["responses"]["401-unauthorized"];
             403: components["responses"]["403-forbidden"];
             413: components["responses"]["413-body_too_large"];
+            422: components["responses"]["422-idempotency_mismatch"];
             429: components["responses"]["429-rate_limited"];
             500: components["responses"]["500-internal"];
             503: components["responses"]["503-shutting_down-store_unavailable"];
@@ -4275,7 +4278,10 @@ export interface operations {
     createVersion: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The agent's name. */
                 name: string;
@@ -4302,6 +4308,7 @@ export interface operations {
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-agent_not_found"];
             413: components["responses"]["413-body_too_large"];
+            422: components["responses"]["422-idempotency_mismatch"];
             429: components["responses"]["429-rate_limited"];
             500: components["responses"]["500-internal"];
             503: components["responses"]["503-shutting_down-store_unavailable"];
@@ -4767,7 +4774,10 @@ export interface operations {
     createCredential: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4791,6 +4801,7 @@ export interface operations {
             403: components["responses"]["403-forbidden"];
             409: components["responses"]["409-too_many_keys"];
             413: components["responses"]["413-body_too_large"];
+            422: components["responses"]["422-idempotency_mismatch"];
             429: components["responses"]["429-rate_limited"];
             500: components["responses"]["500-internal"];
             503: components["responses"]["503-credentials_unavailable-shutting_down-store_unavailable"];
@@ -5056,7 +5067,10 @@ export interface operations {
     createJob: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5080,6 +5094,7 @@ export interface operations {
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-agent_not_found-session_not_found"];
             413: components["responses"]["413-body_too_large"];
+            422: components["responses"]["422-idempotency_mismatch"];
             429: components["responses"]["429-queue_full-rate_limited"];
             500: components["responses"]["500-internal"];
             503: components["responses"]["503-draining-shutting_down-store_unavailable"];
@@ -5381,7 +5396,10 @@ export interface operations {
     createAttachment: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The id of a session. */
                 id: string;
@@ -5410,6 +5428,7 @@ export interface operations {
             409: components["responses"]["409-too_many_attachments"];
             410: components["responses"]["410-session_ended"];
             413: components["responses"]["413-body_too_large-file_too_large"];
+            422: components["responses"]["422-idempotency_mismatch"];
             429: components["responses"]["429-rate_limited"];
             500: components["responses"]["500-internal"];
             501: components["responses"]["501-not_supported"];

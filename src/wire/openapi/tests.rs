@@ -6,6 +6,7 @@ use super::described::Described;
 use super::document::document;
 use super::{all, prose};
 use crate::wire::operations::OPERATIONS;
+use crate::wire::problem::Code;
 
 /// Set, the document is written and not compared: `make openapi`.
 const WRITE: &str = "ASH_WRITE_OPENAPI";
@@ -29,6 +30,12 @@ fn complaints(described: &[Described]) -> Vec<String> {
         }
         if !one.answers.iter().any(|answer| (200..300).contains(&answer.status)) {
             complaints.push(format!("`{name}` has no answer: add `.answers::<Type>(200)`"));
+        }
+        let creates = one.answers.iter().any(|answer| answer.status == 201);
+        if creates && !one.codes.contains(&Code::IdempotencyMismatch) {
+            complaints.push(format!(
+                "`{name}` creates: do it by `Once` of src/api/once.rs, and refuse `Code::IdempotencyMismatch`"
+            ));
         }
         if !one.summary.ends_with('.') || one.summary.len() > 120 {
             complaints
