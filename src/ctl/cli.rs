@@ -131,6 +131,8 @@ pub(crate) enum Verb {
     Key(KeyVerb),
     /// Show whether the daemon runs and what it does
     Status,
+    /// Print what the daemon counts of itself, in the text format of Prometheus
+    Metrics,
     Top(Top),
     Bench(BenchVerb),
     Drain(DrainVerb),
@@ -215,22 +217,46 @@ mod tests {
         }
     }
 
+    /// The words of each verb that has none below it.
+    fn verbs(command: &clap::Command, before: &[String], found: &mut Vec<Vec<String>>) {
+        for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            let words = [before, &[verb.get_name().to_owned()]].concat();
+            if verb.has_subcommands() {
+                verbs(verb, &words, found);
+            } else {
+                found.push(words);
+            }
+        }
+    }
+
+    #[test]
+    fn every_verb_has_a_test_that_runs_the_program() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli");
+        let files = std::fs::read_dir(folder).unwrap();
+        let tests: String =
+            files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+        let mut found = vec![];
+        verbs(&Cli::command(), &[], &mut found);
+        assert!(found.len() > 60, "{found:?}");
+        for words in found {
+            // As words of an array, or as a row of tests/cli/operations.rs.
+            let array = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>();
+            let row = format!("\"{}", words.join(" "));
+            let mut rows = tests.split(&row).skip(1);
+            let tested =
+                tests.contains(&array.join(", ")) || rows.any(|rest| rest.starts_with(['"', ' ']));
+            assert!(tested, "no test in tests/cli runs `ashctl {}`", words.join(" "));
+        }
+    }
+
     #[test]
     fn every_verb_is_documented() {
         let documented = documented();
-        let mut verbs = vec![];
-        for verb in Cli::command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
-            let nested: Vec<_> = verb.get_subcommands().collect();
-            if nested.is_empty() {
-                verbs.push(verb.get_name().to_owned());
-            }
-            verbs.extend(
-                nested.iter().map(|below| format!("{} {}", verb.get_name(), below.get_name())),
-            );
-        }
-        assert!(verbs.len() > 10, "{verbs:?}");
-        for verb in verbs {
-            let example = format!("ashctl {verb}");
+        let mut found = vec![];
+        verbs(&Cli::command(), &[], &mut found);
+        assert!(found.len() > 60, "{found:?}");
+        for words in found {
+            let example = format!("ashctl {}", words.join(" "));
             assert!(documented.iter().any(|line| line.starts_with(&example)), "no `{example}`");
         }
     }

@@ -33,6 +33,7 @@ mod limits;
 mod logs;
 mod manual;
 mod mcp;
+mod metrics;
 mod output;
 mod plain;
 mod prefix;
@@ -141,6 +142,7 @@ async fn perform(context: &mut Context, verb: Option<Verb>) -> Result<(), Failur
         Some(Verb::Key(verb)) => key::run(context, verb).await,
         Some(Verb::Doctor) => doctor::run(context).await,
         Some(Verb::Attach(attach)) => attach::run(context, attach).await,
+        Some(Verb::Metrics) => metrics::run(context).await,
         Some(Verb::Top(top)) => top::run(context, top).await,
         Some(Verb::Bench(bench)) => bench::run(context, bench).await,
         Some(Verb::Drain(drain)) => drain::run(context, drain).await,

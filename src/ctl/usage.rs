@@ -6,13 +6,14 @@ use indicatif::HumanBytes;
 
 use super::Context;
 use super::failure::Failure;
-use super::output::{Times, columns, optional};
+use super::output::{Format, Output, Times, cell, columns, optional};
 use super::prefix::resolve;
+use super::server::understand;
 use super::session::with_query;
 use super::when;
 use crate::clock::Timestamp;
 use crate::id::AgentName;
-use crate::wire::usage::UsageOfGroup;
+use crate::wire::usage::{Analytics, UsageEvent, UsageOfGroup};
 
 /// Show what turns used: tokens, dollars, tool calls, time, and what the kernel counted
 ///
@@ -46,6 +47,10 @@ enum By {
     /// Of the calendar, in UTC
     Day,
     Turn,
+    /// Nothing: every figure of every turn by itself
+    Figure,
+    /// Everything of the tenant, with its agents and sessions counted
+    Tenant,
 }
 
 impl By {
@@ -56,13 +61,19 @@ impl By {
             Self::Model => "model",
             Self::Day => "day",
             Self::Turn => "turn",
+            Self::Figure => "figure",
+            Self::Tenant => "tenant",
         }
     }
 }
 
 pub(crate) async fn run(context: &Context, verb: UsageVerb) -> Result<(), Failure> {
     let Context { server, output, .. } = context;
-    let mut query = vec![format!("groupBy={}", verb.by.as_str())];
+    let mut query = vec![];
+    let narrowed = verb.session.is_some() || verb.agent.is_some() || verb.limit.is_some();
+    if narrowed && verb.by == By::Tenant {
+        return Err(Failure::usage("what is added up for a tenant is narrowed by `--since` only"));
+    }
     if let Some(session) = &verb.session {
         query.push(format!("sessionId={}", resolve(server, session).await?));
     }
@@ -73,6 +84,16 @@ pub(crate) async fn run(context: &Context, verb: UsageVerb) -> Result<(), Failur
         format!("after={}", Timestamp::from_millis(after))
     }));
     query.extend(verb.limit.map(|limit| format!("limit={limit}")));
+    if verb.by == By::Figure {
+        let answer = server.get(&with_query("/api/usage", &query)).await?;
+        let id = |event: &UsageEvent| event.id.to_string();
+        return output.list(&answer, "events", id, |events| figures(&events, output.times));
+    }
+    if verb.by == By::Tenant {
+        let answer = server.get(&with_query("/api/analytics", &query)).await?;
+        return overview(output, &answer);
+    }
+    query.insert(0, format!("groupBy={}", verb.by.as_str()));
     let answer = server.get(&with_query("/api/usage/stats", &query)).await?;
     let name = |group: &UsageOfGroup| group.name.clone().unwrap_or_else(|| "-".to_owned());
     let by = verb.by.as_str().to_uppercase();
@@ -101,4 +122,37 @@ fn table(by: &str, groups: &[UsageOfGroup], times: Times) -> Table {
         ]);
     }
     table
+}
+
+fn figures(events: &[UsageEvent], times: Times) -> Table {
+    let mut table = columns(["ENDED", "AGENT", "TURN", "FIGURE", "VALUE"]);
+    for event in events {
+        table.add_row([
+            times.show(event.created_at),
+            event.agent_name.to_string(),
+            event.turn_id.to_string(),
+            cell(&event.event_type),
+            event.value.to_string(),
+        ]);
+    }
+    table
+}
+
+fn overview(output: &Output, answer: &[u8]) -> Result<(), Failure> {
+    if output.format != Format::Table {
+        return output.json(&String::from_utf8_lossy(answer));
+    }
+    let Analytics { agents, sessions, usage, .. } = understand(answer)?;
+    let states = sessions.by_status.iter().map(|(status, count)| format!("{count} {status}"));
+    let states = states.collect::<Vec<_>>().join(", ");
+    let mut table = Table::new();
+    table
+        .add_row(["agents", &agents.total.to_string()])
+        .add_row(["sessions", &sessions.total.to_string()])
+        .add_row(["states", &optional(Some(states.as_str()).filter(|states| !states.is_empty()))])
+        .add_row(["turns", &usage.total_turns.to_string()])
+        .add_row(["tokens in", &usage.total_input_tokens.to_string()])
+        .add_row(["tokens out", &usage.total_output_tokens.to_string()])
+        .add_row(["cost", &format!("${:.4}", usage.total_cost_usd)]);
+    output.table(table)
 }

@@ -2,21 +2,27 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod agents;
+mod attachments;
 mod bench;
 mod chat;
 mod completion;
 mod config;
+mod credentials;
 mod deploy;
 mod events;
 mod failures;
 mod host;
 mod jobs;
 mod mcp;
+mod operations;
 mod output;
 mod program;
+mod quota;
 mod scripted;
 mod sessions;
 mod simulated;
 mod status;
 mod turns;
 mod usage;
+mod versions;
+mod workspaces;

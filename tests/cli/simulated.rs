@@ -17,7 +17,7 @@ const KEY: &str = "ash_test-key";
 pub(crate) struct Ashd {
     child: Child,
     url: String,
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
     /// Held, so that the daemon can go on writing to it.
     _log: BufReader<ChildStderr>,
 }
@@ -71,13 +71,13 @@ impl Ashd {
     }
 
     #[track_caller]
-    fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         self.ashctl(arguments).run()
     }
 
     /// What a command prints that succeeds.
     #[track_caller]
-    fn prints(&self, arguments: &[&str]) -> String {
+    pub(crate) fn prints(&self, arguments: &[&str]) -> String {
         let said = self.run(arguments);
         assert_eq!(said.status, 0, "{arguments:?}: {said:?}");
         said.stdout
@@ -92,7 +92,7 @@ impl Ashd {
     }
 
     /// A session of an agent that it deploys.
-    fn session(&self) -> String {
+    pub(crate) fn session(&self) -> String {
         self.prints(&["deploy", text(&self.agent_folder()), "-q"]);
         self.prints(&["session", "create", "qa-bot", "-o", "id"]).trim_end().to_owned()
     }
@@ -105,7 +105,7 @@ impl Drop for Ashd {
     }
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 

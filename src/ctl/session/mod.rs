@@ -1,4 +1,4 @@
-//! `ashctl session`: create, list, show, pause, resume, stop, end, messages, files, commands.
+//! `ashctl session`: create, list, show, pause, resume, stop, end, messages, timeline, files, commands.
 
 use clap::Subcommand;
 use http::Method;
@@ -22,6 +22,7 @@ mod files;
 mod messages;
 pub(crate) mod permissions;
 mod show;
+mod timeline;
 mod transfer;
 
 use self::attachment::AttachmentVerb;
@@ -33,6 +34,7 @@ use self::exec::Exec;
 use self::files::Files;
 use self::messages::Messages;
 use self::permissions::{Allow, Deny};
+use self::timeline::Timeline;
 use self::transfer::{Pull, Push, Put, Remove};
 
 #[derive(Debug, Subcommand)]
@@ -109,6 +111,7 @@ pub(crate) enum SessionVerb {
     Allow(Allow),
     Deny(Deny),
     Messages(Messages),
+    Timeline(Timeline),
     Audit(Audit),
     Budget(SessionBudget),
     Files(Files),
@@ -176,6 +179,7 @@ pub(crate) async fn run(context: &mut Context, verb: SessionVerb) -> Result<(), 
         SessionVerb::Allow(allow) => permissions::allow(context, allow).await,
         SessionVerb::Deny(deny) => permissions::deny(context, deny).await,
         SessionVerb::Messages(messages) => messages::run(context, messages).await,
+        SessionVerb::Timeline(timeline) => timeline::run(context, timeline).await,
         SessionVerb::Budget(budget) => budget::run(context, budget).await,
         SessionVerb::Audit(audit) => audit::run(context, audit).await,
         SessionVerb::Files(files) => files::run(context, files).await,
