@@ -14,6 +14,7 @@ mod conventions;
 mod credentials;
 mod daemon;
 mod disk;
+mod doors;
 mod exec;
 mod history;
 mod jobs;

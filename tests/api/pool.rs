@@ -204,7 +204,7 @@ fn what_the_cli_can_be_told_later_is_told_before_the_first_message() {
 
 /// The original's W1: session 2 got the variables, the servers and the mode of session 1.
 #[test]
-fn w1_what_one_session_brought_is_not_in_the_next() {
+fn w01_what_one_session_brought_is_not_in_the_next() {
     let server = pooled();
     server.deploy("tester");
     let secret = "sk-USER-SECRET";
@@ -226,7 +226,7 @@ fn w1_what_one_session_brought_is_not_in_the_next() {
 
 /// The original's W2: tenant B's session ran in a sandbox of tenant A.
 #[test]
-fn w2_a_tenant_gets_nothing_that_was_parked_for_another() {
+fn w02_a_tenant_gets_nothing_that_was_parked_for_another() {
     let server = pooled();
     let ask = |tenant: &str, path: &str, body: &str| {
         let headers = [("ash-tenant", tenant), ("content-type", "application/json")];

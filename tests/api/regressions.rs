@@ -1,6 +1,7 @@
 //! The original Ash was tried out, and these of its defects were seen on the paths of sessions, turns
-//! and files. Each has a test under its number. Those that need real sandboxes are in `tests/faults`
-//! (8, 17 and 22), and what each is about is tested further in the files of its subject.
+//! and files. Each has a test under its number, also in `doors`, `pool` and `jobs`; those that need real
+//! sandboxes are in `tests/faults` (8, 17 and 22) and `tests/real` (14). What each is about is tested further
+//! in the files of its subject.
 
 use std::io::{Read as _, Write as _};
 

@@ -1,7 +1,11 @@
 //! What is in a sandbox, and above all what is not.
 
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 
+use serde_json::json;
+
+use crate::server::KEY;
 use crate::world::{MODEL_KEY, World, root};
 
 #[test]
@@ -101,5 +105,76 @@ fn files_of_a_session_belong_to_a_user_of_its_own() {
     };
     let (first, second) = (owner(&one), owner(&other));
     assert!(first >= 1_878_917_120 && second >= 1_878_917_120 && first != second);
+    world.end();
+}
+
+/// An archive has the links of [`w14_links_of_an_agent_lead_nobody_out_of_its_workspace`] as links.
+fn assert_links_stay_links(world: &World, session: &str) {
+    let agent: ureq::Agent = ureq::Agent::config_builder().build().into();
+    let request = agent.get(format!("{}/api/sessions/{session}/workspace", world.url));
+    let mut response = request.header("authorization", format!("Bearer {KEY}")).call().unwrap();
+    let bytes = response.body_mut().read_to_vec().unwrap();
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(&bytes[..]));
+    let mut links = Vec::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().display().to_string();
+        if entry.header().entry_type().is_symlink() {
+            links.push(path.trim_start_matches("./").to_owned());
+            continue;
+        }
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        let text = String::from_utf8_lossy(&content);
+        assert!(!text.contains("of the host") && !text.starts_with("SQLite"), "{path}");
+    }
+    links.sort();
+    assert_eq!(links, ["attachments", "database", "folder", "up"]);
+}
+
+/// The original's W14: a link of the agent's led its files API to the database, its uploads out of the
+/// workspace, and what it pointed to into the archive.
+#[test]
+fn w14_links_of_an_agent_lead_nobody_out_of_its_workspace() {
+    let Some(world) = World::start() else { return };
+    let session = world.session();
+    let outside = world.folder.path().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("secret.txt"), "of the host").unwrap();
+    let database = world.folder.path().join("data/ash.db");
+    let (outside_text, database) = (outside.display(), database.display());
+    world.bash(
+        &session,
+        &format!(
+            "ln -s {database} database; ln -s {outside_text} folder; ln -s {outside_text} attachments; \
+             ln -s ../../../../../../etc/passwd up"
+        ),
+    );
+    let path = format!("/api/sessions/{session}");
+    // While it has a sandbox, and by a jail when it has none.
+    for stopped in [false, true] {
+        if stopped {
+            assert_eq!(world.post(&format!("{path}/stop"), &json!({})).status, 200);
+        }
+        for link in ["database", "folder/secret.txt", "up"] {
+            let read = world.get(&format!("{path}/files/{link}"));
+            assert!([400, 404].contains(&read.status), "{link}: {read:?}");
+        }
+        let file = json!({ "path": "folder/new.txt", "content": "eA==" });
+        let written = world.post(&format!("{path}/files"), &json!({ "files": [file] }));
+        assert!(written.body["files"][0]["error"].is_string(), "{written:?}");
+        let put = world.send("PUT", &format!("{path}/files/folder/put.txt"), &[], b"x");
+        assert!([400, 404].contains(&put.status), "{put:?}");
+        let deleted = world.delete(&format!("{path}/files/folder/secret.txt"));
+        assert!([400, 404].contains(&deleted.status), "{deleted:?}");
+        let body = json!({ "filename": "a.txt", "content": "eA==" });
+        let attached = world.post(&format!("{path}/attachments"), &body);
+        assert!((400..500).contains(&attached.status), "{attached:?}");
+        assert_links_stay_links(&world, &session);
+    }
+    let left: Vec<_> =
+        std::fs::read_dir(&outside).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(left, ["secret.txt"]);
+    assert_eq!(std::fs::read_to_string(outside.join("secret.txt")).unwrap(), "of the host");
     world.end();
 }

@@ -10,6 +10,7 @@
 )]
 
 mod changelog;
+mod defects;
 mod dependencies;
 mod documents;
 mod files;
