@@ -124,6 +124,7 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::ListMessages => routing::on(method, turns::messages),
         Operation::ListEvents => routing::on(method, turns::events),
         Operation::ListAudit => routing::on(method, turns::audit),
+        Operation::ListLogs => routing::on(method, turns::logs),
         Operation::ListFiles => routing::on(method, files::list),
         Operation::ReadFile => routing::on(method, files::read),
         Operation::WriteFile => routing::on(method, changes::write),

@@ -91,6 +91,17 @@ pub(super) async fn audit(
     Ok(axum::Json(app.control.audit(&caller, session_id(&id)?, page).await?).into_response())
 }
 
+pub(super) async fn logs(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, Refused> {
+    let after = Query::parse(&uri)?.number("after", -1..=i64::MAX)?;
+    let after = after.and_then(|after| u64::try_from(after).ok());
+    Ok(axum::Json(app.control.logs(&caller, session_id(&id)?, after).await?).into_response())
+}
+
 fn page(query: &Query, limit_default: u32) -> Result<Page, Refused> {
     let after = query.number("after", 0..=i64::MAX.unsigned_abs())?.unwrap_or(0);
     Ok(Page {

@@ -20,14 +20,12 @@ use serde_json::value::RawValue;
 /// The version of this protocol. 2: [`Kind::Pause`], [`Kind::Continue`]. 3: [`Kind::Restore`],
 /// [`Request::FindEntry`], and lines of the transcript's mirror are passed on. 4: [`Kind::Data`],
 /// [`Request::WriteFile`], [`Request::DeleteFile`], [`Request::Run`], [`Request::Pack`],
-/// [`Request::Unpack`]. 5: [`StartCli::asks`], [`Kind::Answer`], [`Kind::Control`].
-pub(crate) const PROTOCOL: u32 = 5;
+/// [`Request::Unpack`]. 5: [`StartCli::asks`], [`Kind::Answer`], [`Kind::Control`]. 6:
+/// [`StartCli::scripts`], [`StartCli::logs`], [`Notice::Log`].
+pub(crate) const PROTOCOL: u32 = 6;
 
 /// The first version with [`Kind::Control`]: an older one would not tell that it skips it.
 pub(crate) const PROTOCOL_WITH_CONTROL: u32 = 5;
-
-/// The first version with [`Kind::Data`] and what it is for.
-pub(crate) const PROTOCOL_WITH_COMMANDS: u32 = 4;
 
 /// The oldest version that is still served: a bridge outlives two versions of ashd.
 pub(crate) const PROTOCOL_OLDEST: u32 = if PROTOCOL > 2 { PROTOCOL - 2 } else { 1 };
@@ -38,6 +36,9 @@ pub(crate) const LINE_BYTES_MAX: usize = 64 << 20;
 
 /// Largest [`Notice`]: a stderr tail of 64 KiB, each byte of it escaped as `\u001b`.
 pub(crate) const NOTICE_BYTES_MAX: usize = 512 << 10;
+
+/// Longest line in the logs of a session; what is longer is cut into several.
+pub(crate) const LOG_LINE_BYTES_MAX: usize = 8 << 10;
 
 /// Largest [`Reply`]: a list of files.
 pub(crate) const REPLY_BYTES_MAX: usize = 4 << 20;
@@ -225,6 +226,29 @@ pub(crate) struct StartCli {
     /// the bridge says no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) asks: bool,
+    /// What it says beside the protocol is told as it comes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) logs: bool,
+    /// The scripts of the agent run before it, those that are due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scripts: Option<Scripts>,
+}
+
+/// How the scripts of an agent are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Scripts {
+    /// When one is ended.
+    pub(crate) timeout_ms: u64,
+}
+
+/// Where a line of the logs comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogLevel {
+    Stdout,
+    Stderr,
+    /// Not a program's, but said of one.
+    System,
 }
 
 /// ashd's answer to a question of the CLI.
@@ -257,7 +281,12 @@ pub(crate) enum Notice {
     /// The CLI answered `initialize`.
     Ready { version: Option<String>, pid: u32 },
     /// The CLI could not be started, or refused `initialize` (and is gone).
-    StartFailed { reason: String },
+    StartFailed {
+        reason: String,
+        /// The script of the agent that is to blame.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        script: Option<String>,
+    },
     /// The CLI ended; `requested` if ashd asked for it, or if another `Start` came before it ran.
     Exited { code: Option<i32>, signal: Option<i32>, requested: bool, stderr: String },
     /// A line was longer than [`LINE_BYTES_MAX`] and was dropped.
@@ -266,6 +295,8 @@ pub(crate) enum Notice {
     ControlRefused { request: String, reason: String },
     /// An `Input` could not be given to a CLI, and may be sent again under its number.
     InputRefused { number: u64, reason: String },
+    /// Lines for the session's logs, with line feeds between them.
+    Log { level: LogLevel, text: String },
     /// What has no place in this version.
     #[serde(other)]
     Unknown,

@@ -145,6 +145,7 @@ pub(super) struct Sessions {
     pub(super) keep_pieces_hours: Option<u32>,
     pub(super) attachment_mib_max: Option<u64>,
     pub(super) turn_timeout_seconds: Option<u32>,
+    pub(super) script_timeout_seconds: Option<u32>,
     pub(super) permission_timeout_seconds: Option<u32>,
     pub(super) permission_timeout_action: Option<PermissionBehavior>,
 }

@@ -41,7 +41,7 @@ const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
 const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
 const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
-pub(crate) const KEYS: [Key; 67] = [
+pub(crate) const KEYS: [Key; 68] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -281,6 +281,12 @@ pub(crate) const KEYS: [Key; 67] = [
         None,
         "0",
         "Seconds after which a turn is interrupted; 0: never. A message may say its own.",
+    ),
+    key(
+        "sessions.script_timeout_seconds",
+        None,
+        "300",
+        "Seconds after which `install.sh` or `startup.sh` of an agent is ended, and has failed.",
     ),
     key(
         "sessions.permission_timeout_seconds",

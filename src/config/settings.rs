@@ -104,6 +104,7 @@ pub(crate) struct Settings {
     pub(crate) keep_jobs: Duration,
     /// None if turns may take as long as they want.
     pub(crate) turn_timeout: Option<Duration>,
+    pub(crate) script_timeout: Duration,
     pub(crate) permission_timeout: Option<Duration>,
     pub(crate) permission_timeout_action: PermissionBehavior,
     /// When sessions that rest become colder.
@@ -217,6 +218,13 @@ impl Settings {
             .sessions
             .turn_timeout_seconds
             .unwrap_or_else(|| number_of("sessions.turn_timeout_seconds"));
+        let script_seconds: u32 = file
+            .sessions
+            .script_timeout_seconds
+            .unwrap_or_else(|| number_of("sessions.script_timeout_seconds"));
+        if script_seconds == 0 {
+            return Err(wrong("sessions.script_timeout_seconds", "is 0"));
+        }
         let permission_seconds: u32 = file
             .sessions
             .permission_timeout_seconds
@@ -291,6 +299,7 @@ impl Settings {
                 .then(|| Duration::from_secs(u64::from(usage_days) * 24 * 60 * 60)),
             jobs_at_once: at_once.into(),
             keep_jobs: Duration::from_secs(u64::from(keep_jobs_hours) * 60 * 60),
+            script_timeout: Duration::from_secs(script_seconds.into()),
             turn_timeout: (turn_seconds > 0).then(|| Duration::from_secs(turn_seconds.into())),
             permission_timeout: (permission_seconds > 0)
                 .then(|| Duration::from_secs(permission_seconds.into())),

@@ -28,6 +28,7 @@ pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod load;
+mod logs;
 pub(crate) mod metrics;
 pub(crate) mod permissions;
 mod pool;

@@ -27,6 +27,7 @@ pub(super) fn host_policy(settings: &Settings) -> HostPolicy {
         pressure_percent_max: settings.pressure_percent,
         tiers: settings.tiers,
         turn_timeout: settings.turn_timeout,
+        script_timeout: settings.script_timeout,
         permissions: PermissionPolicy {
             timeout: settings.permission_timeout,
             on_timeout: settings.permission_timeout_action,

@@ -71,6 +71,8 @@ pub(crate) struct HostPolicy {
     pub(crate) tiers: TierPolicy,
     /// How long a turn may take if its message does not say it.
     pub(crate) turn_timeout: Option<Duration>,
+    /// How long a script of an agent may take.
+    pub(crate) script_timeout: Duration,
     /// What becomes of a question that nobody answers, if its session does not say it.
     pub(crate) permissions: PermissionPolicy,
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::driver::Driver;
 use super::handle::StartError;
 use crate::bridge::host::{self, BridgeEvent, BridgeEvents, BridgeSender, Link, SendError};
-use crate::bridge::protocol::{StartCli, StartFile};
+use crate::bridge::protocol::{Scripts, StartCli, StartFile};
 use crate::metrics::COUNTS;
 use crate::sandbox::{BridgeStream, EndCause, EndReport};
 use crate::session::Status;
@@ -191,6 +191,8 @@ impl Driver {
     /// bridge, and a CLI that does not come up says so in a notice.
     pub(super) fn ensure_cli(&mut self, spawn: &SpawnOptions, model: Option<&str>) {
         let environment = self.record.environment.clone();
+        let script_timeout = self.host.policy().script_timeout;
+        let timeout_ms = u64::try_from(script_timeout.as_millis()).unwrap_or(u64::MAX);
         let Some(live) = &mut self.live else { return };
         let label = spawn.label();
         if live.spawn.as_ref() == Some(&label) && !spawn.one_message {
@@ -208,6 +210,8 @@ impl Driver {
             files: spawn.files.iter().map(start_file).collect(),
             label: Some(label.clone()),
             asks: self.options.ask_permissions,
+            logs: true,
+            scripts: Some(Scripts { timeout_ms }),
         };
         live.spawn = Some(label);
         live.starting = true;

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::FeedWriter;
+use crate::bridge::protocol::LOG_LINE_BYTES_MAX;
 use crate::chain::chain;
 use crate::clock::Timestamp;
 use crate::lifecycle::{Happening, Lifecycle};
@@ -16,12 +17,15 @@ use crate::session::Status;
 use crate::session::frame::{Frame, FrameKind, Speaker};
 use crate::session::reading::Reading;
 use crate::store::{
-    Append, Counters, FrameRecord, NewFrame, NewTranscript, NewTurn, Role, Store, StoreError,
-    TimelineRow, TurnState, TurnUsage,
+    Append, Counters, FrameRecord, LogSource, NewFrame, NewLogLine, NewTranscript, NewTurn, Role,
+    Store, StoreError, TimelineRow, TurnState, TurnUsage,
 };
 
 /// How long to wait before a commit that failed is tried again: the disk may have room again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Lines for the logs that a bridge may tell at once: as many as fit into what ours reads at once.
+const LINES_AT_ONCE_MAX: usize = 16 << 10;
 
 /// What the timeline calls a tool that is called.
 const TOOL_CALL: &str = "tool_start";
@@ -32,6 +36,7 @@ pub(crate) struct Batch {
     entries: Vec<Entry>,
     pub(crate) bridge_stored: Option<u64>,
     pub(crate) transcript: Vec<NewTranscript>,
+    logs: Vec<NewLogLine>,
     pub(crate) turn: Option<(u64, TurnState)>,
     pub(crate) status: Option<Status>,
     /// What the turn used that ends with it; the log adds what it has counted.
@@ -59,6 +64,17 @@ impl Batch {
     /// A line of the CLI, and what was read of it.
     pub(crate) fn push_line(&mut self, turn: Option<u64>, reading: Reading, data: Bytes) {
         self.entries.push(Entry { kind: FrameKind::Cli, turn, reading, data });
+    }
+
+    /// Lines for the session's logs.
+    pub(crate) fn log(&mut self, source: LogSource, text: &str) {
+        let at = Timestamp::now();
+        self.logs.extend(text.split('\n').take(LINES_AT_ONCE_MAX).map(|line| {
+            let line = line.trim_end_matches('\r');
+            let end = line.floor_char_boundary(LOG_LINE_BYTES_MAX);
+            let text = line.get(..end).unwrap_or_default().to_owned();
+            NewLogLine { at, source, text }
+        }));
     }
 
     pub(crate) fn tell(&mut self, happening: Happening) {
@@ -276,6 +292,7 @@ impl Log {
             frames: rows,
             bridge_stored: batch.bridge_stored,
             transcript: batch.transcript,
+            logs: batch.logs,
             transcript_before: 0,
             turn: batch.turn.map(|(ordinal, state)| (ordinal, state, at)),
             status: batch.status.map(|status| (status, at)),

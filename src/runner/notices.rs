@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::driver::Driver;
 use super::log::Batch;
-use crate::bridge::protocol::Notice;
+use crate::bridge::protocol::{LogLevel, Notice};
 use crate::session::frame::FrameKind;
+use crate::store::LogSource;
 
 /// The CLI is gone, or takes nothing.
 #[derive(Debug)]
@@ -51,18 +52,35 @@ impl Driver {
         match notice {
             Notice::Ready { version, pid } => {
                 tracing::debug!(%session, version, pid, "Claude Code is ready");
+                let version = version.unwrap_or_default();
+                batch.log(LogSource::System, &format!("Claude Code {version} is ready"));
                 None
             }
-            Notice::StartFailed { reason } => {
-                Some(Broken::early(format!("Claude Code did not start: {reason}")))
+            Notice::StartFailed { reason, script: None } => {
+                let reason = format!("Claude Code did not start: {reason}");
+                batch.log(LogSource::System, &reason);
+                Some(Broken::early(reason))
             }
-            Notice::Exited { requested: true, .. } => None,
+            Notice::StartFailed { reason, script: Some(script) } => {
+                if !self.record.is_parked() {
+                    let error = json!({ "error": reason, "code": "script_failed" });
+                    batch.push(FrameKind::Error, self.turns.running(), error.to_string());
+                }
+                let reason = format!("Claude Code was not started, because `{script}` failed");
+                batch.log(LogSource::System, &reason);
+                Some(Broken::early(reason))
+            }
+            Notice::Exited { requested: true, .. } => {
+                batch.log(LogSource::System, "Claude Code was ended");
+                None
+            }
             Notice::Exited { code, signal, stderr, requested: false } => {
                 let how = match (code, signal) {
                     (_, Some(signal)) => format!("was killed by signal {signal}"),
                     (Some(code), None) => format!("ended with status {code}"),
                     (None, None) => "ended".to_owned(),
                 };
+                batch.log(LogSource::System, &format!("Claude Code {how}"));
                 let stderr = stderr.trim();
                 let said = if stderr.is_empty() { String::new() } else { format!(": {stderr}") };
                 Some(Broken::late(format!("Claude Code {how}{said}")))
@@ -97,7 +115,19 @@ impl Driver {
             Notice::InputRefused { reason, .. } => {
                 Some(Broken::late(format!("Claude Code took no message: {reason}")))
             }
+            Notice::Log { level, text } => {
+                batch.log(source(level), &text);
+                None
+            }
             Notice::Unknown => None,
         }
+    }
+}
+
+fn source(level: LogLevel) -> LogSource {
+    match level {
+        LogLevel::Stdout => LogSource::Stdout,
+        LogLevel::Stderr => LogSource::Stderr,
+        LogLevel::System => LogSource::System,
     }
 }

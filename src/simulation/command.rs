@@ -15,7 +15,7 @@ pub(crate) struct Said {
 }
 
 /// Does as if it ran `program`: `echo`, `cat FILE`, `printenv NAME`, `pwd`, `true`, `false`, `exit
-/// N`, and `sh -c` with some of them between `;`.
+/// N`, and `sh -c` with some of them between `;`, or a script of them.
 pub(crate) fn execute(
     program: &str,
     arguments: &[String],
@@ -23,6 +23,10 @@ pub(crate) fn execute(
     environment: &BTreeMap<String, String>,
 ) -> Said {
     let mut said = Said::default();
+    if let Some(script) = scripted(program, arguments, directory) {
+        let arguments = ["-c".to_owned(), script];
+        return execute("/bin/sh", &arguments, directory, environment);
+    }
     if let [option, script, ..] = arguments
         && matches!(program, "sh" | "bash" | "/bin/sh" | "/bin/bash")
         && option == "-c"
@@ -39,6 +43,14 @@ pub(crate) fn execute(
         one(program, arguments, directory, environment, &mut said);
     }
     said
+}
+
+/// What stands in a script of the workspace: without its comments, the first line among them.
+fn scripted(program: &str, arguments: &[String], directory: &Path) -> Option<String> {
+    let ("/bin/sh" | "/bin/bash", [path]) = (program, arguments) else { return None };
+    let text = std::fs::read_to_string(directory.join(path)).ok()?;
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    Some(lines.collect::<Vec<_>>().join("\n"))
 }
 
 fn unquoted(word: &str) -> String {

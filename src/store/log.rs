@@ -11,7 +11,7 @@ use super::record::{
 use super::sessions::set_status;
 use super::turns::{enqueue, move_turn};
 use super::writer::Terms;
-use super::{Series, Store, StoreError, row, transcripts, usage};
+use super::{Series, Store, StoreError, row, session_logs, transcripts, usage};
 
 impl Store {
     /// Stores one step of a session: all of it or nothing. The hot path.
@@ -223,6 +223,7 @@ fn perform(connection: &Connection, append: &Append) -> Result<(), StoreError> {
         transcripts::insert(connection, append.key, last.frame, stored, transcript)?;
         stored = stored.saturating_add(transcript.bytes);
     }
+    session_logs::insert(connection, append.key, &append.logs)?;
     if let Some((ordinal, state, at)) = append.turn {
         move_turn(connection, append.key, ordinal, state, at, before.frame)?;
     }

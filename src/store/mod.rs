@@ -29,6 +29,7 @@ mod pruning;
 mod readers;
 mod record;
 mod row;
+mod session_logs;
 mod sessions;
 mod syncer;
 mod transcripts;
@@ -65,6 +66,7 @@ pub use measure::main as measure_main;
 pub(crate) use portable::Row;
 pub(crate) use pruning::{Pruned, Pruning};
 pub(crate) use record::*;
+pub(crate) use session_logs::{LogLineRecord, LogSource, NewLogLine};
 pub(crate) use usage_record::*;
 pub(crate) use versions::{VersionChange, VersionWordsChange};
 #[cfg(feature = "testing")]

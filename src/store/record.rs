@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{BudgetRecord, TurnUsage, UsedRecord};
+use super::{BudgetRecord, NewLogLine, TurnUsage, UsedRecord};
 use crate::clock::Timestamp;
 use crate::id::{AgentName, CredentialId, JobId, SessionId, TurnId};
 use crate::session::Status;
@@ -336,6 +336,8 @@ pub(crate) struct Append {
     pub(crate) transcript: Vec<NewTranscript>,
     /// Bytes of it that are stored already, as [`super::Store::transcript_bytes`] counts them.
     pub(crate) transcript_before: u64,
+    /// What programs of its sandbox said for people.
+    pub(crate) logs: Vec<NewLogLine>,
     /// A turn's ordinal, its new state, and the moment.
     pub(crate) turn: Option<(u64, TurnState, Timestamp)>,
     /// With the moment of the change.
@@ -358,6 +360,7 @@ impl Append {
             bridge_stored: None,
             transcript: Vec::new(),
             transcript_before: 0,
+            logs: Vec::new(),
             turn: None,
             status: None,
             last_active_at: None,
@@ -370,7 +373,8 @@ impl Append {
     pub(super) fn bytes(&self) -> usize {
         let frames: usize = self.frames.iter().map(|frame| frame.data.len()).sum();
         let transcript: usize = self.transcript.iter().map(|part| part.data.len()).sum();
-        frames + transcript + self.accepted.as_ref().map_or(0, |turn| turn.request.len())
+        let logs: usize = self.logs.iter().map(|line| line.text.len()).sum();
+        frames + transcript + logs + self.accepted.as_ref().map_or(0, |turn| turn.request.len())
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod lifecycle;
 pub(crate) mod load;
+pub(crate) mod logs;
 #[cfg(test)]
 mod openapi;
 pub(crate) mod operations;

@@ -19,6 +19,7 @@ mod exec;
 mod history;
 mod jobs;
 mod keys;
+mod logs;
 mod metrics;
 mod permissions;
 mod pool;

@@ -1,6 +1,8 @@
 //! The warm pool: a session that was parked before it was asked for is like any other, and nobody
 //! gets anything of anybody else.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::keys::administer;
@@ -347,4 +349,34 @@ fn of_a_burst_each_gets_a_session_of_its_own() {
         assert_eq!(server.say(id, &format!("[[say:number {number}]]")), format!("number {number}"));
     }
     is_warm(&server);
+}
+
+/// What they say belongs to whoever gets the session.
+#[test]
+fn scripts_have_run_in_what_is_parked_and_what_fails_is_not_kept() {
+    let server = pooled();
+    let deploy = |name: &str, install: &str| {
+        let install = json!({ "path": "install.sh", "content": STANDARD.encode(install) });
+        let agent = json!({ "name": name, "systemPrompt": "x", "files": [install] });
+        assert_eq!(server.post("/api/agents", &agent).status, 201);
+    };
+    deploy("tester", "echo installed");
+    server.session();
+    is_warm(&server);
+    let claimed = server.session_of(&plain());
+    assert_eq!(hits(&server), 1);
+    assert_eq!(server.say(&claimed, "[[say:hello]]"), "hello");
+    let logs = server.get(&format!("/api/sessions/{claimed}/logs")).body["logs"].clone();
+    let said =
+        |text: &str| logs.as_array().unwrap().iter().filter(|line| line["text"] == text).count();
+    assert_eq!((said("installed"), said("install.sh begins")), (1, 1), "{logs}");
+    assert_eq!(server.delete("/api/agents/tester").status, 200);
+
+    deploy("broken", "exit 3");
+    let broken = json!({ "agent": "broken" });
+    server.session_of(&broken);
+    is_empty(&server);
+    let session = server.session_of(&broken);
+    let events = server.turn(&session, &json!({ "content": "hello" }));
+    assert!(events.iter().any(|event| event.data["code"] == "script_failed"), "{events:#?}");
 }

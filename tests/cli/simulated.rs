@@ -161,6 +161,37 @@ fn an_agent_lives_from_its_deploy_to_its_end() {
 }
 
 #[test]
+fn the_logs_of_a_session_are_printed_and_followed() {
+    let ashd = Ashd::start();
+    let folder = ashd.agent_folder();
+    std::fs::write(folder.join("install.sh"), "echo installed\necho careful >&2\n").unwrap();
+    ashd.prints(&["deploy", text(&folder), "-q"]);
+    let session = ashd.prints(&["session", "create", "qa-bot", "-o", "id"]);
+    let prefix = session.get(..8).unwrap();
+    ashd.run(&["send", prefix, "[[say:hello]]"]).succeeds("hello\n");
+    let logs = ashd.prints(&["session", "logs", prefix]);
+    for line in ["  stdout  installed\n", "  stderr  careful\n", "  system  install.sh begins\n"] {
+        assert!(logs.contains(line), "{line}: {logs}");
+    }
+    let second = ashd.prints(&["session", "logs", prefix, "--after", "0", "-o", "id"]);
+    assert!(second.starts_with("1\n2\n"), "{second}");
+    let whole = ashd.prints(&["session", "logs", prefix, "-o", "json"]);
+    assert!(whole.starts_with("{\"logs\":["), "{whole}");
+
+    let mut following = ashd.ashctl(&["session", "logs", prefix, "-f", "-o", "jsonl"]).start();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let mut next = |word: &str| {
+        while !lines.next().unwrap().unwrap().contains(word) {}
+    };
+    next("is ready");
+    ashd.prints(&["session", "stop", prefix]);
+    ashd.run(&["send", prefix, "[[say:again]]"]).succeeds("again\n");
+    next("is ready");
+    following.kill().unwrap();
+    following.wait().unwrap();
+}
+
+#[test]
 fn the_daemon_is_shown_as_simulated() {
     let ashd = Ashd::start();
     let status = ashd.prints(&[]);

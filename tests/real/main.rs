@@ -24,6 +24,7 @@ mod pool;
 mod processes;
 mod refusals;
 mod rest;
+mod scripts;
 #[path = "../api/server.rs"]
 #[expect(dead_code, reason = "the tests of the API need more of it")]
 mod server;

@@ -1043,6 +1043,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sessions/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what programs of a session's sandbox say for people.
+         * @description What programs of the session's sandbox say for people: `install.sh` and `startup.sh` of the agent, what these leave
+         *     running, and Claude Code beside the conversation. Also of a session that rests or has ended. `{"logs": [{index, level, text,
+         *     ts}], "source": "sandbox"}`, by `index`, from 0; `level` is `stdout`, `stderr`, or `system` for what Ash says of
+         *     a program. Query: `after`, the index behind which to begin (default -1: all that is kept).
+         *
+         *     Of a session the last 10,000 lines and 4 MiB are kept; a longer line than 8 KiB becomes several. A sandbox that says more than
+         *     1 MiB at once, or 8 KiB each second, is cut, and a `system` line says so.
+         */
+        get: operations["listLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions/{id}/messages": {
         parameters: {
             query?: never;
@@ -2248,6 +2274,22 @@ export interface components {
             at: components["schemas"]["Timestamp"];
             /** @description Every session that has not ended. */
             sessions: components["schemas"]["SessionLoad"][];
+        };
+        LogLine: {
+            /**
+             * Format: uint64
+             * @description From 0; the oldest are removed, so that a list may begin later.
+             */
+            index: number;
+            /** @description `stdout`, `stderr`, or `system` for what Ash says of a program. */
+            level: string;
+            text: string;
+            ts: components["schemas"]["Timestamp"];
+        };
+        LogLines: {
+            logs: components["schemas"]["LogLine"][];
+            /** @description Always `sandbox`. */
+            source: string;
         };
         /** @description An MCP server of a session: `command` (with `args`, `env`) or `url` (with `headers`). */
         McpServer: {
@@ -5892,6 +5934,38 @@ export interface operations {
             500: components["responses"]["500-internal"];
             503: components["responses"]["503-shutting_down-store_unavailable"];
             507: components["responses"]["507-disk_full"];
+        };
+    };
+    listLogs: {
+        parameters: {
+            query?: {
+                /** @description The `index` behind which to begin; by default -1, which is all that is kept. */
+                after?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id of a session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogLines"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-session_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
         };
     };
     listMessages: {

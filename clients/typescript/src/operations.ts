@@ -49,6 +49,7 @@ export const OPERATIONS = {
   listEvents: {"method":"GET","path":"/api/sessions/{id}/events"},
   listFiles: {"method":"GET","path":"/api/sessions/{id}/files"},
   listJobs: {"method":"GET","path":"/api/queue"},
+  listLogs: {"method":"GET","path":"/api/sessions/{id}/logs"},
   listMessages: {"method":"GET","path":"/api/sessions/{id}/messages"},
   listPermissions: {"method":"GET","path":"/api/sessions/{id}/permissions"},
   listQueue: {"method":"GET","path":"/api/sessions/{id}/queue"},

@@ -150,13 +150,13 @@ impl BridgeSender {
         bytes_max: u64,
     ) -> Result<Upload, FileError> {
         let request = Request::WriteFile { path: path.to_owned(), executable, bytes_max };
-        Ok(Upload::new(self.requests.open_new(&request).await?))
+        Ok(Upload::new(self.requests.open(&request).await?))
     }
 
     /// Removes what is called `path` in the workspace, if it is no directory.
     pub(crate) async fn delete_file(&self, path: &str) -> Result<(), FileError> {
         let request = Request::DeleteFile { path: path.to_owned() };
-        let mut answer = self.requests.open_new(&request).await?;
+        let mut answer = self.requests.open(&request).await?;
         written(answer.reply().await).map(|_done| ())
     }
 
@@ -164,7 +164,7 @@ impl BridgeSender {
     pub(crate) async fn run(&self, command: RunCommand) -> Result<Execution, FileError> {
         let free = std::sync::Arc::clone(&self.requests.commands).try_acquire_owned();
         let one_of_few = free.map_err(|_full| FileError::TooManyCommands)?;
-        let mut answer = self.requests.open_new(&Request::Run(command)).await?;
+        let mut answer = self.requests.open(&Request::Run(command)).await?;
         match answer.reply().await? {
             Reply::Stream => Ok(Execution { answer, over: false, _one_of_few: one_of_few }),
             Reply::Refused { reason } => Err(FileError::Refused { reason }),
@@ -180,7 +180,7 @@ impl BridgeSender {
         bytes_max: u64,
     ) -> Result<Packed, FileError> {
         let request = Request::Pack { tree, gzip, bytes_max };
-        let mut answer = self.requests.open_new(&request).await?;
+        let mut answer = self.requests.open(&request).await?;
         match answer.reply().await? {
             Reply::Stream => Ok(Packed { answer, over: false }),
             Reply::Refused { reason } => Err(FileError::Refused { reason }),
@@ -196,6 +196,6 @@ impl BridgeSender {
         bytes_max: u64,
     ) -> Result<Upload, FileError> {
         let request = Request::Unpack { tree, keep, bytes_max };
-        Ok(Upload::new(self.requests.open_new(&request).await?))
+        Ok(Upload::new(self.requests.open(&request).await?))
     }
 }

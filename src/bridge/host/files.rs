@@ -13,9 +13,8 @@ use tokio::time::{Duration, Instant, sleep_until};
 use super::SendError;
 use super::outbox::Outbox;
 use crate::bridge::protocol::{
-    CHUNK_BYTES, COMMANDS_MAX, CREDIT_CHUNKS, FILES_MAX, FileEntry, Kind, PATH_BYTES_MAX,
-    PROTOCOL_WITH_COMMANDS, Packet, ProtocolError, REPLY_BYTES_MAX, REQUESTS_MAX, Refusal, Reply,
-    Request,
+    CHUNK_BYTES, COMMANDS_MAX, CREDIT_CHUNKS, FILES_MAX, FileEntry, Kind, PATH_BYTES_MAX, Packet,
+    ProtocolError, REPLY_BYTES_MAX, REQUESTS_MAX, Refusal, Reply, Request,
 };
 
 /// Places for what one request may have on its way: its replies, and its chunks.
@@ -59,8 +58,6 @@ pub(crate) struct Requests {
     turns: Arc<Semaphore>,
     /// Commands that may run.
     pub(super) commands: Arc<Semaphore>,
-    /// What the bridge speaks.
-    protocol: u32,
 }
 
 #[derive(Debug)]
@@ -122,7 +119,7 @@ pub(super) enum Part {
 }
 
 impl Requests {
-    pub(super) fn new(outbox: Arc<Outbox>, protocol: u32) -> Self {
+    pub(super) fn new(outbox: Arc<Outbox>) -> Self {
         let state = State {
             last: 0,
             open: BTreeMap::new(),
@@ -133,7 +130,7 @@ impl Requests {
         let (state, unneeded) = (Mutex::new(state), Notify::new());
         let shared = Arc::new(Shared { outbox, state, unneeded });
         let turns = Arc::new(Semaphore::new(REQUESTS_MAX + COMMANDS_MAX));
-        Self { shared, turns, commands: Arc::new(Semaphore::new(COMMANDS_MAX)), protocol }
+        Self { shared, turns, commands: Arc::new(Semaphore::new(COMMANDS_MAX)) }
     }
 
     pub(super) fn are_open(&self) -> bool {
@@ -192,15 +189,7 @@ impl Requests {
         }
     }
 
-    /// The same, of a request that not every bridge understands.
-    pub(super) async fn open_new(&self, request: &Request) -> Result<Answer, FileError> {
-        if self.protocol < PROTOCOL_WITH_COMMANDS {
-            return Err(FileError::Refused { reason: Refusal::Unsupported });
-        }
-        self.open(request).await
-    }
-
-    async fn open(&self, request: &Request) -> Result<Answer, FileError> {
+    pub(super) async fn open(&self, request: &Request) -> Result<Answer, FileError> {
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         let turn = turn.map_err(|_closed| FileError::Closed)?;
         let (sender, parts) = mpsc::channel(PARTS_MAX);

@@ -116,7 +116,7 @@ where
         return Err(LinkError::Forgotten { forgotten: hello.forgotten, stored });
     }
     let outbox = Arc::new(Outbox::default());
-    let requests = Requests::new(Arc::clone(&outbox), hello.protocol);
+    let requests = Requests::new(Arc::clone(&outbox));
     let events = reader::start(reader, buffer, stored, requests.clone());
     outbox::start(writer, Arc::clone(&outbox));
     Ok(Link { hello, sender: BridgeSender { outbox, requests }, events })

@@ -15,8 +15,9 @@ use super::journal::Journal;
 use super::line::{self, Said, TurnSign};
 use super::lines::{Line, Lines};
 use super::process::{CliProcess, Exit, Input, Life, Output};
-use super::questions::Questions;
+use super::questions::{Questions, refusal};
 use super::tail::{TAIL_BYTES, Tail};
+use super::told::{Aside, Told};
 use crate::bridge::outgoing::Outgoing;
 use crate::bridge::protocol::{Answer, Kind, Notice, Packet};
 
@@ -60,6 +61,7 @@ pub(super) struct Cli {
     /// Where the next piece of `errors` is read to.
     noise: Vec<u8>,
     tail: Tail,
+    aside: Aside,
     asked: VecDeque<(String, Asked)>,
     questions: Questions,
     next_id: u64,
@@ -122,6 +124,7 @@ impl Cli {
         initialize: Map<String, Value>,
         line_max: usize,
         asks: bool,
+        logs: bool,
     ) -> Self {
         let mut cli = Self {
             pid: process.pid,
@@ -133,6 +136,7 @@ impl Cli {
             errors: process.errors,
             noise: Vec::with_capacity(NOISE_BYTES),
             tail: Tail::default(),
+            aside: Aside::new(logs),
             asked: VecDeque::new(),
             questions: Questions::new(asks),
             next_id: 1,
@@ -263,7 +267,10 @@ impl Cli {
             () = lines.fill(), if read_lines => CliEvent::Output,
             result = read_some(errors, noise), if errors.is_some() => {
                 match result {
-                    Ok(bytes) if bytes > 0 => self.tail.push(&self.noise),
+                    Ok(bytes) if bytes > 0 => {
+                        self.tail.push(&self.noise);
+                        self.aside.errors(&self.noise);
+                    }
                     _ended => self.errors = None,
                 }
                 self.noise.clear();
@@ -322,7 +329,10 @@ impl Cli {
                 self.write(&answer);
             }
             Said::Nothing => {}
-            Said::Noise => self.tail.push_line(&line),
+            Said::Noise => {
+                self.tail.push_line(&line);
+                self.aside.noise(&line);
+            }
         }
     }
 
@@ -414,14 +424,24 @@ impl Cli {
         self.exit.is_some() && (drained || self.drained_by.is_none())
     }
 
+    /// What it said beside the protocol since the last time.
+    pub(super) fn said_aside(&mut self) -> Vec<Told> {
+        if self.is_gone() {
+            self.aside.end();
+        }
+        self.aside.take()
+    }
+
     /// What is told about its end.
     pub(super) fn last_words(self) -> Notice {
         let stderr = self.tail.text();
         let Exit { code, signal } = self.exit.unwrap_or(Exit { code: None, signal: None });
         match self.ready {
-            Readiness::Refused(reason) if stderr.is_empty() => Notice::StartFailed { reason },
+            Readiness::Refused(reason) if stderr.is_empty() => {
+                Notice::StartFailed { reason, script: None }
+            }
             Readiness::Refused(reason) => {
-                Notice::StartFailed { reason: format!("{reason}\n{stderr}") }
+                Notice::StartFailed { reason: format!("{reason}\n{stderr}"), script: None }
             }
             _ => {
                 let requested = self.ending.is_some_and(|ending| ending.requested);
@@ -446,26 +466,6 @@ impl Turn {
 /// Puts a notice into the journal.
 pub(super) fn note(journal: &mut Journal, notice: &Notice) {
     journal.append(Kind::Notice, Packet::json(Kind::Notice, 0, notice).payload);
-}
-
-/// The answer to a question of the CLI that is not passed on.
-fn refusal(id: &str, subtype: &str) -> Value {
-    let response = match subtype {
-        "can_use_tool" => json!({
-            "subtype": "success",
-            "request_id": id,
-            "response": {
-                "behavior": "deny",
-                "message": "No rule of this agent allows this, and nobody is there to be asked.",
-            },
-        }),
-        _ => json!({
-            "subtype": "error",
-            "request_id": id,
-            "error": format!("{subtype} is not supported here"),
-        }),
-    };
-    json!({ "type": "control_response", "response": response })
 }
 
 fn version(answer: &str) -> Option<String> {

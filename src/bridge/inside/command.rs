@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use nix::unistd::Pid;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::process::{Children, Exit, Input, Output};
@@ -22,9 +24,12 @@ use crate::simulation;
 /// Time to end after SIGTERM.
 const TERMINATE_MAX: Duration = Duration::from_secs(1);
 
-/// Time for what is left in the pipes of a command that ended: something that it left behind may
-/// hold them open.
-pub(super) const DRAIN_MAX: Duration = Duration::from_millis(300);
+/// Time to wait for what is left in the pipes of a command that ended: something that it left behind
+/// may hold them open.
+const DRAIN_MAX: Duration = Duration::from_millis(300);
+
+/// Bytes that may be left in one: the largest pipe that there is without privilege.
+const DRAIN_BYTES_MAX: usize = 1 << 20;
 
 /// The statuses of a shell for a program that is not there, and for one that cannot be executed.
 const NOT_FOUND: i32 = 127;
@@ -56,6 +61,46 @@ pub(super) struct Running {
 enum Life {
     Group { pid: Pid, children: Children, ended: oneshot::Receiver<Exit> },
     Over(Exit),
+}
+
+/// What comes out of a command, on one of its pipes.
+pub(super) struct Pipe {
+    output: Output,
+    ended: watch::Receiver<bool>,
+    drain: Duration,
+    drain_bytes: usize,
+}
+
+impl Pipe {
+    /// `ended`: whether the command has.
+    pub(super) fn new(output: Output, ended: watch::Receiver<bool>) -> Self {
+        Self { output, ended, drain: DRAIN_MAX, drain_bytes: DRAIN_BYTES_MAX }
+    }
+
+    /// The next of it, at most `bytes`; `None` at its end, or if what still comes is not of the
+    /// command. Cancel-safe.
+    pub(super) async fn next(&mut self, bytes: usize) -> Option<BytesMut> {
+        let mut buffer = BytesMut::with_capacity(bytes);
+        let read = loop {
+            if *self.ended.borrow_and_update() {
+                let began = Instant::now();
+                let read = timeout(self.drain, self.output.read_buf(&mut buffer)).await.ok()?;
+                self.drain = self.drain.saturating_sub(began.elapsed());
+                self.drain_bytes = self.drain_bytes.checked_sub(buffer.len())?;
+                break read;
+            }
+            tokio::select! {
+                read = self.output.read_buf(&mut buffer) => break read,
+                changed = self.ended.changed() => {
+                    if changed.is_err() {
+                        // Nobody will tell any more.
+                        break self.output.read_buf(&mut buffer).await;
+                    }
+                }
+            }
+        };
+        read.ok().filter(|read| *read > 0).map(|_read| buffer)
+    }
 }
 
 /// How it ended, and whether that was because of the time.

@@ -17,12 +17,15 @@ mod program;
 mod questions;
 mod relay;
 mod running;
+mod scripts;
 mod simulated;
 mod spill;
+mod starting;
 mod tail;
 mod termination;
 #[cfg(test)]
 pub(super) mod testing;
+mod told;
 mod transfers;
 mod waiting;
 

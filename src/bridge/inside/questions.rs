@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 
 use crate::bridge::protocol::Answer;
 
@@ -92,4 +92,24 @@ impl Questions {
         let place = self.open.iter().position(|open| open.id == id)?;
         self.open.remove(place)
     }
+}
+
+/// The answer to a question of the CLI that is not passed on.
+pub(super) fn refusal(id: &str, subtype: &str) -> Value {
+    let response = match subtype {
+        "can_use_tool" => json!({
+            "subtype": "success",
+            "request_id": id,
+            "response": {
+                "behavior": "deny",
+                "message": "No rule of this agent allows this, and nobody is there to be asked.",
+            },
+        }),
+        _ => json!({
+            "subtype": "error",
+            "request_id": id,
+            "error": format!("{subtype} is not supported here"),
+        }),
+    };
+    json!({ "type": "control_response", "response": response })
 }

@@ -9,26 +9,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::task::{self, JoinHandle};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::cli::{self, Cli, CliEvent};
 use super::connection::{Connection, ConnectionEvent, Door};
-use super::home;
 use super::journal::{Cursor, Journal, Limits};
 use super::launcher::Launcher;
-use super::process::Invocation;
+use super::starting::{Prepared, Preparing, Unready};
 use super::termination::Termination;
+use super::told::{Allowance, Told};
 use super::transfers::Site;
 use super::waiting::Waiting;
 use crate::bridge::protocol::{
     BridgeHello, ControllerHello, Kind, Notice, PROTOCOL, Packet, ProtocolError, RESTORE_BYTES_MAX,
     StartCli,
 };
-use crate::id::SessionId;
 
 /// Messages that wait for a CLI that is about to start.
 const WAITING_MAX: usize = 64;
+
+/// Pieces of what scripts say that may wait: then who says more waits.
+const TOLD_MAX: usize = 16;
 
 /// Time to leave: to end the CLI in its steps, and to tell of it.
 const LEAVE_MAX: Duration = Duration::from_secs(8);
@@ -48,45 +50,36 @@ pub(super) struct Settings {
 }
 
 pub(super) struct Relay {
-    settings: Settings,
+    pub(super) settings: Settings,
     site: Site,
     door: Door,
-    launcher: Launcher,
+    pub(super) launcher: Launcher,
     termination: Termination,
-    journal: Journal,
+    pub(super) journal: Journal,
     connection: Option<Box<Connection>>,
-    cli: Option<Cli>,
+    pub(super) cli: Option<Cli>,
     /// What ashd calls the start of `cli`.
-    cli_label: Option<String>,
-    preparing: Option<Preparing>,
+    pub(super) cli_label: Option<String>,
+    pub(super) preparing: Option<Preparing>,
     /// To be started when the present CLI is gone.
-    next: Option<StartCli>,
+    pub(super) next: Option<StartCli>,
     /// What came behind a `Start` that is not done yet.
-    waiting: VecDeque<Waiting>,
-    last_input: u64,
+    pub(super) waiting: VecDeque<Waiting>,
+    pub(super) last_input: u64,
     /// The transcript that the next start writes.
-    restore: Vec<Bytes>,
+    pub(super) restore: Vec<Bytes>,
+    /// `startup.sh` has run, if there is one.
+    pub(super) begun: bool,
+    /// What scripts say.
+    pub(super) teller: mpsc::Sender<Told>,
+    told: mpsc::Receiver<Told>,
+    allowance: Allowance,
     /// The CLI and what it started are stopped.
     paused: bool,
     /// Since when nobody needs this bridge.
     orphaned: Option<Instant>,
     /// When to leave at the latest, once that is decided.
-    leaving: Option<Instant>,
-}
-
-struct Preparing {
-    start: StartCli,
-    conversation: SessionId,
-    job: JoinHandle<Prepared>,
-}
-
-#[derive(Debug)]
-struct Prepared {
-    /// The arguments that name the files of this start.
-    files: io::Result<Vec<String>>,
-    restored: io::Result<()>,
-    exists: bool,
-    trust: io::Result<()>,
+    pub(super) leaving: Option<Instant>,
 }
 
 enum Event {
@@ -94,7 +87,8 @@ enum Event {
     Connection(ConnectionEvent),
     Spilled(io::Result<()>),
     Cli(CliEvent),
-    Prepared(Option<Prepared>),
+    Prepared(Result<Prepared, Unready>),
+    Told(Told),
     Terminate,
     Deadline,
 }
@@ -108,6 +102,7 @@ impl Relay {
     ) -> Self {
         let journal = Journal::new(settings.journal, &settings.spill);
         let site = Site::new(&settings, launcher.commands());
+        let (teller, told) = mpsc::channel(TOLD_MAX);
         Self {
             settings,
             site,
@@ -123,6 +118,10 @@ impl Relay {
             waiting: VecDeque::new(),
             last_input: 0,
             restore: Vec::new(),
+            begun: false,
+            teller,
+            told,
+            allowance: Allowance::new(Instant::now()),
             paused: false,
             orphaned: None,
             leaving: None,
@@ -153,9 +152,8 @@ impl Relay {
             result = self.journal.spilled() => Event::Spilled(result),
             event = on(self.cli.as_mut(), |cli| cli.event(may_read)) => Event::Cli(event),
             exit = self.launcher.exit() => Event::Cli(CliEvent::Exit(exit)),
-            result = on(self.preparing.as_mut(), |preparing| &mut preparing.job) => {
-                Event::Prepared(result.ok())
-            }
+            prepared = on(self.preparing.as_mut(), Preparing::prepared) => Event::Prepared(prepared),
+            Some(told) = self.told.recv() => Event::Told(told),
             () = self.termination.requested() => Event::Terminate,
             () = until(deadline) => Event::Deadline,
         }
@@ -174,7 +172,11 @@ impl Relay {
             // The journal keeps in memory what it could not write.
             Event::Spilled(_result) => {}
             Event::Cli(event) => self.handle_cli(event),
-            Event::Prepared(prepared) => self.launch(prepared),
+            Event::Prepared(prepared) => {
+                self.hear_scripts();
+                self.launch(prepared);
+            }
+            Event::Told(told) => self.allowance.tell(told, Instant::now(), &mut self.journal),
             Event::Terminate => self.leave(),
             Event::Deadline => {
                 if let Some(cli) = &mut self.cli {
@@ -188,7 +190,7 @@ impl Relay {
         let Some(cli) = &mut self.cli else { return };
         match event {
             CliEvent::Output => cli.hear(&mut self.journal),
-            CliEvent::Exit(exit) if cli.exited(exit) => self.launcher.end_others(),
+            CliEvent::Exit(exit) if cli.exited(exit) => self.end_others(),
             CliEvent::Exit(_in_order) => {}
             CliEvent::Errors | CliEvent::Wrote => {}
         }
@@ -196,6 +198,11 @@ impl Relay {
 
     /// Draws the conclusions of what happened; `false` when it is time to leave.
     fn settle(&mut self) -> bool {
+        if let Some(cli) = &mut self.cli {
+            for told in cli.said_aside() {
+                self.allowance.tell(told, Instant::now(), &mut self.journal);
+            }
+        }
         if let Some(cli) = self.cli.take_if(|cli| cli.is_gone()) {
             let untaken = cli.untaken();
             cli::note(&mut self.journal, &cli.last_words());
@@ -268,6 +275,22 @@ impl Relay {
         if let Some(cli) = &mut self.cli {
             cli.end(true);
         }
+        if let Some(preparing) = &self.preparing {
+            preparing.interrupt();
+        }
+    }
+
+    /// What they have said so far comes before what follows from their end.
+    fn hear_scripts(&mut self) {
+        while let Ok(told) = self.told.try_recv() {
+            self.allowance.tell(told, Instant::now(), &mut self.journal);
+        }
+    }
+
+    /// Ends whatever else runs here; `startup.sh` begins it again.
+    pub(super) fn end_others(&mut self) {
+        self.launcher.end_others();
+        self.begun = false;
     }
 
     /// Does what the controller says.
@@ -346,85 +369,14 @@ impl Relay {
     }
 
     /// A later start took the place of one that had not begun: that is no failure.
-    fn superseded(&mut self) {
+    pub(super) fn superseded(&mut self) {
         let ended =
             Notice::Exited { code: None, signal: None, requested: true, stderr: String::new() };
         cli::note(&mut self.journal, &ended);
     }
 
-    fn start_failed(&mut self, reason: String) {
-        cli::note(&mut self.journal, &Notice::StartFailed { reason });
-    }
-
-    fn prepare(&mut self, start: StartCli) {
-        let Ok(conversation) = start.conversation.parse::<SessionId>() else {
-            return self.start_failed("the conversation has no UUID".to_owned());
-        };
-        let (home, workspace) = (self.settings.home.clone(), Arc::clone(&self.settings.workspace));
-        let restore = std::mem::take(&mut self.restore);
-        let (folder, files) = (self.settings.spill.join("start"), start.files.clone());
-        let job = task::spawn_blocking(move || Prepared {
-            // Before it is looked for.
-            restored: if restore.is_empty() {
-                Ok(())
-            } else {
-                home::restore_transcript(&home, &workspace, conversation, &restore)
-            },
-            exists: home::has_conversation(&home, &workspace, conversation),
-            trust: home::trust_workspace(&home, &workspace),
-            files: home::write_start_files(&folder, &files),
-        });
-        self.preparing = Some(Preparing { start, conversation, job });
-    }
-
-    fn launch(&mut self, prepared: Option<Prepared>) {
-        let Some(Preparing { start, conversation, .. }) = self.preparing.take() else { return };
-        let Some(prepared) = prepared else {
-            return self.start_failed("the home could not be prepared".to_owned());
-        };
-        if self.leaving.is_some() || self.next.is_some() {
-            return self.superseded();
-        }
-        let mut arguments = start.arguments;
-        let option = if prepared.exists { "resume" } else { "session-id" };
-        arguments.push(format!("--{option}={conversation}"));
-        if let Err(error) = prepared.restored {
-            return self.start_failed(format!("its conversation could not be written: {error}"));
-        }
-        match prepared.files {
-            Ok(named) => arguments.extend(named),
-            Err(error) => {
-                return self.start_failed(format!("its files could not be written: {error}"));
-            }
-        }
-        let mut environment = self.settings.environment.clone();
-        let added = start.environment.into_iter();
-        environment.extend(added.map(|(name, value)| (name.into(), value.into())));
-        let directory = self.settings.workspace.to_path_buf();
-        let process = match self.launcher.start(Invocation { arguments, environment, directory }) {
-            Ok(process) => process,
-            Err(error) => {
-                return self.start_failed(format!("the CLI could not be started: {error}"));
-            }
-        };
-        self.cli_label = start.label;
-        let initialize = start.initialize.map(|members| *members).unwrap_or_default();
-        let mut cli = Cli::new(process, initialize, self.settings.line_bytes_max, start.asks);
-        if let Err(error) = prepared.trust {
-            cli.remark(&format!(
-                "ash-bridge: the workspace could not be marked as trusted: {error}"
-            ));
-        }
-        for waiting in self.waiting.drain(..) {
-            match waiting {
-                Waiting::Input(number, payload) => {
-                    self.last_input = number;
-                    cli.tell_message(number, &payload);
-                }
-                Waiting::Interrupt => cli.interrupt(),
-            }
-        }
-        self.cli = Some(cli);
+    pub(super) fn start_failed(&mut self, reason: String) {
+        cli::note(&mut self.journal, &Notice::StartFailed { reason, script: None });
     }
 
     fn input(&mut self, number: u64, payload: Bytes) {
@@ -473,6 +425,7 @@ impl Relay {
         if self.next.is_some() || self.preparing.is_some() {
             if self.waiting.len() < WAITING_MAX && !self.waiting.is_empty() {
                 self.waiting.push_back(Waiting::Interrupt);
+                self.preparing.iter().for_each(Preparing::interrupt);
             }
         } else if let Some(cli) = self.cli.as_mut().filter(|cli| cli.takes_input()) {
             cli.interrupt();

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-use super::command::{DRAIN_MAX, Place};
-use super::process::{Input, Output};
+use super::command::{Pipe, Place};
+use super::process::Input;
 use super::transfers::{Work, granted};
 use crate::bridge::protocol::{CHUNK_BYTES, CommandEnd, Kind, Packet, Refusal, Reply, RunCommand};
 
@@ -40,8 +40,8 @@ impl Work {
         };
         let said = async {
             let (one, other) = tokio::join!(
-                self.pass_on(output, Kind::Chunk, &left, over.clone()),
-                self.pass_on(errors, Kind::Errors, &left, over.clone()),
+                self.pass_on(Pipe::new(output, over.clone()), Kind::Chunk, &left),
+                self.pass_on(Pipe::new(errors, over), Kind::Errors, &left),
             );
             Ok::<_, Refusal>(one? | other?)
         };
@@ -61,42 +61,16 @@ impl Work {
     }
 
     /// Sends what comes out of a pipe, to its end; says whether some was left out.
-    async fn pass_on(
-        &self,
-        mut pipe: Output,
-        kind: Kind,
-        left: &Left,
-        mut over: watch::Receiver<bool>,
-    ) -> Result<bool, Refusal> {
+    async fn pass_on(&self, mut pipe: Pipe, kind: Kind, left: &Left) -> Result<bool, Refusal> {
         let mut truncated = false;
-        let mut is_over = *over.borrow();
-        loop {
-            let mut buffer = BytesMut::with_capacity(CHUNK_BYTES);
-            let read = if is_over {
-                match timeout(DRAIN_MAX, pipe.read_buf(&mut buffer)).await {
-                    Ok(read) => read,
-                    // Something that it left behind holds the pipe open.
-                    Err(_silence) => return Ok(truncated),
-                }
-            } else {
-                tokio::select! {
-                    read = pipe.read_buf(&mut buffer) => read,
-                    _changed = over.changed() => {
-                        is_over = true;
-                        continue;
-                    }
-                }
-            };
-            match read {
-                Ok(bytes) if bytes > 0 => {}
-                _ended => return Ok(truncated),
-            }
+        while let Some(mut buffer) = pipe.next(CHUNK_BYTES).await {
             truncated |= left.cut(&mut buffer);
             if !buffer.is_empty() {
                 self.may_send().await?;
                 self.send(Packet::new(kind, self.number, buffer.freeze())).await;
             }
         }
+        Ok(truncated)
     }
 }
 

@@ -28,7 +28,7 @@ async fn a_cli_that_refuses_to_initialize_is_ended_and_says_why() {
     let mut link = rig.connect(0).await;
     let prelude = "echo hint >&2; control() { refuse $1 'no such agent'; }";
     link.sender.start(&rig.start_with(prelude)).unwrap();
-    let failed = Notice::StartFailed { reason: "no such agent\nhint".to_owned() };
+    let failed = Notice::StartFailed { reason: "no such agent\nhint".to_owned(), script: None };
     assert_eq!(link.notice().await, failed);
     assert!(!rig.connect(1).await.hello.cli_running);
 }
@@ -39,7 +39,7 @@ async fn a_cli_that_does_not_exist_fails_to_start() {
     let mut link = rig.connect(0).await;
     link.sender.start(&rig.start()).unwrap();
     link.run(1, "frame one");
-    let Notice::StartFailed { reason } = link.notice().await else { panic!("it started") };
+    let Notice::StartFailed { reason, .. } = link.notice().await else { panic!("it started") };
     assert!(reason.contains("No such file"), "{reason}");
     assert!(matches!(link.notice().await, Notice::InputRefused { number: 1, .. }));
 }

@@ -10,12 +10,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::rig::{PATIENCE, ROOMY, Rig, frame};
 use crate::bridge::host::{BridgeEvent, FileError, LinkEnding, LinkError, connect};
 use crate::bridge::protocol::{
-    Answer, BridgeHello, ControllerHello, Kind, Notice, PROTOCOL, PROTOCOL_OLDEST, Packet, Refusal,
-    Reply, Request, RunCommand, StartCli,
+    Answer, BridgeHello, ControllerHello, Kind, LogLevel, Notice, PROTOCOL, PROTOCOL_OLDEST,
+    Packet, Refusal, Reply, Request, RunCommand, Scripts, StartCli,
 };
 
 /// The versions that were recorded; of those that are served no more only what they said is looked at.
-const RECORDED: [u32; 5] = [1, 2, 3, 4, 5];
+const RECORDED: [u32; 6] = [1, 2, 3, 4, 5, 6];
 
 /// A version without a recording would be served on trust.
 #[test]
@@ -94,6 +94,8 @@ fn understands_controller(version: u32, packets: &[Packet]) {
         return assert!(!start.asks && added.len() == 7);
     }
     assert!(start.asks);
+    let scripts = (version >= 6).then_some(Scripts { timeout_ms: 60_000 });
+    assert_eq!((start.scripts, start.logs), (scripts, version >= 6));
     assert_eq!((added[7].kind, added[7].payload[0]), (Kind::Control, b'{'));
     let answer: Answer = added[9].parse().unwrap();
     assert_eq!((added[9].kind, answer.request_id.as_str()), (Kind::Answer, "q1"));
@@ -149,12 +151,22 @@ async fn understands_bridge(version: u32) {
             BridgeEvent::Notice { notice, .. } => Ok(notice.clone()),
         })
         .collect();
+    let is_log = |notice: &Result<_, _>| matches!(notice, Ok(Notice::Log { .. }));
+    let (logs, notices): (Vec<_>, Vec<_>) = notices.into_iter().partition(is_log);
+    let log = |level, text: &str| Ok(Notice::Log { level, text: text.to_owned() });
+    let told = [
+        log(LogLevel::System, "install.sh begins"),
+        log(LogLevel::Stdout, "installed"),
+        log(LogLevel::System, "install.sh ended with status 0"),
+        log(LogLevel::Stderr, "a warning"),
+    ];
+    assert_eq!(logs, if version < 6 { &[][..] } else { &told[..] });
     let pid = match &notices[2] {
         Ok(Notice::Ready { pid, .. }) => *pid,
         other => panic!("{other:?}"),
     };
     let mut expected = vec![
-        Ok(Notice::StartFailed { reason: "the conversation has no UUID".to_owned() }),
+        Ok(Notice::StartFailed { reason: "the conversation has no UUID".to_owned(), script: None }),
         Ok(Notice::InputRefused { number: 1, reason: "no CLI runs".to_owned() }),
         Ok(Notice::Ready { version: Some("9.9.9".to_owned()), pid }),
         Err(frame("recorded")),
@@ -182,16 +194,6 @@ async fn understands_bridge(version: u32) {
         stderr: "a warning".to_owned(),
     }));
     assert_eq!(notices, expected);
-}
-
-#[tokio::test]
-async fn an_older_bridge_is_not_asked_for_what_it_does_not_know() {
-    let (ours, mut theirs) = tokio::io::duplex(1 << 20);
-    theirs.write_all(&recorded(3, "bridge")).await.unwrap();
-    let link = connect(ours, 0, PATIENCE).await.unwrap();
-    let refused = link.sender.write_file("x", None, 1).await.map(|_upload| ());
-    let reason = Refusal::Unsupported;
-    assert_eq!(refused, Err(FileError::Refused { reason }));
 }
 
 /// After a downgrade an older ashd meets the bridge of today, which answers as that version's own did.
@@ -291,34 +293,38 @@ async fn record_this_version() {
     let members = serde_json::json!({ "hooks": null });
     start.initialize = Some(Box::new(members.as_object().unwrap().clone()));
     start.asks = true;
+    (start.logs, start.scripts) = (true, Some(Scripts { timeout_ms: 60_000 }));
+    // Gone before the files are listed.
+    let install = rig.workspace().join("install.sh");
+    std::fs::write(&install, format!("echo installed; rm {}", install.display())).unwrap();
     recorder.say(Packet::json(Kind::Start, 0, &start)).await;
-    recorder.hear(4).await;
+    recorder.hear(7).await;
     let model = r#"{"type":"control_request","request_id":"a","request":{"subtype":"set_model"}}"#;
     let long = r#"printf '{"x":"%*s"}\n' 1100000 y"#;
     let lines = format!("frame $name; echo a warning >&2\n{model}\n{long}\nframe after\n");
     recorder.say(Packet::new(Kind::Input, 2, lines)).await;
-    recorder.hear(8).await;
+    recorder.hear(12).await;
     recorder.say(Packet::new(Kind::Interrupt, 0, "")).await;
     recorder.say(Packet::new(Kind::Acknowledge, 3, "")).await;
     recorder.say(Packet::json(Kind::Request, 1, &Request::ListFiles { hidden: true })).await;
-    recorder.hear(9).await;
+    recorder.hear(13).await;
     let read = Request::ReadFile { path: "hello.txt".to_owned(), bytes_max: 100 };
     recorder.say(Packet::json(Kind::Request, 2, &read)).await;
-    recorder.hear(12).await;
+    recorder.hear(16).await;
     recorder.say(Packet::new(Kind::Credit, 2, 1_u32.to_be_bytes().to_vec())).await;
     let outside = Request::ReadFile { path: "../x".to_owned(), bytes_max: 100 };
     recorder.say(Packet::json(Kind::Request, 3, &outside)).await;
-    recorder.hear(13).await;
+    recorder.hear(17).await;
     recorder.say(Packet::new(Kind::Cancel, 3, "")).await;
     let write =
         Request::WriteFile { path: "new.txt".to_owned(), executable: Some(true), bytes_max: 100 };
     recorder.say(Packet::json(Kind::Request, 4, &write)).await;
     recorder.say(Packet::new(Kind::Data, 4, "new")).await;
     recorder.say(Packet::new(Kind::Data, 4, "")).await;
-    recorder.hear(15).await;
+    recorder.hear(19).await;
     let delete = Request::DeleteFile { path: "new.txt".to_owned() };
     recorder.say(Packet::json(Kind::Request, 5, &delete)).await;
-    recorder.hear(16).await;
+    recorder.hear(20).await;
     let command = RunCommand {
         arguments: ["/bin/sh", "-c", "cat; echo e >&2"].map(str::to_owned).to_vec(),
         directory: None,
@@ -327,20 +333,20 @@ async fn record_this_version() {
         output_bytes_max: 100,
     };
     recorder.say(Packet::json(Kind::Request, 6, &Request::Run(command))).await;
-    recorder.hear(17).await;
+    recorder.hear(21).await;
     recorder.say(Packet::new(Kind::Data, 6, "in")).await;
     recorder.say(Packet::new(Kind::Data, 6, "")).await;
     // What was granted, both outputs, and the end.
-    recorder.hear(21).await;
+    recorder.hear(25).await;
     recorder.say(Packet::new(Kind::Control, 0, model.replace("\"a\"", "\"b\""))).await;
-    recorder.hear(22).await;
+    recorder.hear(26).await;
     let ask = format!("echo '{QUESTION}'; IFS= read -r reply; echo \"{{\\\"heard\\\":$reply}}\"");
     recorder.say(Packet::new(Kind::Input, 4, ask)).await;
-    recorder.hear(23).await;
+    recorder.hear(27).await;
     let response = serde_json::value::to_raw_value(&serde_json::json!({ "behavior": "allow" }));
     let answer = Answer { request_id: "q1".to_owned(), response: response.unwrap() };
     recorder.say(Packet::json(Kind::Answer, 0, &answer)).await;
-    recorder.hear(24).await;
+    recorder.hear(28).await;
     recorder.say(Packet::new(Kind::Shutdown, 0, "")).await;
     while recorder.stream.read_buf(&mut recorder.heard).await.unwrap() > 0 {}
     for (side, bytes) in [("controller", recorder.said), ("bridge", recorder.heard)] {

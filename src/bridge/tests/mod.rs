@@ -11,4 +11,5 @@ mod program;
 mod real;
 mod replay;
 mod rig;
+mod scripts;
 mod simulated;

@@ -124,6 +124,8 @@ impl Rig {
             files: Vec::new(),
             label: None,
             asks: false,
+            logs: false,
+            scripts: None,
         }
     }
 

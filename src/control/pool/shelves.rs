@@ -220,6 +220,10 @@ impl<P> Shelves<P> {
                     let fresh = now.duration_since(*since) < AGE_MAX;
                     keep && fresh && *index < most && !is_dead(parked)
                 });
+            if gone.iter().any(|(_, (parked, _))| is_dead(parked)) {
+                // What let it fail, a script of the agent perhaps, is still there.
+                shelf.not_before = Some(now + FAILED_PAUSE);
+            }
             shelf.parked = kept.into_iter().map(|(_, parked)| parked).collect();
             room -= shelf.parked.len().min(room);
             out.extend(gone.into_iter().map(|(_, (parked, _))| parked));

@@ -19,6 +19,7 @@ pub(crate) mod configure;
 pub(crate) mod create;
 mod exec;
 mod files;
+mod logs;
 mod messages;
 pub(crate) mod permissions;
 mod show;
@@ -32,6 +33,7 @@ use self::configure::Configure;
 use self::create::Create;
 use self::exec::Exec;
 use self::files::Files;
+use self::logs::SessionLogs;
 use self::messages::Messages;
 use self::permissions::{Allow, Deny};
 use self::timeline::Timeline;
@@ -113,6 +115,7 @@ pub(crate) enum SessionVerb {
     Messages(Messages),
     Timeline(Timeline),
     Audit(Audit),
+    Logs(SessionLogs),
     Budget(SessionBudget),
     Files(Files),
     /// Files that clients give to a session
@@ -182,6 +185,7 @@ pub(crate) async fn run(context: &mut Context, verb: SessionVerb) -> Result<(), 
         SessionVerb::Timeline(timeline) => timeline::run(context, timeline).await,
         SessionVerb::Budget(budget) => budget::run(context, budget).await,
         SessionVerb::Audit(audit) => audit::run(context, audit).await,
+        SessionVerb::Logs(asked) => logs::run(context, asked).await,
         SessionVerb::Files(files) => files::run(context, files).await,
     }
 }

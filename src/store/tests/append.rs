@@ -24,6 +24,7 @@ async fn a_step_moves_everything_it_names() {
         usage: None,
         transcript: Vec::new(),
         transcript_before: 0,
+        logs: Vec::new(),
         key,
         accepted: Some(turn(1)),
         frames: vec![

@@ -15,6 +15,7 @@ mod keys;
 mod opening;
 mod pruning;
 mod reading;
+mod session_logs;
 mod sessions;
 mod transcripts;
 mod turns;

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use super::super::connection::newest_version;
 use super::jobs::job;
+use super::session_logs::line;
 use super::*;
 use crate::scope::Scope;
 use crate::session::job::{JobChange, JobStatus};
@@ -23,6 +24,7 @@ const VERSION_10: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/st
 const VERSION_11: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v11.db");
 const VERSION_12: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v12.db");
 const VERSION_13: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v13.db");
+const VERSION_14: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v14.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const VERSION_4_SESSION: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
@@ -479,6 +481,26 @@ async fn a_database_of_version_13_loads_for_ever() {
     assert_eq!((job.started_at, job.completed_at), (Some(at(50)), Some(at(60))));
 }
 
+/// What the fourteenth version of the schema can hold beside it.
+async fn fill_logs(store: &Store) {
+    let id = VERSION_1_SESSION.parse().unwrap();
+    let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
+    store.append(Append { logs: vec![line("careful")], ..step(key, []) }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_14_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_14, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    let id = VERSION_1_SESSION.parse().unwrap();
+    let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
+    let NewLogLine { at, source, text } = line("careful");
+    let kept = LogLineRecord { line: 0, at, source, text };
+    assert_eq!(store.logs(key, None).await.unwrap(), [kept]);
+}
+
 #[tokio::test]
 #[ignore = "writes the fixture of a new version of the schema"]
 async fn record_this_version() {
@@ -500,6 +522,7 @@ async fn record_this_version() {
     assert!(fixture.store.create_credential(a_credential(), 1).await.unwrap());
     fill_attachment(&fixture.store).await;
     fill_jobs(&fixture.store).await;
+    fill_logs(&fixture.store).await;
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }

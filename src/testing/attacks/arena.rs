@@ -264,6 +264,8 @@ impl Arena {
             files: Vec::new(),
             label: None,
             asks: false,
+            logs: false,
+            scripts: None,
         };
         link.sender.start(&start).map_err(|error| NoArena::Failed(error.to_string()))?;
         Ok(link)

@@ -148,7 +148,7 @@ pub(in crate::wire) fn uuid() -> Schema {
     json_schema!({ "type": "string", "format": "uuid" })
 }
 
-pub(in crate::wire) fn whole(least: u64, most: u64) -> Schema {
+pub(in crate::wire) fn whole<N: serde::Serialize>(least: N, most: N) -> Schema {
     json_schema!({ "type": "integer", "minimum": least, "maximum": most })
 }
 

@@ -37,6 +37,7 @@ fn all() -> Vec<Described> {
         super::keys::described(),
         super::lifecycle::described(),
         super::load::described(),
+        super::logs::described(),
         super::permissions::described(),
         super::reference::described(),
         super::sessions::described(),

@@ -514,6 +514,18 @@ class Load(TypedDict):
     sessions: list[SessionLoad]
 
 
+class LogLine(TypedDict):
+    index: int
+    level: str
+    text: str
+    ts: Timestamp
+
+
+class LogLines(TypedDict):
+    logs: list[LogLine]
+    source: str
+
+
 class McpServer(TypedDict):
     args: NotRequired[list[str]]
     command: NotRequired[str | None]

@@ -50,6 +50,7 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "listEvents": ('GET', '/api/sessions/{id}/events', False),
     "listFiles": ('GET', '/api/sessions/{id}/files', False),
     "listJobs": ('GET', '/api/queue', False),
+    "listLogs": ('GET', '/api/sessions/{id}/logs', False),
     "listMessages": ('GET', '/api/sessions/{id}/messages', False),
     "listPermissions": ('GET', '/api/sessions/{id}/permissions', False),
     "listQueue": ('GET', '/api/sessions/{id}/queue', False),
