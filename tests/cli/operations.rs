@@ -73,6 +73,7 @@ const LINES: &[&str] = &[
     "session messages SESSION",
     "session timeline SESSION",
     "session audit SESSION",
+    "session logs SESSION",
     "session budget SESSION --tokens 5",
     "session files SESSION",
     "session files SESSION notes.md",
