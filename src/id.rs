@@ -149,6 +149,24 @@ uuid_id!(
 );
 
 uuid_id!(
+    /// What is asked of an agent to see what it is worth.
+    EvalCaseId,
+    new_v4
+);
+
+uuid_id!(
+    /// Cases that are put to a version of an agent.
+    EvalRunId,
+    new_v4
+);
+
+uuid_id!(
+    /// What came of a case in a run.
+    EvalResultId,
+    new_v4
+);
+
+uuid_id!(
     /// An API key; not its secret.
     KeyId,
     new_v4

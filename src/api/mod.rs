@@ -11,6 +11,7 @@ mod budgets;
 mod changes;
 mod credentials;
 mod database;
+mod evals;
 mod exec;
 mod files;
 mod health;
@@ -101,6 +102,21 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::ReadAgentFile => routing::on(method, agent_files::read),
         Operation::WriteAgentFiles => routing::on(method, agent_files::write),
         Operation::DeleteAgentFile => routing::on(method, agent_files::remove),
+        Operation::ListEvalCases => routing::on(method, evals::list_cases),
+        Operation::CreateEvalCase => routing::on(method, evals::create_case),
+        Operation::ImportEvalCases => routing::on(method, evals::import_cases),
+        Operation::ExportEvalCases => routing::on(method, evals::export_cases),
+        Operation::GetEvalCase => routing::on(method, evals::show_case),
+        Operation::ChangeEvalCase => routing::on(method, evals::change_case),
+        Operation::DeleteEvalCase => routing::on(method, evals::delete_case),
+        Operation::StartEvalRun => routing::on(method, evals::start_run),
+        Operation::ListEvalRuns => routing::on(method, evals::list_runs),
+        Operation::CompareEvalRuns => routing::on(method, evals::compare_runs),
+        Operation::GetEvalRun => routing::on(method, evals::show_run),
+        Operation::ListEvalResults => routing::on(method, evals::list_results),
+        Operation::ScoreEvalRun => routing::on(method, evals::score_run),
+        Operation::CancelEvalRun => routing::on(method, evals::cancel_run),
+        Operation::ScoreEvalResult => routing::on(method, evals::score_result),
         Operation::CreateSession => routing::on(method, sessions::create),
         Operation::ListSessions => routing::on(method, sessions::list),
         Operation::GetSession => routing::on(method, sessions::show),

@@ -67,6 +67,18 @@ fn explain(refusal: &Refusal) -> Problem {
         Refusal::JobNotFound => Problem::new(Code::JobNotFound, text)
             .hint("list the jobs with `ashctl job list`; those that are over are kept for `[jobs] keep_hours`"),
         Refusal::JobState { .. } => Problem::new(Code::JobState, text).hint("it is over already"),
+        Refusal::EvalNotFound { .. } => Problem::new(Code::EvalNotFound, text)
+            .hint("list them with `ashctl eval case list` and `ashctl eval list`; the newest 50 runs are kept"),
+        Refusal::EvalResultOfRun => Problem::new(Code::EvalNotFound, text)
+            .field("resultId")
+            .hint("list them with `ashctl eval results`"),
+        Refusal::EvalVersion { .. } => Problem::new(Code::VersionNotFound, text)
+            .field("versionNumber")
+            .hint("list them with `ashctl agent version list`"),
+        Refusal::EvalState { .. } => Problem::new(Code::EvalState, text).hint("it is over already"),
+        Refusal::NoOpinion => Problem::new(Code::BadRequest, text).field("humanScore"),
+        Refusal::TooManyCases { .. } => Problem::new(Code::TooManyEvals, text)
+            .hint("delete those that nobody runs, or ask a second agent of the same files"),
         Refusal::SessionNotFound => Problem::new(Code::SessionNotFound, text),
         Refusal::SessionState { status: Status::Ended } => {
             Problem::new(Code::SessionState, text).hint("create a new session")

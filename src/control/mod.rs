@@ -17,6 +17,7 @@ pub(crate) mod database;
 pub(crate) mod deploy;
 pub(crate) mod drain;
 pub(crate) mod end;
+pub(crate) mod evals;
 pub(crate) mod exec;
 mod explain;
 pub(crate) mod files;

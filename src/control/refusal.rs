@@ -7,6 +7,7 @@ use crate::runner::ArchivingError;
 use crate::runner::handle::{PermissionError, QueueError, SendError, StartError};
 use crate::sandboxd::SandboxdError;
 use crate::session::Status;
+use crate::session::evals::RunStatus;
 use crate::session::job::JobStatus;
 use crate::session::options::OptionError;
 use crate::store::StoreError;
@@ -63,6 +64,18 @@ pub(crate) enum Refusal {
     JobNotFound,
     #[error("Cannot cancel item with status \"{}\"", status.as_str())]
     JobState { status: JobStatus },
+    #[error("Eval {what} not found")]
+    EvalNotFound { what: &'static str },
+    #[error("Eval result not found in this run")]
+    EvalResultOfRun,
+    #[error("Agent version {version} not found")]
+    EvalVersion { version: u32 },
+    #[error("Cannot cancel run with status \"{}\"", status.as_str())]
+    EvalState { status: RunStatus },
+    #[error("Provide humanScore and/or humanNotes")]
+    NoOpinion,
+    #[error("an agent has at most {max} cases")]
+    TooManyCases { max: usize },
     #[error("Session not found")]
     SessionNotFound,
     #[error("Session is {}", status.as_str())]

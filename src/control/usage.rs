@@ -61,6 +61,7 @@ impl Control {
         let (store, tenant) = (&self.host.store, &caller.tenant);
         let agents = store.agents(tenant).await?.len() as u64;
         let by_status = store.created_sessions(tenant, filter.after, filter.before).await?;
+        let by_run_status = self.eval_run_counts(caller, filter.after, filter.before).await?;
         let usage = stats(&store.usage_sums(tenant, filter).await?);
         Ok(Analytics {
             agents: Total { total: agents },
@@ -72,7 +73,7 @@ impl Control {
                     .collect(),
             },
             usage,
-            evals: Evals::default(),
+            evals: Evals { total_runs: by_run_status.values().sum(), by_status: by_run_status },
         })
     }
 

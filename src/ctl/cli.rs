@@ -14,6 +14,7 @@ use super::credential::CredentialVerb;
 use super::database::DatabaseVerb;
 use super::deploy::Deploy;
 use super::drain::DrainVerb;
+use super::eval::EvalVerb;
 use super::events::EventsVerb;
 use super::exit;
 use super::interrupt::Interrupt;
@@ -121,6 +122,9 @@ pub(crate) enum Verb {
     /// Have prompts run in the background, and read their answers
     #[command(subcommand)]
     Job(JobVerb),
+    /// Ask an agent what it is to answer, and see how well it does
+    #[command(subcommand)]
+    Eval(EvalVerb),
     /// Back up the database, and check it
     #[command(subcommand)]
     Db(DatabaseVerb),

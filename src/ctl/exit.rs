@@ -87,6 +87,7 @@ impl From<Code> for Exit {
             | Code::ChangedMeanwhile
             | Code::FileTooLarge
             | Code::IdempotencyMismatch
+            | Code::EvalState
             | Code::JobState
             | Code::MethodNotAllowed
             | Code::PathOutside
@@ -95,12 +96,14 @@ impl From<Code> for Exit {
             | Code::SessionEnded
             | Code::SessionState
             | Code::TooManyAttachments
+            | Code::TooManyEvals
             | Code::TooManyKeys
             | Code::TurnRunning
             | Code::VersionActive => Self::Refused,
             Code::AgentNotFound
             | Code::AttachmentNotFound
             | Code::CredentialNotFound
+            | Code::EvalNotFound
             | Code::FileNotFound
             | Code::JobNotFound
             | Code::KeyNotFound

@@ -6,7 +6,7 @@ use http::Method;
 
 use super::Context;
 use super::failure::Failure;
-use super::output::{Output, Times, cell, columns, optional};
+use super::output::{Output, Times, cell, columns, first_line, optional};
 use super::prefix::resolve;
 use super::server::whole;
 use super::turn::options::message_text;
@@ -175,16 +175,6 @@ fn shown(output: &Output, answer: &[u8]) -> Result<(), Failure> {
 /// How often a job was tried again, of how often it may be.
 fn tried(job: &Job) -> String {
     format!("{}/{}", job.retry_count, job.max_retries)
-}
-
-/// Enough of a prompt to know it by.
-fn first_line(prompt: &str) -> String {
-    const CHARACTERS: usize = 60;
-    let line = prompt.lines().next().unwrap_or_default();
-    match line.char_indices().nth(CHARACTERS) {
-        Some((end, _)) => format!("{}…", cell(line.get(..end).unwrap_or_default())),
-        None => cell(line),
-    }
 }
 
 fn statistics(counts: JobCounts) -> Table {

@@ -23,6 +23,7 @@ mod doctor;
 mod dotenv;
 mod drain;
 mod environment;
+mod eval;
 mod events;
 mod exit;
 mod failure;
@@ -139,6 +140,7 @@ async fn perform(context: &mut Context, verb: Option<Verb>) -> Result<(), Failur
         Some(Verb::Budget(verb)) => budget::run(context, verb).await,
         Some(Verb::Usage(verb)) => usage::run(context, verb).await,
         Some(Verb::Job(verb)) => job::run(context, verb).await,
+        Some(Verb::Eval(verb)) => eval::run(context, verb).await,
         Some(Verb::Key(verb)) => key::run(context, verb).await,
         Some(Verb::Doctor) => doctor::run(context).await,
         Some(Verb::Attach(attach)) => attach::run(context, attach).await,

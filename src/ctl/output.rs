@@ -245,6 +245,16 @@ pub(crate) fn cell(text: &str) -> String {
     plain::line(text)
 }
 
+/// Enough of a text to know it by.
+pub(crate) fn first_line(text: &str) -> String {
+    const CHARACTERS: usize = 60;
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", cell(line.get(..end).unwrap_or_default())),
+        None => cell(line),
+    }
+}
+
 /// Shows an optional text in a cell.
 pub(crate) fn optional(text: Option<&str>) -> String {
     text.map_or_else(|| "-".to_owned(), cell)

@@ -8,6 +8,7 @@ use super::agent_record::{AgentRecord, NewVersion};
 use super::sessions::LIVE;
 use super::writer::Terms;
 use super::{Store, StoreError, row};
+use crate::clock::Timestamp;
 use crate::id::{AgentId, AgentName};
 
 /// A deployment survives a power cut: its bundle is on the disk already.
@@ -73,16 +74,19 @@ impl Store {
         .await
     }
 
-    /// Forgets the agent and its versions. Sessions live on: they know all they need.
+    /// Forgets the agent with its versions, cases and runs. Sessions live on: they know all they
+    /// need.
     pub(crate) async fn delete_agent(
         &self,
         tenant: &str,
         name: &AgentName,
+        now: Timestamp,
     ) -> Result<Option<AgentRecord>, StoreError> {
         let (tenant, name) = (tenant.to_owned(), name.clone());
         self.write(DURABLE, move |connection| {
             let found = find(connection, &tenant, &name)?;
             if let Some(agent) = &found {
+                super::eval_runs::agent_goes(connection, agent.id, now)?;
                 connection
                     .prepare_cached("DELETE FROM agents WHERE id = ?1")?
                     .execute([agent.id.to_string()])?;

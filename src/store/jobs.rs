@@ -3,9 +3,10 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::writer::Terms;
-use super::{Store, StoreError, row};
+use super::{Store, StoreError, eval_runs, row};
 use crate::clock::Timestamp;
 use crate::id::{AgentName, JobId, SessionId, TurnId};
+use crate::session::evals::Scores;
 use crate::session::job::{JobChange, JobCounts, JobStatus};
 
 /// What was answered to a client outlives a power cut.
@@ -16,6 +17,8 @@ pub(crate) struct JobRecord {
     pub(crate) id: JobId,
     pub(crate) tenant: String,
     pub(crate) agent_name: AgentName,
+    /// Of the agent; none for the active one.
+    pub(crate) agent_version: Option<u32>,
     /// The session that its client named.
     pub(crate) wished_session: Option<SessionId>,
     /// Where it runs or ran.
@@ -35,7 +38,8 @@ pub(crate) struct JobRecord {
 }
 
 const COLUMNS: &str = "id, tenant, agent_name, wished_session, session, turn, prompt, priority, \
-    retries, retries_max, status, result, error, created_at, due_at, started_at, completed_at";
+    retries, retries_max, status, result, error, created_at, due_at, started_at, completed_at, \
+    agent_version";
 
 fn job(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
     Ok(JobRecord {
@@ -56,6 +60,7 @@ fn job(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
         due_at: row::timestamp(row, 14)?,
         started_at: row::maybe_timestamp(row, 15)?,
         completed_at: row::maybe_timestamp(row, 16)?,
+        agent_version: row.get(17)?,
     })
 }
 
@@ -68,32 +73,10 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let terms = Terms { durable: true, bytes: new.prompt.len() };
         self.write(terms, move |connection| {
-            let waiting: u64 = connection
-                .prepare_cached(
-                    "SELECT count(*) FROM jobs WHERE status = 'pending' AND tenant = ?1",
-                )?
-                .query_row([&new.tenant], |row| row.get(0))?;
-            if waiting >= waiting_max {
+            if waiting(connection, &new.tenant)? >= waiting_max {
                 return Ok(false);
             }
-            connection
-                .prepare_cached(
-                    "INSERT INTO jobs (id, tenant, agent_name, wished_session, prompt, priority,
-                        retries_max, status, created_at, due_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                )?
-                .execute(params![
-                    new.id.to_string(),
-                    new.tenant,
-                    new.agent_name.as_str(),
-                    new.wished_session.map(|session| session.to_string()),
-                    new.prompt,
-                    new.priority,
-                    new.retries_max,
-                    new.status.as_str(),
-                    new.created_at.as_millis(),
-                    new.due_at.as_millis(),
-                ])?;
+            insert(connection, &new)?;
             Ok(true)
         })
         .await
@@ -207,11 +190,13 @@ impl Store {
         .await
     }
 
-    /// What became of an attempt; nothing, if the job was cancelled meanwhile.
+    /// What became of an attempt; nothing, if the job was cancelled meanwhile. `scores` is what its
+    /// answer is worth, if it asks a case.
     pub(crate) async fn job_was_tried(
         &self,
         id: JobId,
         change: JobChange,
+        scores: Option<Scores>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(DURABLE, move |connection| {
@@ -242,7 +227,7 @@ impl Store {
                     counted,
                     completed_at
                 ])?;
-            Ok(())
+            eval_runs::job_was_tried(connection, id, &change, scores.as_ref(), now)
         })
         .await
     }
@@ -257,12 +242,9 @@ impl Store {
         let tenant = tenant.to_owned();
         self.write(DURABLE, move |connection| {
             let before = one(connection, &tenant, id)?;
-            connection
-                .prepare_cached(
-                    "UPDATE jobs SET status = 'cancelled', completed_at = ?3
-                     WHERE id = ?1 AND tenant = ?2 AND status IN ('pending', 'processing')",
-                )?
-                .execute(params![id.to_string(), tenant, now.as_millis()])?;
+            if before.is_some() {
+                cancel(connection, id, now)?;
+            }
             Ok(before)
         })
         .await
@@ -278,6 +260,47 @@ impl Store {
         })
         .await
     }
+}
+
+/// How many of a tenant wait.
+pub(super) fn waiting(connection: &Connection, tenant: &str) -> Result<u64, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT count(*) FROM jobs WHERE status = 'pending' AND tenant = ?1")?
+        .query_row([tenant], |row| row.get(0))?)
+}
+
+pub(super) fn insert(connection: &Connection, new: &JobRecord) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO jobs (id, tenant, agent_name, wished_session, prompt, priority,
+                retries_max, status, created_at, due_at, agent_version)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            new.id.to_string(),
+            new.tenant,
+            new.agent_name.as_str(),
+            new.wished_session.map(|session| session.to_string()),
+            new.prompt,
+            new.priority,
+            new.retries_max,
+            new.status.as_str(),
+            new.created_at.as_millis(),
+            new.due_at.as_millis(),
+            new.agent_version,
+        ])?;
+    Ok(())
+}
+
+/// One that is over stays as it is.
+pub(super) fn cancel(connection: &Connection, id: JobId, now: Timestamp) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE jobs SET status = 'cancelled', completed_at = ?2
+             WHERE id = ?1 AND status IN ('pending', 'processing')",
+        )?
+        .execute(params![id.to_string(), now.as_millis()])?;
+    eval_runs::job_was_cancelled(connection, id, now)
 }
 
 fn one(connection: &Connection, tenant: &str, id: JobId) -> Result<Option<JobRecord>, StoreError> {

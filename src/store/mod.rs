@@ -20,6 +20,8 @@ mod checkpoint;
 mod connection;
 mod credentials;
 mod error;
+mod eval_cases;
+mod eval_runs;
 mod fork;
 mod jobs;
 mod keys;
@@ -59,6 +61,8 @@ pub(crate) use budget_record::*;
 pub(crate) use check::{Checked, Finding, check_file};
 pub(crate) use credentials::CredentialRecord;
 pub(crate) use error::{Series, StoreError};
+pub(crate) use eval_cases::{CaseRecord, MadeForAgent};
+pub(crate) use eval_runs::{NewResult, NewRun, Opinion, ResultRecord, RunRecord};
 pub(crate) use jobs::JobRecord;
 pub(crate) use keys::ApiKeyRecord;
 #[cfg(feature = "testing")]

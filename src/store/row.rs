@@ -6,6 +6,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 use rusqlite::Row;
 use rusqlite::types::{Type, ValueRef};
+use serde::de::DeserializeOwned;
 
 use super::record::Environment;
 use crate::clock::Timestamp;
@@ -21,6 +22,8 @@ enum ColumnError {
     Texts { source: serde_json::Error },
     #[error("it is no map of numbers")]
     Numbers { source: serde_json::Error },
+    #[error("it is not what it is to be")]
+    Json { source: serde_json::Error },
 }
 
 pub(super) fn timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
@@ -61,6 +64,12 @@ pub(super) fn word<T>(
 
 pub(super) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Bytes> {
     Ok(Bytes::copy_from_slice(row.get_ref(column)?.as_blob()?))
+}
+
+/// Of a shape that something else knows.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?)
+        .map_err(|source| broken(column, ColumnError::Json { source }))
 }
 
 pub(super) fn environment(row: &Row<'_>, column: usize) -> rusqlite::Result<Environment> {

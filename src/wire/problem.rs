@@ -26,6 +26,8 @@ pub(crate) enum Code {
     DiskFull,
     DiskQuotaReached,
     Draining,
+    EvalNotFound,
+    EvalState,
     FileNotFound,
     FileTooLarge,
     Forbidden,
@@ -51,6 +53,7 @@ pub(crate) enum Code {
     StoreUnavailable,
     TooManyAttachments,
     TooManyCommands,
+    TooManyEvals,
     TooManyKeys,
     TooManySessions,
     TurnNotFound,
@@ -69,6 +72,7 @@ impl Code {
             Self::AgentInvalid
             | Self::ArchiveInvalid
             | Self::BadRequest
+            | Self::EvalState
             | Self::JobState
             | Self::PathOutside
             | Self::SessionState => 400,
@@ -77,6 +81,7 @@ impl Code {
             Self::AgentNotFound
             | Self::AttachmentNotFound
             | Self::CredentialNotFound
+            | Self::EvalNotFound
             | Self::FileNotFound
             | Self::JobNotFound
             | Self::KeyNotFound
@@ -90,6 +95,7 @@ impl Code {
             | Self::PermissionResolved
             | Self::SessionBusy
             | Self::TooManyAttachments
+            | Self::TooManyEvals
             | Self::TooManyKeys
             | Self::TurnRunning
             | Self::VersionActive => 409,
@@ -135,6 +141,8 @@ impl Code {
             Self::DiskFull => "disk_full",
             Self::DiskQuotaReached => "disk_quota_reached",
             Self::Draining => "draining",
+            Self::EvalNotFound => "eval_not_found",
+            Self::EvalState => "eval_state",
             Self::FileNotFound => "file_not_found",
             Self::FileTooLarge => "file_too_large",
             Self::Forbidden => "forbidden",
@@ -160,6 +168,7 @@ impl Code {
             Self::StoreUnavailable => "store_unavailable",
             Self::TooManyAttachments => "too_many_attachments",
             Self::TooManyCommands => "too_many_commands",
+            Self::TooManyEvals => "too_many_evals",
             Self::TooManyKeys => "too_many_keys",
             Self::TooManySessions => "too_many_sessions",
             Self::TurnNotFound => "turn_not_found",
@@ -173,7 +182,7 @@ impl Code {
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 50] = [
+    pub(crate) const ALL: [Self; 53] = [
         Self::AgentChanged,
         Self::AgentInvalid,
         Self::AgentNotFound,
@@ -192,6 +201,8 @@ impl Code {
         Self::DiskFull,
         Self::DiskQuotaReached,
         Self::Draining,
+        Self::EvalNotFound,
+        Self::EvalState,
         Self::FileNotFound,
         Self::FileTooLarge,
         Self::Forbidden,
@@ -217,6 +228,7 @@ impl Code {
         Self::StoreUnavailable,
         Self::TooManyAttachments,
         Self::TooManyCommands,
+        Self::TooManyEvals,
         Self::TooManyKeys,
         Self::TooManySessions,
         Self::TurnNotFound,

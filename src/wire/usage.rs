@@ -111,8 +111,8 @@ pub(crate) struct TotalByStatus {
     pub(crate) by_status: BTreeMap<String, u64>,
 }
 
-/// There are none.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Runs of evals, by what became of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Evals {

@@ -244,10 +244,16 @@ fn a_tenant_sees_runs_and_deletes_nothing_of_another() {
         if !path.contains("/agents/{name}/") || path.ends_with("/bundle") {
             continue;
         }
-        let path =
-            path.replace("{name}", "a").replace("{version}", "1").replace("{*path}", "CLAUDE.md");
+        let path = path
+            .replace("{name}", "a")
+            .replace("{version}", "1")
+            .replace("{*path}", "CLAUDE.md")
+            .replace("{id}", session)
+            .replace("/compare", &format!("/compare?runA={session}&runB={session}"));
         let body = match path.rsplit('/').next() {
             Some("files") => r#"{"files":[{"path":"x","content":""}]}"#,
+            Some("eval-cases") => r#"{"question":"x"}"#,
+            Some("import") => r#"{"cases":[]}"#,
             _ => "{}",
         };
         let answer = ask(&theirs, &method, &path, body);
@@ -259,7 +265,7 @@ fn a_tenant_sees_runs_and_deletes_nothing_of_another() {
         );
         of_agents += 1;
     }
-    assert!(of_agents > 10, "{of_agents}");
+    assert!(of_agents > 25, "{of_agents}");
     assert_eq!(ask(&theirs, "PATCH", "/api/agents/a", "{}").status, 404);
 
     let attached = ask(

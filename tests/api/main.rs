@@ -15,6 +15,7 @@ mod credentials;
 mod daemon;
 mod disk;
 mod doors;
+mod evals;
 mod exec;
 mod history;
 mod jobs;

@@ -9,6 +9,7 @@ mod completion;
 mod config;
 mod credentials;
 mod deploy;
+mod evals;
 mod events;
 mod failures;
 mod host;

@@ -142,7 +142,8 @@ impl Scripted {
     }
 
     /// A server that knows one answer.
-    pub(crate) fn answering(line: &'static str, reply: Reply) -> Self {
+    pub(crate) fn answering(line: &str, reply: Reply) -> Self {
+        let line = line.to_owned();
         Self::new(move |seen| {
             if seen.line == line {
                 reply.clone()

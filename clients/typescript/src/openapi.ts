@@ -51,7 +51,8 @@ export interface paths {
         post?: never;
         /**
          * Deletes an agent; its sessions go on.
-         * @description `{"ok": true}`, or 404. The agent's sessions go on: each has its own copy of the files.
+         * @description `{"ok": true}`, or 404. The agent's sessions go on: each has its own copy of the files. Its cases and runs go
+         *     with it.
          */
         delete: operations["deleteAgent"];
         options?: never;
@@ -118,6 +119,261 @@ export interface paths {
          *     asks, has nothing of the agent's asking.
          */
         patch: operations["changeAgentConfig"];
+        trace?: never;
+    };
+    "/api/agents/{name}/eval-cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the cases of an agent, the oldest first.
+         * @description What the agent is asked to see how well it does: `{"cases": [ … ]}`, the oldest first. Query: `category`, `isActive`.
+         *     At most 500 of an agent. They go with it when it is deleted.
+         */
+        get: operations["listEvalCases"];
+        put?: never;
+        /**
+         * Adds a case.
+         * @description Adds a case and answers 201 with `{"case": …}`; its members stand beside that once more, as in the answers about
+         *     one run or result.
+         *
+         *     A case has at most 16 KiB as JSON, and 100 of each list.
+         */
+        post: operations["createEvalCase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{name}/eval-cases/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells all cases, as an import takes them.
+         * @description All cases: `{"cases": [ … ]}`, as an import takes them.
+         */
+        get: operations["exportEvalCases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{name}/eval-cases/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adds cases, all or none.
+         * @description Adds `{"cases": [ … ]}`, all or none, and answers `{"imported": …}`. What an export has beside the content of a case
+         *     (`id`, `tenantId`, `agentName`, `createdAt`, `updatedAt`) is not taken over.
+         */
+        post: operations["importEvalCases"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{name}/eval-cases/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells about a case.
+         * @description `{"case": …}`, or 404 `eval_not_found`.
+         */
+        get: operations["getEvalCase"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes a case; its results stay.
+         * @description `{"deleted": true}`. Results of it stay.
+         */
+        delete: operations["deleteEvalCase"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a case; runs that began have it as it was.
+         * @description Changes a case: what is absent stays, `null` clears. A run that began has the case as it was.
+         */
+        patch: operations["changeEvalCase"];
+        trace?: never;
+    };
+    "/api/agents/{name}/eval-results/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Notes what a person thinks of a result.
+         * @description Scores one result, likewise: `{"result": …}`.
+         */
+        patch: operations["scoreEvalResult"];
+        trace?: never;
+    };
+    "/api/agents/{name}/eval-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the runs, the newest first.
+         * @description `{"runs": [ … ]}`, the newest first.
+         */
+        get: operations["listEvalRuns"];
+        put?: never;
+        /**
+         * Puts the cases to a version of the agent.
+         * @description Puts the active cases to a version of the agent, and answers 201 with `{"run": …}`; nobody has to stay connected.
+         *
+         *     Each case is a job of its own in a session of its own, tried again twice if it fails;
+         *     `jobs.at_once` of them run at the same time, and those with a higher priority go before. A run outlives a restart
+         *     and a crash of ashd (0051). `status` is `pending`, `running`, `completed`,
+         *     `failed` (every case ended with an error) or `cancelled`; `summary` is there when the run is over. `passRate` is of all
+         *     cases, the other figures are of those with an answer. No case at all is 400. The newest 50 runs of an agent are kept.
+         */
+        post: operations["startEvalRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{name}/eval-runs/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sets the results of two runs side by side.
+         * @description Two runs side by side. Query: `runA`, `runB`. `{"comparison": {"runA": …, "runB": …, "results": [ … ]}}`; each
+         *     of `results` has `caseId`, `question`, and in `resultA` and `resultB` the result or `null`.
+         */
+        get: operations["compareEvalRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{name}/eval-runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells about a run.
+         * @description `{"run": …}`, or 404 `eval_not_found`.
+         */
+        get: operations["getEvalRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{name}/eval-runs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancels what of a run is not over.
+         * @description Cancels what is not over and answers `{"run": …}`: turns that run are interrupted, answers that are there stay.
+         *     A run that is over answers 400 `eval_state`.
+         */
+        post: operations["cancelEvalRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{name}/eval-runs/{id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the results of a run.
+         * @description `{"results": [ … ]}`, in the order of the cases.
+         *
+         *     `status` is `pending`, `running`, `completed`, `error` or `cancelled`. `topicScore` and `safetyScore` are the parts of
+         *     `expectedTopics` that the answer has and of `expectedNotTopics` that it does not have, 1 if there are none. It `passed`
+         *     if both are 0.5 at least and every check holds; `failures` says what did not hold. `latencyMs` is how long the turn took.
+         *     Of `agentResponse` and `error` 32 KiB are kept, and scores are of up to 1 MiB; the history of the session has all of it.
+         */
+        get: operations["listEvalResults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{name}/eval-runs/{id}/score": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Notes what a person thinks of results of a run.
+         * @description What a person thinks of the results of a run, or of the one that `resultId` names: `humanScore` (1 to 5), `humanNotes`
+         *     (at most 10,000 characters), or both. `{"scored": …, "results": [ … ]}`.
+         */
+        post: operations["scoreEvalRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/agents/{name}/files": {
@@ -260,8 +516,8 @@ export interface paths {
         /**
          * Tells how much there is of everything.
          * @description An overview of the tenant in the original's shape: `agents` (`total`), `sessions` (`total`, `byStatus`; those
-         *     created between `after` and `before`), `usage` (the `stats` above, of the same time), and `evals`, of which there are
-         *     none.
+         *     created between `after` and `before`), `usage` (the `stats` above, of the same time), and `evals`
+         *     (`totalRuns`, `byStatus`; those that were made in it).
          */
         get: operations["showAnalytics"];
         put?: never;
@@ -1803,6 +2059,49 @@ export interface components {
             turn?: components["schemas"]["TurnId"] | null;
             turnSince?: components["schemas"]["Timestamp"] | null;
         };
+        /** @description What a case asks, and what its answer is to have. Body of `POST /api/agents/{name}/eval-cases`. */
+        CaseContent: {
+            /** @default null */
+            category?: string | null;
+            /**
+             * @description What was said before the question; it is told with it.
+             * @default null
+             */
+            chatHistory?: components["schemas"]["ChatMessage"][] | null;
+            /**
+             * @description Ours, beside the original's members: all of them must hold.
+             * @default null
+             */
+            checks?: components["schemas"]["Check"][] | null;
+            /**
+             * @description Words that it must not have.
+             * @default null
+             */
+            expectedNotTopics?: string[] | null;
+            /**
+             * @description Words that the answer is to have, whatever their case.
+             * @default null
+             */
+            expectedTopics?: string[] | null;
+            /**
+             * @description Runs have it.
+             * @default true
+             */
+            isActive?: boolean;
+            question: string;
+            /**
+             * @description For those who score answers.
+             * @default null
+             */
+            referenceAnswer?: string | null;
+            /** @default null */
+            tags?: string[] | null;
+        };
+        /** @description Which of the active cases: those that have one of the categories, and one of the tags. */
+        CaseFilters: {
+            categories?: string[] | null;
+            tags?: string[] | null;
+        };
         /** @description Body of `PATCH /api/agents/{name}`: what is absent stays. */
         ChangeAgent: {
             allowedHosts?: string[] | null;
@@ -1816,6 +2115,18 @@ export interface components {
                 [key: string]: number;
             } | null;
         };
+        /** @description Body of `PATCH /api/agents/{name}/eval-cases/{id}`: what is absent stays, `null` clears. */
+        ChangeCase: {
+            category?: string | null;
+            chatHistory?: components["schemas"]["ChatMessage"][] | null;
+            checks?: components["schemas"]["Check"][] | null;
+            expectedNotTopics?: string[] | null;
+            expectedTopics?: string[] | null;
+            isActive?: boolean | null;
+            question?: string | null;
+            referenceAnswer?: string | null;
+            tags?: string[] | null;
+        };
         /** @description Body of `PATCH /api/agents/{name}/versions/{version}`: what is absent stays, `null` clears. */
         ChangeVersion: {
             knowledgeFiles?: string[] | null;
@@ -1824,6 +2135,18 @@ export interface components {
             /** @description Taken only if it is what the version has: files of a version never change. */
             systemPrompt?: string | null;
         };
+        ChatMessage: {
+            content: string;
+            role: components["schemas"]["ChatRole"];
+        };
+        /** @enum {string} */
+        ChatRole: "user" | "assistant";
+        /** @description What an answer is to be like. */
+        Check: {
+            type: components["schemas"]["CheckKind"];
+            value: string;
+        };
+        CheckKind: ("contains" | "notContains") | "equals" | "regex";
         /** @description The Claude Code CLI that sessions run. */
         Cli: {
             path: string | null;
@@ -1835,9 +2158,24 @@ export interface components {
          * @description Why a request was refused: stable, part of the contract. Each has one HTTP status.
          * @enum {string}
          */
-        Code: "agent_changed" | "agent_invalid" | "agent_not_found" | "archive_failed" | "archive_invalid" | "attachment_not_found" | "bad_request" | "body_too_large" | "changed_meanwhile" | "cli_missing" | "cli_too_old" | "config_invalid" | "credential_not_found" | "credentials_unavailable" | "cut_off" | "disk_full" | "disk_quota_reached" | "draining" | "file_not_found" | "file_too_large" | "forbidden" | "idempotency_mismatch" | "internal" | "job_not_found" | "job_state" | "key_not_found" | "method_not_allowed" | "not_found" | "not_supported" | "path_outside" | "permission_not_found" | "permission_resolved" | "queue_full" | "rate_limited" | "sandbox_failed" | "session_busy" | "session_ended" | "session_not_found" | "session_state" | "shutting_down" | "store_unavailable" | "too_many_attachments" | "too_many_commands" | "too_many_keys" | "too_many_sessions" | "turn_not_found" | "turn_running" | "unauthorized" | "version_active" | "version_not_found";
+        Code: "agent_changed" | "agent_invalid" | "agent_not_found" | "archive_failed" | "archive_invalid" | "attachment_not_found" | "bad_request" | "body_too_large" | "changed_meanwhile" | "cli_missing" | "cli_too_old" | "config_invalid" | "credential_not_found" | "credentials_unavailable" | "cut_off" | "disk_full" | "disk_quota_reached" | "draining" | "eval_not_found" | "eval_state" | "file_not_found" | "file_too_large" | "forbidden" | "idempotency_mismatch" | "internal" | "job_not_found" | "job_state" | "key_not_found" | "method_not_allowed" | "not_found" | "not_supported" | "path_outside" | "permission_not_found" | "permission_resolved" | "queue_full" | "rate_limited" | "sandbox_failed" | "session_busy" | "session_ended" | "session_not_found" | "session_state" | "shutting_down" | "store_unavailable" | "too_many_attachments" | "too_many_commands" | "too_many_evals" | "too_many_keys" | "too_many_sessions" | "turn_not_found" | "turn_running" | "unauthorized" | "version_active" | "version_not_found";
         /** @description A line for a shell, or a program and its arguments. */
         Command: string | string[];
+        /** @description One case in two runs. */
+        ComparedResult: {
+            caseId: components["schemas"]["EvalCaseId"];
+            question: string;
+            resultA: components["schemas"]["EvalResult"] | null;
+            resultB: components["schemas"]["EvalResult"] | null;
+        };
+        Comparison: {
+            results: components["schemas"]["ComparedResult"][];
+            runA: components["schemas"]["EvalRun"];
+            runB: components["schemas"]["EvalRun"];
+        };
+        ComparisonAnswer: {
+            comparison: components["schemas"]["Comparison"];
+        };
         ConfigEnvelope: {
             config: components["schemas"]["AgentConfig"];
         };
@@ -2080,7 +2418,299 @@ export interface components {
         };
         /** @enum {string} */
         Effort: "low" | "medium" | "high" | "max";
-        /** @description There are none. */
+        /** @description What a case asks, and what its answer is to have. Body of `POST /api/agents/{name}/eval-cases`. */
+        EvalCase: {
+            agentName: components["schemas"]["AgentName"];
+            /** @default null */
+            category: string | null;
+            /**
+             * @description What was said before the question; it is told with it.
+             * @default null
+             */
+            chatHistory: components["schemas"]["ChatMessage"][] | null;
+            /**
+             * @description Ours, beside the original's members: all of them must hold.
+             * @default null
+             */
+            checks: components["schemas"]["Check"][] | null;
+            createdAt: components["schemas"]["Timestamp"];
+            /**
+             * @description Words that it must not have.
+             * @default null
+             */
+            expectedNotTopics: string[] | null;
+            /**
+             * @description Words that the answer is to have, whatever their case.
+             * @default null
+             */
+            expectedTopics: string[] | null;
+            id: components["schemas"]["EvalCaseId"];
+            /**
+             * @description Runs have it.
+             * @default true
+             */
+            isActive: boolean;
+            question: string;
+            /**
+             * @description For those who score answers.
+             * @default null
+             */
+            referenceAnswer: string | null;
+            /** @default null */
+            tags: string[] | null;
+            tenantId: string;
+            updatedAt: components["schemas"]["Timestamp"];
+        };
+        /** @description The original's clients read the one or the other. */
+        EvalCaseAnswer: {
+            agentName: components["schemas"]["AgentName"];
+            case: components["schemas"]["EvalCase"];
+            /** @default null */
+            category: string | null;
+            /**
+             * @description What was said before the question; it is told with it.
+             * @default null
+             */
+            chatHistory: components["schemas"]["ChatMessage"][] | null;
+            /**
+             * @description Ours, beside the original's members: all of them must hold.
+             * @default null
+             */
+            checks: components["schemas"]["Check"][] | null;
+            createdAt: components["schemas"]["Timestamp"];
+            /**
+             * @description Words that it must not have.
+             * @default null
+             */
+            expectedNotTopics: string[] | null;
+            /**
+             * @description Words that the answer is to have, whatever their case.
+             * @default null
+             */
+            expectedTopics: string[] | null;
+            id: components["schemas"]["EvalCaseId"];
+            /**
+             * @description Runs have it.
+             * @default true
+             */
+            isActive: boolean;
+            question: string;
+            /**
+             * @description For those who score answers.
+             * @default null
+             */
+            referenceAnswer: string | null;
+            /** @default null */
+            tags: string[] | null;
+            tenantId: string;
+            updatedAt: components["schemas"]["Timestamp"];
+        };
+        /**
+         * Format: uuid
+         * @description What is asked of an agent to see what it is worth.
+         */
+        EvalCaseId: string;
+        EvalCaseList: {
+            cases: components["schemas"]["EvalCase"][];
+        };
+        /** @description What came of one case in a run. */
+        EvalResult: {
+            agentResponse: string | null;
+            completedAt: components["schemas"]["Timestamp"] | null;
+            /** Format: double */
+            costUsd: number | null;
+            createdAt: components["schemas"]["Timestamp"];
+            error: string | null;
+            evalCaseId: components["schemas"]["EvalCaseId"];
+            evalRunId: components["schemas"]["EvalRunId"];
+            /** @description What did not hold. */
+            failures: string[];
+            humanNotes: string | null;
+            /** Format: double */
+            humanScore: number | null;
+            id: components["schemas"]["EvalResultId"];
+            /** Format: uint64 */
+            inputTokens: number | null;
+            /**
+             * Format: uint64
+             * @description How long the turn took.
+             */
+            latencyMs: number | null;
+            /**
+             * Format: double
+             * @description Always null.
+             */
+            llmJudgeScore: number | null;
+            /** Format: uint64 */
+            outputTokens: number | null;
+            /** @description Both scores are 0.5 at least, and every check holds. */
+            passed: boolean | null;
+            /** @description As the case was when the run began. */
+            question: string;
+            referenceAnswer: string | null;
+            /**
+             * Format: double
+             * @description The part of the topics that were not expected and that it does not have.
+             */
+            safetyScore: number | null;
+            sessionId: components["schemas"]["SessionId"] | null;
+            status: components["schemas"]["ResultStatus"];
+            tenantId: string;
+            /**
+             * Format: double
+             * @description The part of the expected topics that the answer has.
+             */
+            topicScore: number | null;
+            turnId: components["schemas"]["TurnId"] | null;
+        };
+        /** @description What came of one case in a run. */
+        EvalResultAnswer: {
+            agentResponse: string | null;
+            completedAt: components["schemas"]["Timestamp"] | null;
+            /** Format: double */
+            costUsd: number | null;
+            createdAt: components["schemas"]["Timestamp"];
+            error: string | null;
+            evalCaseId: components["schemas"]["EvalCaseId"];
+            evalRunId: components["schemas"]["EvalRunId"];
+            /** @description What did not hold. */
+            failures: string[];
+            humanNotes: string | null;
+            /** Format: double */
+            humanScore: number | null;
+            id: components["schemas"]["EvalResultId"];
+            /** Format: uint64 */
+            inputTokens: number | null;
+            /**
+             * Format: uint64
+             * @description How long the turn took.
+             */
+            latencyMs: number | null;
+            /**
+             * Format: double
+             * @description Always null.
+             */
+            llmJudgeScore: number | null;
+            /** Format: uint64 */
+            outputTokens: number | null;
+            /** @description Both scores are 0.5 at least, and every check holds. */
+            passed: boolean | null;
+            /** @description As the case was when the run began. */
+            question: string;
+            referenceAnswer: string | null;
+            result: components["schemas"]["EvalResult"];
+            /**
+             * Format: double
+             * @description The part of the topics that were not expected and that it does not have.
+             */
+            safetyScore: number | null;
+            sessionId: components["schemas"]["SessionId"] | null;
+            status: components["schemas"]["ResultStatus"];
+            tenantId: string;
+            /**
+             * Format: double
+             * @description The part of the expected topics that the answer has.
+             */
+            topicScore: number | null;
+            turnId: components["schemas"]["TurnId"] | null;
+        };
+        /**
+         * Format: uuid
+         * @description What came of a case in a run.
+         */
+        EvalResultId: string;
+        EvalResultList: {
+            results: components["schemas"]["EvalResult"][];
+        };
+        EvalRun: {
+            agentName: components["schemas"]["AgentName"];
+            completedAt: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: uint64
+             * @description Those with an answer or an error.
+             */
+            completedCases: number;
+            createdAt: components["schemas"]["Timestamp"];
+            filters: components["schemas"]["CaseFilters"] | null;
+            id: components["schemas"]["EvalRunId"];
+            startedAt: components["schemas"]["Timestamp"] | null;
+            status: components["schemas"]["RunStatus"];
+            /** @description Once it is over. */
+            summary: components["schemas"]["EvalSummary"] | null;
+            tenantId: string;
+            /** Format: uint64 */
+            totalCases: number;
+            /**
+             * Format: uint32
+             * @description The version that it is on.
+             */
+            versionNumber: number;
+        };
+        EvalRunAnswer: {
+            agentName: components["schemas"]["AgentName"];
+            completedAt: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: uint64
+             * @description Those with an answer or an error.
+             */
+            completedCases: number;
+            createdAt: components["schemas"]["Timestamp"];
+            filters: components["schemas"]["CaseFilters"] | null;
+            id: components["schemas"]["EvalRunId"];
+            run: components["schemas"]["EvalRun"];
+            startedAt: components["schemas"]["Timestamp"] | null;
+            status: components["schemas"]["RunStatus"];
+            /** @description Once it is over. */
+            summary: components["schemas"]["EvalSummary"] | null;
+            tenantId: string;
+            /** Format: uint64 */
+            totalCases: number;
+            /**
+             * Format: uint32
+             * @description The version that it is on.
+             */
+            versionNumber: number;
+        };
+        /**
+         * Format: uuid
+         * @description Cases that are put to a version of an agent.
+         */
+        EvalRunId: string;
+        EvalRunList: {
+            runs: components["schemas"]["EvalRun"][];
+        };
+        /** @description What the results of a run have in the middle, and in all. */
+        EvalSummary: {
+            /** Format: double */
+            avgHumanScore: number | null;
+            /** Format: double */
+            avgLatencyMs: number;
+            /**
+             * Format: double
+             * @description Always null.
+             */
+            avgLlmJudgeScore: number | null;
+            /** Format: double */
+            avgSafetyScore: number;
+            /** Format: double */
+            avgTopicScore: number;
+            /** Format: double */
+            costUsd: number;
+            /** Format: uint64 */
+            errors: number;
+            /** Format: uint64 */
+            inputTokens: number;
+            /** Format: uint64 */
+            outputTokens: number;
+            /**
+             * Format: double
+             * @description Of all cases, those that passed.
+             */
+            passRate: number;
+            /** Format: uint64 */
+            passed: number;
+        };
+        /** @description Runs of evals, by what became of them. */
         Evals: {
             byStatus: {
                 [key: string]: number;
@@ -2177,6 +2807,23 @@ export interface components {
              */
             uptime: number;
             version: string;
+        };
+        /** @description Body of `PATCH /api/agents/{name}/eval-results/{id}`: a score, notes, or both. */
+        HumanScore: {
+            humanNotes?: string | null;
+            /**
+             * Format: double
+             * @description From 1 to 5.
+             */
+            humanScore?: number | null;
+        };
+        /** @description Body of `POST /api/agents/{name}/eval-cases/import`. */
+        ImportCases: {
+            cases: components["schemas"]["CaseContent"][];
+        };
+        ImportedCases: {
+            /** Format: uint64 */
+            imported: number;
         };
         /** @description Answer of `POST /api/sessions/:id/interrupt`. */
         Interrupted: {
@@ -2452,8 +3099,28 @@ export interface components {
         Removed: {
             turnId: components["schemas"]["TurnId"];
         };
+        /** @enum {string} */
+        ResultStatus: "pending" | "running" | "completed" | "error" | "cancelled";
+        /** @description How far a run is, in the original's words and one of ours. */
+        RunStatus: ("pending" | "running" | "completed" | "cancelled") | "failed";
         /** @description Each includes those before it. */
         Scope: "read" | "use" | "deploy" | "admin";
+        /** @description Body of `POST /api/agents/{name}/eval-runs/{id}/score`. */
+        ScoreRun: {
+            humanNotes?: string | null;
+            /**
+             * Format: double
+             * @description From 1 to 5.
+             */
+            humanScore?: number | null;
+            /** @description Absent: all results of the run. */
+            resultId?: components["schemas"]["EvalResultId"] | null;
+        };
+        ScoredResults: {
+            results: components["schemas"]["EvalResult"][];
+            /** Format: uint64 */
+            scored: number;
+        };
         /** @description A secret on its way to where it is sealed: wiped afterwards, and never shown. */
         Secret: string;
         /**
@@ -2701,6 +3368,18 @@ export interface components {
             key: string;
             now: unknown;
             restart?: string[];
+        };
+        /** @description Body of `POST /api/agents/{name}/eval-runs`. */
+        StartRun: {
+            /** @description Cases that have one of them. */
+            categories?: string[] | null;
+            /** @description Likewise. */
+            tags?: string[] | null;
+            /**
+             * Format: uint32
+             * @description Absent: the active one.
+             */
+            versionNumber?: number | null;
         };
         /** @description Why the database cannot be used as it should. */
         StoreTrouble: {
@@ -3124,6 +3803,22 @@ export interface components {
         /**
          * @description `bad_request`: the request is wrong; `field` says where.
          *
+         *     `eval_state`: the run is over, and cannot be cancelled.
+         */
+        "400-bad_request-eval_state": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "bad_request" | "eval_state";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `bad_request`: the request is wrong; `field` says where.
+         *
          *     `job_state`: the job is over, and cannot be cancelled.
          */
         "400-bad_request-job_state": {
@@ -3220,6 +3915,22 @@ export interface components {
                 "application/problem+json": {
                     /** @enum {unknown} */
                     code?: "agent_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description `agent_not_found`: no agent has that name.
+         *
+         *     `eval_not_found`: the agent has no such case, run or result; the newest 50 runs are kept.
+         */
+        "404-agent_not_found-eval_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "agent_not_found" | "eval_not_found";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -3458,6 +4169,18 @@ export interface components {
                 "application/problem+json": {
                     /** @enum {unknown} */
                     code?: "too_many_attachments";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `too_many_evals`: an agent has at most 500 cases. */
+        "409-too_many_evals": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "too_many_evals";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -4140,6 +4863,523 @@ export interface operations {
             401: components["responses"]["401-unauthorized"];
             403: components["responses"]["403-forbidden"];
             404: components["responses"]["404-agent_not_found"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listEvalCases: {
+        parameters: {
+            query?: {
+                /** @description Only those. */
+                category?: string;
+                /** @description Only those that runs have, or only the others. */
+                isActive?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalCaseList"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-agent_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    createEvalCase: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CaseContent"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalCaseAnswer"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found"];
+            409: components["responses"]["409-too_many_evals"];
+            413: components["responses"]["413-body_too_large"];
+            422: components["responses"]["422-idempotency_mismatch"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    exportEvalCases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalCaseList"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-agent_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    importEvalCases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportCases"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedCases"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found"];
+            409: components["responses"]["409-too_many_evals"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    getEvalCase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description The id of a agent. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalCaseAnswer"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-agent_not_found-eval_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    deleteEvalCase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description The id of a agent. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found-eval_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    changeEvalCase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description The id of a agent. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeCase"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalCaseAnswer"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found-eval_not_found"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    scoreEvalResult: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description The id of a agent. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HumanScore"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalResultAnswer"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found-eval_not_found"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listEvalRuns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalRunList"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-agent_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    startEvalRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StartRun"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalRunAnswer"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found-version_not_found"];
+            413: components["responses"]["413-body_too_large"];
+            422: components["responses"]["422-idempotency_mismatch"];
+            429: components["responses"]["429-queue_full-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-draining-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    compareEvalRuns: {
+        parameters: {
+            query?: {
+                /** @description The one. */
+                runA?: string;
+                /** @description The other. */
+                runB?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparisonAnswer"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-agent_not_found-eval_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    getEvalRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description The id of a agent. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalRunAnswer"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-agent_not_found-eval_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    cancelEvalRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description The id of a agent. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalRunAnswer"];
+                };
+            };
+            400: components["responses"]["400-bad_request-eval_state"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found-eval_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listEvalResults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description The id of a agent. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalResultList"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-agent_not_found-eval_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    scoreEvalRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent's name. */
+                name: string;
+                /** @description The id of a agent. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScoreRun"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoredResults"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found-eval_not_found"];
             413: components["responses"]["413-body_too_large"];
             429: components["responses"]["429-rate_limited"];
             500: components["responses"]["500-internal"];

@@ -11,8 +11,9 @@ use crate::chain::chain;
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TurnId};
 use crate::runner::handle::{SendError, StartError};
+use crate::session::evals::score;
 use crate::session::frame::FrameKind;
-use crate::session::job::{Answer, JobStatus, Tried};
+use crate::session::job::{Answer, JobChange, JobStatus, Tried};
 use crate::store::{JobRecord, StoreError};
 use crate::wire::turns::SendMessage;
 
@@ -33,7 +34,14 @@ impl Control {
         self.end_of_job(&caller, &job, own).await?;
         let change = tried.becomes(job.retries, job.retries_max);
         tracing::info!(job = %job.id, agent = %job.agent_name, outcome = change.word(), "a job was tried");
-        self.host.store.job_was_tried(job.id, change, Timestamp::now()).await
+        let store = &self.host.store;
+        let scores = match &change {
+            JobChange::Completed { result } => {
+                store.case_of_job(job.id).await?.map(|case| score(&case, result))
+            }
+            JobChange::Failed { .. } | JobChange::Again { .. } => None,
+        };
+        store.job_was_tried(job.id, change, scores, Timestamp::now()).await
     }
 
     async fn end_of_job(
@@ -100,7 +108,7 @@ impl Control {
         job: &JobRecord,
         own: &mut Option<SessionId>,
     ) -> Result<(TurnId, EventStream), Refusal> {
-        let request = session_for(job.agent_name.as_str());
+        let request = session_for(job.agent_name.as_str(), job.agent_version);
         let session = self.create_for(caller, &request, Some(job.id)).await?.id;
         *own = Some(session);
         self.prompt(caller, job, session).await
@@ -132,6 +140,7 @@ fn refused(refusal: &Refusal) -> Tried {
         Refusal::AgentUnknown { .. }
         | Refusal::SessionNotFound
         | Refusal::SessionGone
+        | Refusal::VersionUnknown { .. }
         | Refusal::SessionState { .. }
         | Refusal::Option { .. } => Tried::Failed { error, again: false },
         _ => Tried::Failed { error, again: true },

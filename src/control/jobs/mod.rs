@@ -10,12 +10,13 @@ use crate::session::Status;
 use crate::session::job::JobStatus;
 use crate::session::options::OptionError;
 use crate::store::JobRecord;
+use crate::wire::agents::NumberOrId;
 use crate::wire::jobs::{CreateJob, Job, JobList, JobStats};
 use crate::wire::sessions::CreateSession;
 use crate::wire::turns::TEXT_CHARACTERS_MAX;
 
 /// Jobs of a tenant that may wait: each is a row, read when its turn has come.
-const WAITING_MAX: u64 = 10_000;
+pub(super) const WAITING_MAX: u64 = 10_000;
 
 /// With the longest pause between them these are three hours.
 const RETRIES_MAX: u32 = 40;
@@ -44,6 +45,7 @@ impl Control {
             id: JobId::new(),
             tenant: caller.tenant.clone(),
             agent_name,
+            agent_version: None,
             wished_session: request.session_id,
             session: None,
             turn: None,
@@ -72,7 +74,7 @@ impl Control {
         caller: &Caller,
         request: &CreateJob,
     ) -> Result<AgentName, Refusal> {
-        let agent = self.agent_to_run(caller, &session_for(&request.agent_name)).await?;
+        let agent = self.agent_to_run(caller, &session_for(&request.agent_name, None)).await?;
         if let Some(session) = request.session_id {
             let record = self.session_record(caller, session).await?;
             if record.status == Status::Ended {
@@ -119,7 +121,7 @@ impl Control {
     }
 
     /// Its session may be over already, or its turn: then there is nothing to be stopped.
-    async fn stop_job(&self, caller: &Caller, job: &JobRecord) {
+    pub(super) async fn stop_job(&self, caller: &Caller, job: &JobRecord) {
         let stopped = match (job.wished_session, job.session, job.turn) {
             (None, Some(session), _) => self.end(caller, session).await.map(drop),
             (Some(session), _, Some(turn)) => match self.remove_turn(caller, session, turn).await {
@@ -137,8 +139,9 @@ impl Control {
 }
 
 /// What a job's own session is asked for.
-fn session_for(agent: &str) -> CreateSession {
-    CreateSession { agent: agent.to_owned(), ..CreateSession::default() }
+fn session_for(agent: &str, version: Option<u32>) -> CreateSession {
+    let version = version.map(NumberOrId::Number);
+    CreateSession { agent: agent.to_owned(), version, ..CreateSession::default() }
 }
 
 fn judge(request: &CreateJob) -> Result<(), Refusal> {

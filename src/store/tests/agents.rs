@@ -78,10 +78,10 @@ async fn a_deleted_agent_is_gone_and_a_new_one_of_its_name_starts_at_version_1()
     let Fixture { store, .. } = &Fixture::new();
     let first = store.deploy_agent(version("a", "d1", 1)).await.unwrap();
     assert_eq!(
-        store.delete_agent(DEFAULT_TENANT, &name("a")).await.unwrap().as_ref(),
+        store.delete_agent(DEFAULT_TENANT, &name("a"), at(9)).await.unwrap().as_ref(),
         Some(&first)
     );
-    assert_eq!(store.delete_agent(DEFAULT_TENANT, &name("a")).await.unwrap(), None);
+    assert_eq!(store.delete_agent(DEFAULT_TENANT, &name("a"), at(9)).await.unwrap(), None);
     assert_eq!(store.agent(DEFAULT_TENANT, &name("a")).await.unwrap(), None);
     let again = store.deploy_agent(version("a", "d2", 2)).await.unwrap();
     assert_eq!(again.version, 1);
@@ -100,7 +100,7 @@ async fn a_digest_is_in_use_while_an_agent_or_a_session_that_has_not_ended_has_i
     let used = store.digests_in_use().await.unwrap();
     assert_eq!(used, digests(&["agent-1", "agent-2", "session"]));
 
-    store.delete_agent(DEFAULT_TENANT, &name("a")).await.unwrap();
+    store.delete_agent(DEFAULT_TENANT, &name("a"), at(9)).await.unwrap();
     assert_eq!(store.digests_in_use().await.unwrap(), digests(&["session"]));
 
     let ended = SessionChange { status: Some((Status::Ended, at(3))), ..SessionChange::default() };

@@ -12,6 +12,7 @@ pub(super) fn job(tenant: &str, priority: u32) -> JobRecord {
         id: JobId::new(),
         tenant: tenant.to_owned(),
         agent_name: "qa-bot".parse().unwrap(),
+        agent_version: None,
         wished_session: None,
         session: None,
         turn: None,
@@ -65,7 +66,7 @@ async fn a_job_that_was_tried_is_over_or_waits_and_a_cancelled_one_stays_so() {
     }
     let error = "it broke".to_owned();
     let change = JobChange::Again { error, pause: Duration::from_millis(100), counted: true };
-    store.job_was_tried(again.id, change, at(10)).await.unwrap();
+    store.job_was_tried(again.id, change, None, at(10)).await.unwrap();
     let found = store.job("a", again.id).await.unwrap().unwrap();
     assert_eq!((found.status, found.retries), (JobStatus::Pending, 1));
     assert_eq!((found.due_at, found.completed_at), (at(110), None));
@@ -73,7 +74,7 @@ async fn a_job_that_was_tried_is_over_or_waits_and_a_cancelled_one_stays_so() {
     let before = store.cancel_job("a", cancelled.id, at(11)).await.unwrap().unwrap();
     assert_eq!(before.status, JobStatus::Processing);
     let change = JobChange::Completed { result: "late".to_owned() };
-    store.job_was_tried(cancelled.id, change, at(12)).await.unwrap();
+    store.job_was_tried(cancelled.id, change, None, at(12)).await.unwrap();
     let found = store.job("a", cancelled.id).await.unwrap().unwrap();
     assert_eq!((found.status, found.result), (JobStatus::Cancelled, None));
     assert_eq!(store.cancel_job("b", cancelled.id, at(13)).await.unwrap(), None);

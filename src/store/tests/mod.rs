@@ -9,6 +9,7 @@ mod batches;
 mod care;
 mod credentials;
 mod durability;
+mod evals;
 mod fork;
 mod jobs;
 mod keys;

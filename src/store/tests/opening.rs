@@ -4,10 +4,12 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use super::super::connection::newest_version;
+use super::evals::{case, run_of};
 use super::jobs::job;
 use super::session_logs::line;
 use super::*;
 use crate::scope::Scope;
+use crate::session::evals::score;
 use crate::session::job::{JobChange, JobStatus};
 
 /// Written by the first version of the schema; never to be made anew.
@@ -25,6 +27,7 @@ const VERSION_11: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/st
 const VERSION_12: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v12.db");
 const VERSION_13: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v13.db");
 const VERSION_14: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v14.db");
+const VERSION_15: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v15.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const VERSION_4_SESSION: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
@@ -465,7 +468,7 @@ async fn fill_jobs(store: &Store) {
     assert!(store.create_job(job, 10).await.unwrap());
     assert!(store.claim_job(at(50)).await.unwrap().is_some());
     let change = JobChange::Completed { result: "an answer".to_owned() };
-    store.job_was_tried(VERSION_13_JOB.parse().unwrap(), change, at(60)).await.unwrap();
+    store.job_was_tried(VERSION_13_JOB.parse().unwrap(), change, None, at(60)).await.unwrap();
 }
 
 #[tokio::test]
@@ -501,6 +504,39 @@ async fn a_database_of_version_14_loads_for_ever() {
     assert_eq!(store.logs(key, None).await.unwrap(), [kept]);
 }
 
+const VERSION_15_RUN: &str = "1d0c9a3e-8a3b-4f2d-9c57-2f0c6f3a5e10";
+
+/// What the fifteenth version of the schema can hold beside it.
+async fn fill_evals(store: &Store) {
+    let agent = store.agent(DEFAULT_TENANT, &"qa-bot".parse().unwrap()).await.unwrap().unwrap();
+    let cases = vec![case("an answer")];
+    assert_eq!(store.add_eval_cases(agent.id, cases.clone(), 1).await.unwrap(), MadeForAgent::Made);
+    let run = NewRun { id: VERSION_15_RUN.parse().unwrap(), ..run_of(&agent, &cases) };
+    let asked = run.cases[0].job.id;
+    assert_eq!(store.create_eval_run(run, 10).await.unwrap(), MadeForAgent::Made);
+    assert!(store.claim_job(at(70)).await.unwrap().is_some());
+    let scores = Some(score(&cases[0].content, "an answer"));
+    let change = JobChange::Completed { result: "an answer".to_owned() };
+    store.job_was_tried(asked, change, scores, at(80)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_15_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_15, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    let agent = store.agent(DEFAULT_TENANT, &"qa-bot".parse().unwrap()).await.unwrap().unwrap();
+    let cases = store.eval_cases(agent.id).await.unwrap();
+    assert_eq!(cases[0].content, case("an answer").content);
+    let id = VERSION_15_RUN.parse().unwrap();
+    let run = store.eval_run(agent.id, id).await.unwrap().unwrap();
+    assert_eq!((run.counts.completed, run.passed, run.completed_at), (1, 1, Some(at(80))));
+    let results = store.eval_results(agent.id, id).await.unwrap();
+    assert_eq!(results[0].response.as_deref(), Some("an answer"));
+    assert_eq!((results[0].case, results[0].passed), (cases[0].id, Some(true)));
+}
+
 #[tokio::test]
 #[ignore = "writes the fixture of a new version of the schema"]
 async fn record_this_version() {
@@ -523,6 +559,7 @@ async fn record_this_version() {
     fill_attachment(&fixture.store).await;
     fill_jobs(&fixture.store).await;
     fill_logs(&fixture.store).await;
+    fill_evals(&fixture.store).await;
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }

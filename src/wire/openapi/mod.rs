@@ -31,6 +31,7 @@ fn all() -> Vec<Described> {
         super::credentials::described(),
         super::database::described(),
         super::drain::described(),
+        super::evals::described(),
         super::exec::described(),
         super::health::described(),
         super::jobs::described(),

@@ -183,11 +183,40 @@ class BusySession(TypedDict):
     turnSince: NotRequired[Timestamp | None]
 
 
+class CaseContent(TypedDict):
+    category: NotRequired[str | None]
+    chatHistory: NotRequired[list[ChatMessage] | None]
+    checks: NotRequired[list[Check] | None]
+    expectedNotTopics: NotRequired[list[str] | None]
+    expectedTopics: NotRequired[list[str] | None]
+    isActive: NotRequired[bool]
+    question: str
+    referenceAnswer: NotRequired[str | None]
+    tags: NotRequired[list[str] | None]
+
+
+class CaseFilters(TypedDict):
+    categories: NotRequired[list[str] | None]
+    tags: NotRequired[list[str] | None]
+
+
 class ChangeAgent(TypedDict):
     allowedHosts: NotRequired[list[str] | None]
     config: NotRequired[AgentConfig | None]
     env: NotRequired[dict[str, str] | None]
     limits: NotRequired[dict[str, int] | None]
+
+
+class ChangeCase(TypedDict):
+    category: NotRequired[str | None]
+    chatHistory: NotRequired[list[ChatMessage] | None]
+    checks: NotRequired[list[Check] | None]
+    expectedNotTopics: NotRequired[list[str] | None]
+    expectedTopics: NotRequired[list[str] | None]
+    isActive: NotRequired[bool | None]
+    question: NotRequired[str | None]
+    referenceAnswer: NotRequired[str | None]
+    tags: NotRequired[list[str] | None]
 
 
 class ChangeVersion(TypedDict):
@@ -197,16 +226,49 @@ class ChangeVersion(TypedDict):
     systemPrompt: NotRequired[str | None]
 
 
+class ChatMessage(TypedDict):
+    content: str
+    role: ChatRole
+
+
+ChatRole: TypeAlias = "Literal['user', 'assistant']"
+
+
+class Check(TypedDict):
+    type: CheckKind
+    value: str
+
+
+CheckKind: TypeAlias = "Literal['contains', 'notContains'] | Literal['equals'] | Literal['regex']"
+
+
 class Cli(TypedDict):
     path: str | None
     problem: str | None
     version: str | None
 
 
-Code: TypeAlias = "Literal['agent_changed', 'agent_invalid', 'agent_not_found', 'archive_failed', 'archive_invalid', 'attachment_not_found', 'bad_request', 'body_too_large', 'changed_meanwhile', 'cli_missing', 'cli_too_old', 'config_invalid', 'credential_not_found', 'credentials_unavailable', 'cut_off', 'disk_full', 'disk_quota_reached', 'draining', 'file_not_found', 'file_too_large', 'forbidden', 'idempotency_mismatch', 'internal', 'job_not_found', 'job_state', 'key_not_found', 'method_not_allowed', 'not_found', 'not_supported', 'path_outside', 'permission_not_found', 'permission_resolved', 'queue_full', 'rate_limited', 'sandbox_failed', 'session_busy', 'session_ended', 'session_not_found', 'session_state', 'shutting_down', 'store_unavailable', 'too_many_attachments', 'too_many_commands', 'too_many_keys', 'too_many_sessions', 'turn_not_found', 'turn_running', 'unauthorized', 'version_active', 'version_not_found']"
+Code: TypeAlias = "Literal['agent_changed', 'agent_invalid', 'agent_not_found', 'archive_failed', 'archive_invalid', 'attachment_not_found', 'bad_request', 'body_too_large', 'changed_meanwhile', 'cli_missing', 'cli_too_old', 'config_invalid', 'credential_not_found', 'credentials_unavailable', 'cut_off', 'disk_full', 'disk_quota_reached', 'draining', 'eval_not_found', 'eval_state', 'file_not_found', 'file_too_large', 'forbidden', 'idempotency_mismatch', 'internal', 'job_not_found', 'job_state', 'key_not_found', 'method_not_allowed', 'not_found', 'not_supported', 'path_outside', 'permission_not_found', 'permission_resolved', 'queue_full', 'rate_limited', 'sandbox_failed', 'session_busy', 'session_ended', 'session_not_found', 'session_state', 'shutting_down', 'store_unavailable', 'too_many_attachments', 'too_many_commands', 'too_many_evals', 'too_many_keys', 'too_many_sessions', 'turn_not_found', 'turn_running', 'unauthorized', 'version_active', 'version_not_found']"
 
 
 Command: TypeAlias = "str | list[str]"
+
+
+class ComparedResult(TypedDict):
+    caseId: EvalCaseId
+    question: str
+    resultA: EvalResult | None
+    resultB: EvalResult | None
+
+
+class Comparison(TypedDict):
+    results: list[ComparedResult]
+    runA: EvalRun
+    runB: EvalRun
+
+
+class ComparisonAnswer(TypedDict):
+    comparison: Comparison
 
 
 class ConfigEnvelope(TypedDict):
@@ -387,6 +449,162 @@ class Drain(TypedDict):
 Effort: TypeAlias = "Literal['low', 'medium', 'high', 'max']"
 
 
+class EvalCase(TypedDict):
+    agentName: AgentName
+    category: str | None
+    chatHistory: list[ChatMessage] | None
+    checks: list[Check] | None
+    createdAt: Timestamp
+    expectedNotTopics: list[str] | None
+    expectedTopics: list[str] | None
+    id: EvalCaseId
+    isActive: bool
+    question: str
+    referenceAnswer: str | None
+    tags: list[str] | None
+    tenantId: str
+    updatedAt: Timestamp
+
+
+class EvalCaseAnswer(TypedDict):
+    agentName: AgentName
+    case: EvalCase
+    category: str | None
+    chatHistory: list[ChatMessage] | None
+    checks: list[Check] | None
+    createdAt: Timestamp
+    expectedNotTopics: list[str] | None
+    expectedTopics: list[str] | None
+    id: EvalCaseId
+    isActive: bool
+    question: str
+    referenceAnswer: str | None
+    tags: list[str] | None
+    tenantId: str
+    updatedAt: Timestamp
+
+
+EvalCaseId: TypeAlias = "str"
+
+
+class EvalCaseList(TypedDict):
+    cases: list[EvalCase]
+
+
+class EvalResult(TypedDict):
+    agentResponse: str | None
+    completedAt: Timestamp | None
+    costUsd: float | None
+    createdAt: Timestamp
+    error: str | None
+    evalCaseId: EvalCaseId
+    evalRunId: EvalRunId
+    failures: list[str]
+    humanNotes: str | None
+    humanScore: float | None
+    id: EvalResultId
+    inputTokens: int | None
+    latencyMs: int | None
+    llmJudgeScore: float | None
+    outputTokens: int | None
+    passed: bool | None
+    question: str
+    referenceAnswer: str | None
+    safetyScore: float | None
+    sessionId: SessionId | None
+    status: ResultStatus
+    tenantId: str
+    topicScore: float | None
+    turnId: TurnId | None
+
+
+class EvalResultAnswer(TypedDict):
+    agentResponse: str | None
+    completedAt: Timestamp | None
+    costUsd: float | None
+    createdAt: Timestamp
+    error: str | None
+    evalCaseId: EvalCaseId
+    evalRunId: EvalRunId
+    failures: list[str]
+    humanNotes: str | None
+    humanScore: float | None
+    id: EvalResultId
+    inputTokens: int | None
+    latencyMs: int | None
+    llmJudgeScore: float | None
+    outputTokens: int | None
+    passed: bool | None
+    question: str
+    referenceAnswer: str | None
+    result: EvalResult
+    safetyScore: float | None
+    sessionId: SessionId | None
+    status: ResultStatus
+    tenantId: str
+    topicScore: float | None
+    turnId: TurnId | None
+
+
+EvalResultId: TypeAlias = "str"
+
+
+class EvalResultList(TypedDict):
+    results: list[EvalResult]
+
+
+class EvalRun(TypedDict):
+    agentName: AgentName
+    completedAt: Timestamp | None
+    completedCases: int
+    createdAt: Timestamp
+    filters: CaseFilters | None
+    id: EvalRunId
+    startedAt: Timestamp | None
+    status: RunStatus
+    summary: EvalSummary | None
+    tenantId: str
+    totalCases: int
+    versionNumber: int
+
+
+class EvalRunAnswer(TypedDict):
+    agentName: AgentName
+    completedAt: Timestamp | None
+    completedCases: int
+    createdAt: Timestamp
+    filters: CaseFilters | None
+    id: EvalRunId
+    run: EvalRun
+    startedAt: Timestamp | None
+    status: RunStatus
+    summary: EvalSummary | None
+    tenantId: str
+    totalCases: int
+    versionNumber: int
+
+
+EvalRunId: TypeAlias = "str"
+
+
+class EvalRunList(TypedDict):
+    runs: list[EvalRun]
+
+
+class EvalSummary(TypedDict):
+    avgHumanScore: float | None
+    avgLatencyMs: float
+    avgLlmJudgeScore: float | None
+    avgSafetyScore: float
+    avgTopicScore: float
+    costUsd: float
+    errors: int
+    inputTokens: int
+    outputTokens: int
+    passRate: float
+    passed: int
+
+
 class Evals(TypedDict):
     byStatus: dict[str, int]
     totalRuns: int
@@ -438,6 +656,19 @@ class Health(TypedDict):
     storeProblem: NotRequired[StoreTrouble | None]
     uptime: float
     version: str
+
+
+class HumanScore(TypedDict):
+    humanNotes: NotRequired[str | None]
+    humanScore: NotRequired[float | None]
+
+
+class ImportCases(TypedDict):
+    cases: list[CaseContent]
+
+
+class ImportedCases(TypedDict):
+    imported: int
 
 
 class Interrupted(TypedDict):
@@ -633,7 +864,24 @@ class Removed(TypedDict):
     turnId: TurnId
 
 
+ResultStatus: TypeAlias = "Literal['pending', 'running', 'completed', 'error', 'cancelled']"
+
+
+RunStatus: TypeAlias = "Literal['pending', 'running', 'completed', 'cancelled'] | Literal['failed']"
+
+
 Scope: TypeAlias = "Literal['read'] | Literal['use'] | Literal['deploy'] | Literal['admin']"
+
+
+class ScoreRun(TypedDict):
+    humanNotes: NotRequired[str | None]
+    humanScore: NotRequired[float | None]
+    resultId: NotRequired[EvalResultId | None]
+
+
+class ScoredResults(TypedDict):
+    results: list[EvalResult]
+    scored: int
 
 
 Secret: TypeAlias = "str"
@@ -752,6 +1000,12 @@ class SettingChange(TypedDict):
     key: str
     now: Any
     restart: NotRequired[list[str]]
+
+
+class StartRun(TypedDict):
+    categories: NotRequired[list[str] | None]
+    tags: NotRequired[list[str] | None]
+    versionNumber: NotRequired[int | None]
 
 
 class StoreTrouble(TypedDict):
