@@ -71,7 +71,10 @@ impl Control {
     /// Deletes the agent and its versions. Its sessions go on: each has its own copy.
     pub(crate) async fn delete_agent(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
         let name: AgentName = name.parse().map_err(|_invalid| Refusal::AgentNotFound)?;
-        let deleted = self.host.store.delete_agent(&caller.tenant, &name, Timestamp::now()).await?;
+        let store = &self.host.store;
+        let agent = store.agent(&caller.tenant, &name).await?.ok_or(Refusal::AgentNotFound)?;
+        self.stop_runs_of(caller, &agent).await?;
+        let deleted = store.delete_agent(&caller.tenant, &name, Timestamp::now()).await?;
         deleted.ok_or(Refusal::AgentNotFound)?;
         self.forget_parked(&caller.tenant, name.as_str());
         self.host.lifecycle.tell(Happening::new("agent.deleted").agent(&name));

@@ -9,6 +9,7 @@ pub(crate) mod config;
 pub(crate) mod credentials;
 pub(crate) mod database;
 pub(crate) mod drain;
+mod eval_runs;
 pub(crate) mod evals;
 pub(crate) mod exec;
 pub(crate) mod health;

@@ -379,6 +379,9 @@ fn a_run_whose_agent_is_deleted_asks_nothing_more() {
     server.deploy("tester");
     assert_eq!(server.get(RUNS).body["runs"], json!([]));
     assert_eq!(server.get(&format!("{RUNS}/{id}")).status, 404);
+    // What ran makes room for others.
+    add(&server, &json!({ "question": "[[say:here]]" }));
+    once(&server, &start(&server, &json!({})), "completed");
 }
 
 /// Simulated sandboxes die with ashd: what was under way is asked again, and once only.

@@ -197,13 +197,37 @@ impl Control {
         if run.status.is_over() {
             return Err(Refusal::EvalState { status: run.status });
         }
+        self.stop_run(caller, &agent, id).await?;
+        self.run_of(&agent, id).await
+    }
+
+    async fn stop_run(
+        &self,
+        caller: &Caller,
+        agent: &AgentRecord,
+        id: EvalRunId,
+    ) -> Result<(), Refusal> {
         let store = &self.host.store;
         for job in store.cancel_eval_run(agent.id, id, Timestamp::now()).await? {
             if let Some(job) = store.job(&caller.tenant, job).await? {
                 self.stop_job(caller, &job).await;
             }
         }
-        self.run_of(&agent, id).await
+        Ok(())
+    }
+
+    /// Before an agent goes: nobody would hear the answers.
+    pub(in crate::control) async fn stop_runs_of(
+        &self,
+        caller: &Caller,
+        agent: &AgentRecord,
+    ) -> Result<(), Refusal> {
+        for run in self.host.store.eval_runs(agent.id).await? {
+            if !run.counts.status().is_over() {
+                self.stop_run(caller, agent, run.id).await?;
+            }
+        }
+        Ok(())
     }
 
     /// How many runs a tenant has made in a time, by what became of them.
