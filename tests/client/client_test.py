@@ -40,6 +40,8 @@ from ash_sdk.models.post_api_credentials_body import PostApiCredentialsBody
 from ash_sdk.models.post_api_sessions_id_attachments_body import PostApiSessionsIdAttachmentsBody
 from ash_sdk.streaming import DoneEvent, ErrorEvent, MessageEvent, SessionStartEvent, TextDeltaEvent, TurnCompleteEvent
 
+from functions import Functions
+
 START_SECONDS = 30  # a start within this, also on a busy machine
 STOP_SECONDS = 20  # as ashd's unit allows it
 KEY = "ash_client_test_key"
@@ -126,7 +128,7 @@ class Daemon:
         self.folder.cleanup()
 
 
-class Published(unittest.TestCase):
+class Published(Functions, unittest.TestCase):
     """What the published client does, as its documentation shows it."""
 
     daemon = None  # set by `main`
@@ -314,6 +316,7 @@ class Published(unittest.TestCase):
         self.assertEqual(removed.status_code, 200)
         self.assertEqual(get_api_attachments_id.sync_detailed(made.id, client=self.plain).status_code, 404)
         self.client.end_session(session.id)
+
 
 class Lines(unittest.TestResult):
     """Tells each test in the words of the test run."""
