@@ -1167,9 +1167,10 @@ export interface paths {
          *     none; there it has no way to the model. Body, at most 24 MiB:
          *
          *     `exitCode` is 128 and the signal for a command that a signal ended, 124 if it took too long
-         *     (`timedOut`), 126 or 127 if it could not be executed. When its time is over its process group gets
-         *     SIGTERM, a second later SIGKILL; a client that leaves ends it at once. What it leaves running in the
-         *     background stays in the sandbox. Each output is text; what is not UTF-8 is replaced. Both together have at
+         *     (`timedOut`), 126 or 127 if it could not be executed. When its time is over it and all that it began get
+         *     SIGTERM, a second later SIGKILL; a client that leaves ends them at once. What it began is known by its process group, its
+         *     parent, and the variable `ASH_COMMAND`, which each command has. What a command that ends in its time leaves running stays
+         *     in the sandbox. Each output is text; what is not UTF-8 is replaced. Both together have at
          *     most 10 MiB; the rest is dropped, and `truncated` says so.
          *
          *     With `stream` the answer is `text/event-stream`, and output has at most 1 GiB: `start` (`{execId}`), then

@@ -1,5 +1,5 @@
 //! Commands that a client runs in the sandbox, beside the CLI: each a process group of its own, which
-//! is killed when its time is over or when nobody waits for it any more.
+//! is killed, with all that it began, when its time is over or when nobody waits for it any more.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -27,6 +27,7 @@ mod termination;
 pub(super) mod testing;
 mod told;
 mod transfers;
+mod tree;
 mod waiting;
 
 pub(crate) use simulated::{SimulatedBridge, simulated};

@@ -20,6 +20,8 @@ use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::tree::{self, Mark};
+
 pub(super) type Input = Box<dyn AsyncWrite + Send + Unpin>;
 pub(super) type Output = Box<dyn AsyncRead + Send + Unpin>;
 
@@ -136,7 +138,8 @@ pub(super) struct Children(Arc<Mutex<BTreeMap<i32, Waiting>>>);
 #[derive(Debug)]
 struct Waiting {
     ended: oneshot::Sender<Exit>,
-    /// Its whole group ends with it.
+    mark: Mark,
+    /// All that it began ends with it.
     doomed: bool,
 }
 
@@ -152,24 +155,26 @@ impl Children {
     ) -> io::Result<(Child, Pid, oneshot::Receiver<Exit>)> {
         let (sender, receiver) = oneshot::channel();
         let mut table = self.table();
+        let mark = Mark::new();
+        command.env(tree::VARIABLE, &mark.0);
         let child = command.process_group(0).spawn()?;
         let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
-        table.insert(pid, Waiting { ended: sender, doomed: false });
+        table.insert(pid, Waiting { ended: sender, mark, doomed: false });
         Ok((child, Pid::from_raw(pid), receiver))
     }
 
-    /// Asks the group of a command to end; nothing of it outlives its leader.
+    /// Asks a command and all that it began to end; nothing of that outlives it.
     pub(super) fn terminate(&self, pid: Pid) {
         if let Some(waiting) = self.table().get_mut(&pid.as_raw()) {
             waiting.doomed = true;
-            let _gone = killpg(pid, Signal::SIGTERM);
+            waiting.mark.signal(pid, Signal::SIGTERM);
         }
     }
 
-    /// Kills the group of a command that has not been collected: its number is its own.
+    /// Kills a command that has not been collected, whose number is its own, and all that it began.
     pub(super) fn kill(&self, pid: Pid) {
-        if self.table().contains_key(&pid.as_raw()) {
-            let _gone = killpg(pid, Signal::SIGKILL);
+        if let Some(waiting) = self.table().get(&pid.as_raw()) {
+            waiting.mark.kill(pid);
         }
     }
 }
@@ -248,9 +253,12 @@ impl Reaper {
             let mut table = self.children.table();
             let watched = self.watched == Some(pid);
             let waiting = table.remove(&pid.as_raw());
-            if watched || waiting.as_ref().is_some_and(|waiting| waiting.doomed) {
-                // Its group outlives it no longer, and its number is still its own.
+            // Its group outlives it no longer, and its number is still its own.
+            if watched {
                 let _gone = killpg(pid, Signal::SIGKILL);
+            }
+            if let Some(waiting) = waiting.as_ref().filter(|waiting| waiting.doomed) {
+                waiting.mark.kill(pid);
             }
             if watched {
                 self.watched = None;

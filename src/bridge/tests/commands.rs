@@ -130,6 +130,49 @@ async fn a_command_that_takes_too_long_is_killed_with_all_it_started() {
     }
 }
 
+/// A session of its own, another parent or another environment saves nothing.
+#[tokio::test]
+async fn a_process_that_leaves_its_group_ends_with_its_command() {
+    let rig = Rig::new(ROOMY);
+    let link = rig.connect(0).await;
+    let deaf = "bash -c 'trap \"\" TERM; echo $$ > $0; while :; do sleep 0.1; done'";
+    let line = format!(
+        "setsid {deaf} session & (setsid {deaf} orphan &) & env -i PATH=$PATH setsid {deaf} bare & \
+         until [ -s session -a -s orphan -a -s bare ]; do sleep 0.01; done; trap '' TERM; echo up; \
+         while :; do sleep 0.1; done"
+    );
+    let all = ["session", "orphan", "bare"].map(|name| rig.workspace().join(name));
+    // A busy machine needs more than a moment until all are up.
+    for timeout_ms in [1_000, 4_000, 16_000] {
+        let (output, _, end) = ran(&link, RunCommand { timeout_ms, ..shell(&line) }).await;
+        assert!(end.timed_out);
+        if output == "up\n" {
+            break;
+        }
+        for path in &all {
+            let _not_there = fs::remove_file(path);
+        }
+    }
+    for path in &all {
+        eventually("it is killed", || !lives(path)).await;
+        fs::remove_file(path).unwrap();
+    }
+    let mut execution = started(&link, shell(&line)).await;
+    execution.next().await.unwrap().unwrap();
+    drop(execution);
+    for path in &all {
+        eventually("it is killed", || !lives(path)).await;
+    }
+    // One that ended in its time may leave what it likes.
+    let line = format!("setsid {deaf} left & until [ -s left ]; do sleep 0.01; done");
+    assert_eq!(ran(&link, shell(&line)).await.2.code, Some(0));
+    let left = rig.workspace().join("left");
+    assert!(lives(&left));
+    let pid = fs::read_to_string(left).unwrap().trim().parse().unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
+        .unwrap();
+}
+
 #[tokio::test]
 async fn a_command_nobody_waits_for_is_killed_and_its_place_is_free() {
     let rig = Rig::new(ROOMY);
@@ -173,14 +216,16 @@ async fn too_much_output_is_cut_and_told_and_the_command_goes_on() {
 async fn a_background_process_does_not_hold_up_the_end() {
     let rig = Rig::new(ROOMY);
     let link = rig.connect(0).await;
-    let (output, _, end) = ran(&link, shell("sleep 1000 & echo $! | tee pid")).await;
-    assert_eq!(
-        (output.trim(), end.code),
-        (fs::read_to_string(rig.workspace().join("pid")).unwrap().trim(), Some(0))
-    );
-    let pid = output.trim().parse().unwrap();
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
-        .unwrap();
+    for background in ["sleep 1000", "(while :; do echo on; sleep 0.05; done)", "yes"] {
+        let (output, _, end) = ran(&link, shell(&format!("{background} & echo $! > pid"))).await;
+        assert_eq!(end.code, Some(0), "{background}: {} B", output.len());
+        let pid = fs::read_to_string(rig.workspace().join("pid")).unwrap().trim().parse().unwrap();
+        // What writes into a pipe that nobody reads any more may have ended by itself.
+        let _gone = nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(pid),
+            nix::sys::signal::Signal::SIGKILL,
+        );
+    }
 }
 
 #[tokio::test]
