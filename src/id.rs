@@ -184,6 +184,24 @@ uuid_id!(
     new_v4
 );
 
+uuid_id!(
+    /// An address of a tenant that is told what happens.
+    WebhookId,
+    new_v4
+);
+
+uuid_id!(
+    /// One thing that a webhook is told, however often it is tried.
+    DeliveryId,
+    new_v4
+);
+
+uuid_id!(
+    /// A prompt that becomes a job when its time comes.
+    ScheduleId,
+    new_v4
+);
+
 impl SessionId {
     pub(crate) fn as_uuid(self) -> Uuid {
         self.0

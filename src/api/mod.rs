@@ -27,12 +27,14 @@ mod params;
 mod permissions;
 mod queue;
 mod reference;
+mod schedules;
 mod sessions;
 mod stream;
 mod turns;
 mod usage;
 mod validator;
 mod versions;
+mod webhooks;
 
 use axum::Router;
 use axum::extract::Request;
@@ -164,6 +166,19 @@ fn on(method: MethodFilter, operation: Operation) -> MethodRouter<App> {
         Operation::CountJobs => routing::on(method, jobs::count),
         Operation::GetJob => routing::on(method, jobs::get),
         Operation::CancelJob => routing::on(method, jobs::cancel),
+        Operation::CreateSchedule => routing::on(method, schedules::create),
+        Operation::ListSchedules => routing::on(method, schedules::list),
+        Operation::GetSchedule => routing::on(method, schedules::get),
+        Operation::ChangeSchedule => routing::on(method, schedules::change),
+        Operation::DeleteSchedule => routing::on(method, schedules::remove),
+        Operation::RunSchedule => routing::on(method, schedules::run),
+        Operation::CreateWebhook => routing::on(method, webhooks::create),
+        Operation::ListWebhooks => routing::on(method, webhooks::list),
+        Operation::GetWebhook => routing::on(method, webhooks::get),
+        Operation::ChangeWebhook => routing::on(method, webhooks::change),
+        Operation::DeleteWebhook => routing::on(method, webhooks::remove),
+        Operation::ListDeliveries => routing::on(method, webhooks::deliveries),
+        Operation::TestWebhook => routing::on(method, webhooks::test),
         Operation::CreateApiKey => routing::on(method, keys::create),
         Operation::ListApiKeys => routing::on(method, keys::list),
         Operation::RevokeApiKey => routing::on(method, keys::revoke),

@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Refused;
 use crate::control::history;
-use crate::id::{AttachmentId, CredentialId, JobId, KeyId, SessionId, TurnId};
+use crate::id::{
+    AttachmentId, CredentialId, JobId, KeyId, ScheduleId, SessionId, TurnId, WebhookId,
+};
 use crate::wire::problem::{Code, Problem};
 use crate::wire::turns::LAST_EVENT_ID;
 
@@ -30,6 +32,14 @@ pub(super) fn attachment_id(text: &str) -> Result<AttachmentId, Refused> {
 
 pub(super) fn job_id(text: &str) -> Result<JobId, Refused> {
     text.parse().map_err(|_invalid| bad("id", "params/id must match format \"uuid\"".to_owned()))
+}
+
+pub(super) fn schedule_id(text: &str) -> Result<ScheduleId, Refused> {
+    text.parse().map_err(|_invalid| bad("id", "`id` is the UUID of a schedule".to_owned()))
+}
+
+pub(super) fn webhook_id(text: &str) -> Result<WebhookId, Refused> {
+    text.parse().map_err(|_invalid| bad("id", "`id` is the UUID of a webhook".to_owned()))
 }
 
 pub(super) fn turn_id(field: &str, text: &str) -> Result<TurnId, Refused> {

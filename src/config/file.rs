@@ -32,6 +32,7 @@ pub(super) struct Fragment {
     pub(super) tiers: Tiers,
     pub(super) archive: Archive,
     pub(super) jobs: Jobs,
+    pub(super) webhooks: Webhooks,
     pub(super) budget: Budget,
     pub(super) usage: Usage,
     pub(super) pool: Pool,
@@ -155,6 +156,13 @@ pub(super) struct Sessions {
 pub(super) struct Jobs {
     pub(super) at_once: Option<u16>,
     pub(super) keep_hours: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Webhooks {
+    pub(super) allow: Vec<String>,
+    pub(super) internal: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -41,7 +41,7 @@ const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
 const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
 const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
-pub(crate) const KEYS: [Key; 68] = [
+pub(crate) const KEYS: [Key; 70] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -312,6 +312,20 @@ pub(crate) const KEYS: [Key; 68] = [
         "168",
         "Hours after which a job that is over is forgotten.",
     ),
+    key(
+        "webhooks.allow",
+        None,
+        "[]",
+        "Public hosts that webhooks may be for, by https: `name`, `*.name` for all below it, `*` for every one; `:port` behind it for another than 443.",
+    )
+    .restart(ASHD_AND_EGRESS),
+    key(
+        "webhooks.internal",
+        None,
+        "[]",
+        "Other receivers of webhooks, wherever they are: `https://host[:port]` or `http://host[:port]`.",
+    )
+    .restart(ASHD_AND_EGRESS),
     key(
         "archive.url",
         None,

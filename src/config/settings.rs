@@ -9,10 +9,10 @@ use zeroize::Zeroizing;
 
 use super::environment::Environment;
 use super::file::{Fragment, Metrics, Placement};
-use super::values::{attachment_bytes_max, budget, origins, pool, prices, upstreams};
+use super::values::{attachment_bytes_max, budget, origins, pool, prices, receivers, upstreams};
 use super::{ConfigError, KEYS};
 use crate::agent::AgentLimits;
-use crate::egress::{Budget, HostRules, Prices};
+use crate::egress::{Budget, HostRules, Prices, Receivers};
 use crate::sandbox::{Limits, PlacementChoice, WALLS};
 use crate::session::pool::PoolSettings;
 use crate::session::tier::TierPolicy;
@@ -77,6 +77,8 @@ pub(crate) struct Settings {
     pub(crate) libexec: Option<PathBuf>,
     /// Hosts that agents may name.
     pub(crate) hosts: HostRules,
+    /// Whom webhooks may tell something.
+    pub(crate) receivers: Receivers,
     /// What tokens cost.
     pub(crate) prices: Prices,
     /// What a session may use of the model if nobody says otherwise.
@@ -281,6 +283,7 @@ impl Settings {
             pool: pool(&file.pool),
             hosts: HostRules::parse(&file.egress.allow)
                 .map_err(|error| wrong("egress.allow", format!("is wrong: {error}")))?,
+            receivers: receivers(&file.webhooks)?,
             egress: path("ASH_EGRESS_SOCKET")
                 .or(file.egress.socket)
                 .filter(|path| !simulate && !path.as_os_str().is_empty()),

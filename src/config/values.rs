@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::ConfigError;
 use super::settings::{number_of, wrong};
-use crate::egress::{Budget, PRICE_MAX, Price, Prices};
+use crate::egress::{Budget, HostRules, PRICE_MAX, Price, Prices, Receivers};
 use crate::session::pool::PoolSettings;
 
 /// Largest attachment: what can be read of a workspace, too.
@@ -49,6 +49,13 @@ pub(super) fn upstreams(written: &[String]) -> Result<Vec<String>, ConfigError> 
         }
     }
     Ok(written.iter().map(|base| base.trim_end_matches('/').to_owned()).collect())
+}
+
+pub(super) fn receivers(file: &super::file::Webhooks) -> Result<Receivers, ConfigError> {
+    let allow = HostRules::parse(&file.allow)
+        .map_err(|error| wrong("webhooks.allow", format!("is wrong: {error}")))?;
+    Receivers::new(allow, &file.internal)
+        .map_err(|error| wrong("webhooks.internal", format!("is wrong: {error}")))
 }
 
 pub(super) fn attachment_bytes_max(mib: Option<u64>) -> Result<u64, ConfigError> {

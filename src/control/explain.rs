@@ -4,6 +4,7 @@ use super::Refusal;
 use crate::agent::{AgentError, Fault};
 use crate::archive::ArchiveError;
 use crate::chain::chain;
+use crate::egress::ReceiverError;
 use crate::runner::ArchivingError;
 use crate::runner::handle::{PermissionError, QueueError, SendError, StartError};
 use crate::sandbox::CliError;
@@ -79,6 +80,26 @@ fn explain(refusal: &Refusal) -> Problem {
         Refusal::NoOpinion => Problem::new(Code::BadRequest, text).field("humanScore"),
         Refusal::TooManyCases { .. } => Problem::new(Code::TooManyEvals, text)
             .hint("delete those that nobody runs, or ask a second agent of the same files"),
+        Refusal::ScheduleNotFound => Problem::new(Code::ScheduleNotFound, text)
+            .hint("list them with `ashctl schedule list`"),
+        Refusal::TooManySchedules { .. } => Problem::new(Code::TooManySchedules, text)
+            .hint("remove those that nobody needs with `ashctl schedule remove`"),
+        Refusal::Receiver { error: ReceiverError::Shape { .. } } => {
+            Problem::new(Code::BadRequest, text).field("url")
+        }
+        Refusal::Receiver { error: ReceiverError::NotListed { .. } } => {
+            Problem::new(Code::Forbidden, text).field("url").hint(
+                "an administrator can add a public host to `[webhooks] allow` in ash.toml, or an internal address to `[webhooks] internal`, and restart ashd and ash-egress",
+            )
+        }
+        Refusal::WebhookNotFound => Problem::new(Code::WebhookNotFound, text)
+            .hint("list them with `ashctl webhook list`"),
+        Refusal::WebhookDisabled { .. } => Problem::new(Code::WebhookDisabled, text)
+            .hint("`ashctl webhook enable` has it told again"),
+        Refusal::TooManyWebhooks { .. } => Problem::new(Code::TooManyWebhooks, text)
+            .hint("remove those that nobody listens to with `ashctl webhook remove`"),
+        Refusal::TooManyDeliveries { .. } => Problem::new(Code::QueueFull, text)
+            .hint("`ashctl webhook deliveries` tells why"),
         Refusal::SessionNotFound => Problem::new(Code::SessionNotFound, text),
         Refusal::SessionState { status: Status::Ended } => {
             Problem::new(Code::SessionState, text).hint("create a new session")

@@ -36,11 +36,13 @@ mod pool;
 pub(crate) mod queue;
 mod refusal;
 pub(crate) mod rest;
+pub(crate) mod schedules;
 pub(crate) mod send;
 pub(crate) mod stream;
 pub(crate) mod sweep;
 pub(crate) mod usage;
 pub(crate) mod versions;
+pub(crate) mod webhooks;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock as RwLockNow};
@@ -58,7 +60,7 @@ pub(crate) use refusal::Refusal;
 
 use crate::agent::{AgentLimits, Library};
 use crate::clock::Timestamp;
-use crate::egress::HostRules;
+use crate::egress::{HostRules, Receivers};
 use crate::id::KeyId;
 use crate::lifecycle::Happening;
 use crate::runner::Host;
@@ -98,6 +100,8 @@ pub(crate) struct ControlSettings {
     pub(crate) configuration: Configuration,
     /// Hosts that agents may name.
     pub(crate) hosts: HostRules,
+    /// Whom webhooks may tell something.
+    pub(crate) receivers: Receivers,
     /// Model APIs that credentials may be for, beside the configured one.
     pub(crate) upstreams: Vec<String>,
     /// What a session may use of the model if its creation does not say it.
@@ -150,6 +154,10 @@ pub(crate) struct Control {
     versions: Arc<RwLock<()>>,
     /// Something was asked of those who work off jobs.
     jobs: Arc<Notify>,
+    /// Something was asked of the clock of schedules, or a job is over.
+    schedules: Arc<Notify>,
+    /// A webhook is told again.
+    deliveries: Arc<Notify>,
     started_at: std::time::Instant,
     /// Since when nothing new is taken.
     drain: Arc<watch::Sender<Option<Timestamp>>>,
@@ -181,6 +189,8 @@ impl Control {
             pool: Arc::default(),
             versions: Arc::default(),
             jobs: Arc::default(),
+            schedules: Arc::default(),
+            deliveries: Arc::default(),
             started_at: std::time::Instant::now(),
             drain: Arc::new(watch::channel(None).0),
             answers,

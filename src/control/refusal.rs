@@ -2,6 +2,7 @@
 
 use crate::agent::AgentError;
 use crate::bridge::host::FileError;
+use crate::egress::ReceiverError;
 use crate::id::IdError;
 use crate::runner::ArchivingError;
 use crate::runner::handle::{PermissionError, QueueError, SendError, StartError};
@@ -76,6 +77,20 @@ pub(crate) enum Refusal {
     NoOpinion,
     #[error("an agent has at most {max} cases")]
     TooManyCases { max: usize },
+    #[error("there is no such schedule")]
+    ScheduleNotFound,
+    #[error("the tenant has {max} schedules, and no more may be made")]
+    TooManySchedules { max: usize },
+    #[error("`url` cannot be used: {error}")]
+    Receiver { error: ReceiverError },
+    #[error("there is no such webhook")]
+    WebhookNotFound,
+    #[error("the webhook is disabled: {reason}")]
+    WebhookDisabled { reason: String },
+    #[error("the tenant has {max} webhooks, and no more may be made")]
+    TooManyWebhooks { max: usize },
+    #[error("{max} deliveries of the webhook wait already")]
+    TooManyDeliveries { max: u64 },
     #[error("Session not found")]
     SessionNotFound,
     #[error("Session is {}", status.as_str())]
@@ -150,6 +165,12 @@ pub(crate) enum Refusal {
 impl From<OptionError> for Refusal {
     fn from(error: OptionError) -> Self {
         Self::Option { error }
+    }
+}
+
+impl From<ReceiverError> for Refusal {
+    fn from(error: ReceiverError) -> Self {
+        Self::Receiver { error }
     }
 }
 

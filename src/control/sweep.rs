@@ -1,6 +1,6 @@
 //! What is cleaned up while ashd runs: the files of sessions that ended a while ago, agent versions
-//! that nothing refers to, old idempotency keys, jobs that are over, the pieces of messages that are
-//! long whole, and old records of what turns used.
+//! that nothing refers to, old idempotency keys, jobs and deliveries that are over, the pieces of
+//! messages that are long whole, and old records of what turns used.
 
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ const INTERVAL: Duration = Duration::from_mins(10);
 /// How long a message's idempotency key is remembered: a client that was down over night has
 /// better ways to find its turn.
 const KEEP_KEYS: Duration = Duration::from_hours(24);
+
+/// How long it can be seen what a webhook was told: a week-end, and time to look into it.
+const KEEP_DELIVERIES: Duration = Duration::from_hours(7 * 24);
 
 impl Control {
     /// Sweeps now and then, until ashd leaves.
@@ -42,6 +45,7 @@ impl Control {
         }
         self.host.store.forget_keys(before(KEEP_KEYS)).await?;
         self.host.store.forget_jobs(before(self.settings().keep_jobs)).await?;
+        self.host.store.forget_deliveries(before(KEEP_DELIVERIES)).await?;
         if let Some(keep) = self.settings().keep_pieces {
             *pruned = self.prune(keep, *pruned).await?;
         }

@@ -26,10 +26,12 @@ use super::mcp::Mcp;
 use super::output::Format;
 use super::queue::QueueVerb;
 use super::quota::QuotaVerb;
+use super::schedule::ScheduleVerb;
 use super::send::Send;
 use super::session::SessionVerb;
 use super::top::Top;
 use super::usage::UsageVerb;
+use super::webhook::WebhookVerb;
 
 /// Run Claude-powered agents on this machine or on a server
 ///
@@ -125,6 +127,12 @@ pub(crate) enum Verb {
     /// Ask an agent what it is to answer, and see how well it does
     #[command(subcommand)]
     Eval(EvalVerb),
+    /// Have prompts run at their times: add, list, show, run, and remove them
+    #[command(subcommand)]
+    Schedule(ScheduleVerb),
+    /// Have addresses told what happens: add, list, test, and remove them
+    #[command(subcommand)]
+    Webhook(WebhookVerb),
     /// Back up the database, and check it
     #[command(subcommand)]
     Db(DatabaseVerb),

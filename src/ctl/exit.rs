@@ -98,8 +98,11 @@ impl From<Code> for Exit {
             | Code::TooManyAttachments
             | Code::TooManyEvals
             | Code::TooManyKeys
+            | Code::TooManySchedules
+            | Code::TooManyWebhooks
             | Code::TurnRunning
-            | Code::VersionActive => Self::Refused,
+            | Code::VersionActive
+            | Code::WebhookDisabled => Self::Refused,
             Code::AgentNotFound
             | Code::AttachmentNotFound
             | Code::CredentialNotFound
@@ -109,9 +112,11 @@ impl From<Code> for Exit {
             | Code::KeyNotFound
             | Code::NotFound
             | Code::PermissionNotFound
+            | Code::ScheduleNotFound
             | Code::SessionNotFound
             | Code::TurnNotFound
-            | Code::VersionNotFound => Self::NotFound,
+            | Code::VersionNotFound
+            | Code::WebhookNotFound => Self::NotFound,
             Code::ConfigInvalid => Self::Configuration,
             Code::Forbidden | Code::Unauthorized => Self::Denied,
             Code::ArchiveFailed

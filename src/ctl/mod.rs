@@ -42,6 +42,7 @@ mod proxy;
 mod queue;
 mod quota;
 mod resume;
+mod schedule;
 mod send;
 mod server;
 mod session;
@@ -49,6 +50,7 @@ mod status;
 mod top;
 mod turn;
 mod usage;
+mod webhook;
 mod when;
 
 use self::cli::{Cli, Global, Verb};
@@ -141,6 +143,8 @@ async fn perform(context: &mut Context, verb: Option<Verb>) -> Result<(), Failur
         Some(Verb::Usage(verb)) => usage::run(context, verb).await,
         Some(Verb::Job(verb)) => job::run(context, verb).await,
         Some(Verb::Eval(verb)) => eval::run(context, verb).await,
+        Some(Verb::Schedule(verb)) => schedule::run(context, verb).await,
+        Some(Verb::Webhook(verb)) => webhook::run(context, verb).await,
         Some(Verb::Key(verb)) => key::run(context, verb).await,
         Some(Verb::Doctor) => doctor::run(context).await,
         Some(Verb::Attach(attach)) => attach::run(context, attach).await,

@@ -11,7 +11,7 @@ use super::logging::LogFilter;
 use crate::chain::chain;
 use crate::config::{self, MetricsChoice, Settings};
 use crate::control::{Control, ControlSettings, MetricsAccess};
-use crate::egress::HostRules;
+use crate::egress::{HostRules, Receivers};
 use crate::lifecycle::Happening;
 use crate::runner::HostPolicy;
 use crate::runner::permissions::PermissionPolicy;
@@ -54,6 +54,7 @@ pub(super) fn control_settings(settings: &Settings, shown: Configuration) -> Con
         keep_jobs: settings.keep_jobs,
         configuration: shown,
         hosts: settings.hosts.clone(),
+        receivers: settings.receivers.clone(),
         upstreams: settings.model.upstreams.clone(),
         budget: BudgetRecord { tokens: settings.budget.tokens, money: settings.budget.money },
         requests_per_minute: settings.requests_per_minute,
@@ -70,6 +71,8 @@ pub(super) struct Reload {
     pub(super) simulate: bool,
     /// Those that ash-egress lets through, which does not reload.
     pub(super) hosts: HostRules,
+    /// Likewise.
+    pub(super) receivers: Receivers,
     /// Likewise.
     pub(super) upstreams: Vec<String>,
     pub(super) control: Control,
@@ -135,7 +138,8 @@ impl Reload {
         self.control.host.set_policy(host_policy(&settings));
         let verbs = control_settings(&settings, shown);
         let (hosts, upstreams) = (self.hosts.clone(), self.upstreams.clone());
-        self.control.set_settings(ControlSettings { hosts, upstreams, ..verbs });
+        let receivers = self.receivers.clone();
+        self.control.set_settings(ControlSettings { hosts, receivers, upstreams, ..verbs });
         // What is parked was started as the old one said.
         self.control.empty_pool();
         Ok(reloaded)

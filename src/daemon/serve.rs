@@ -54,6 +54,14 @@ pub(super) async fn serve(
     });
     tasks.spawn({
         let control = control.clone();
+        async move { control.deliver().await }
+    });
+    tasks.spawn({
+        let control = control.clone();
+        async move { control.keep_schedules().await }
+    });
+    tasks.spawn({
+        let control = control.clone();
         async move { control.keep_pool().await }
     });
     tasks.spawn({
@@ -71,6 +79,7 @@ pub(super) async fn serve(
         file: arguments.config.clone(),
         simulate: arguments.simulate,
         hosts: settings.hosts.clone(),
+        receivers: settings.receivers.clone(),
         upstreams: settings.model.upstreams.clone(),
         control: control.clone(),
         log,

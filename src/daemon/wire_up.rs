@@ -106,8 +106,10 @@ pub(super) fn egress(settings: &Settings) -> Result<Egress, Failure> {
     let upstreams = settings.model.upstreams.iter().map(|base| base.parse());
     let upstreams = upstreams.collect::<Result<_, _>>().map_err(|_invalid| EgressError::Shape)?;
     let (hosts, prices) = (settings.hosts.clone(), settings.prices.clone());
+    let receivers = settings.receivers.clone();
     let limits = EgressLimits::default();
-    let settings = EgressSettings { upstream, key, opening, upstreams, hosts, prices, limits };
+    let settings =
+        EgressSettings { upstream, key, opening, upstreams, hosts, receivers, prices, limits };
     Ok(Egress::new(settings)?)
 }
 

@@ -133,8 +133,19 @@ impl Dialer {
         if self.lacks(Guard::OneLookup) {
             judged = self.look_up(host, port).await?;
         }
+        Self::connect(judged).await
+    }
+
+    /// A connection to whatever `host`, a name or an address that root has listed, leads to.
+    pub(super) async fn dial_listed(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        let mut found = self.look_up(host, port).await?;
+        found.truncate(ADDRESSES_MAX);
+        Self::connect(found).await
+    }
+
+    async fn connect(addresses: Vec<SocketAddr>) -> Result<TcpStream, DialError> {
         let mut last = io::Error::from(io::ErrorKind::TimedOut);
-        for address in judged {
+        for address in addresses {
             match timeout(ADDRESS_MAX, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
                     stream.set_nodelay(true).map_err(|source| DialError::Unreachable { source })?;

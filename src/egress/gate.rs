@@ -1,5 +1,6 @@
 //! What the rest of ashd knows of egress, wherever it runs.
 
+use std::io;
 use std::path::Path;
 
 use tokio::sync::oneshot;
@@ -12,6 +13,7 @@ use super::admissions::Terms;
 use super::control::Client;
 use super::ledger::Report;
 use super::meter::{Denied, MeterReading};
+use super::post::{Posted, Posting};
 use super::sealing::Sealing;
 use super::secret::Placeholder;
 use crate::id::SessionId;
@@ -128,6 +130,15 @@ impl Gate {
         match &self.0 {
             Place::Here(egress) => egress.take_refusal(session),
             Place::There(client) => client.take_refusal(session).await,
+        }
+    }
+
+    /// Tells the receiver of a webhook something. An error is not the receiver's fault: egress is
+    /// not there.
+    pub(crate) async fn post(&self, posting: &Posting) -> io::Result<Posted> {
+        match &self.0 {
+            Place::Here(egress) => Ok(egress.post(posting).await),
+            Place::There(client) => client.post(posting).await,
         }
     }
 

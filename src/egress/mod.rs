@@ -32,7 +32,9 @@ mod hello;
 mod hosts;
 mod ledger;
 mod meter;
+mod post;
 mod price;
+mod receivers;
 mod sealing;
 mod secret;
 mod signer;
@@ -60,6 +62,7 @@ use admissions::Admissions;
 use dial::Dialer;
 use ledger::Ledger;
 use meter::MeterReading;
+use post::Poster;
 use secret::PlaceholderDigest;
 use tunnel::TunnelLimits;
 use upstream::Upstream;
@@ -74,9 +77,11 @@ pub(crate) use gate::Gate;
 pub(crate) use hosts::HostRules;
 pub(crate) use ledger::Report;
 pub(crate) use meter::{Denied, Spent};
+pub(crate) use post::{Posted, Posting};
 pub(crate) use price::{PRICE_MAX, Price, Prices, Tokens};
+pub(crate) use receivers::{ReceiverError, Receivers};
 pub(crate) use sealing::{
-    OpeningKeys, SECRET_BYTES_MAX, Sealed, Sealing, SealingKeyError, TenantSecret,
+    OpeningKeys, SECRET_BYTES_MAX, Sealed, Sealing, SealingKeyError, TenantSecret, WebhookSecret,
 };
 pub(crate) use secret::{KeyError, ModelKey, Placeholder};
 pub(crate) use upstream::EgressError;
@@ -142,6 +147,8 @@ pub(crate) struct EgressSettings {
     pub(crate) upstreams: Vec<Uri>,
     /// Hosts that agents may name; a tunnel to another one is refused whoever asks.
     pub(crate) hosts: HostRules,
+    /// Whom webhooks may tell something.
+    pub(crate) receivers: Receivers,
     pub(crate) prices: Prices,
     pub(crate) limits: EgressLimits,
 }
@@ -159,7 +166,8 @@ struct Shared {
     upstreams: HashMap<String, Arc<Upstream>>,
     hosts: HostRules,
     prices: Arc<Prices>,
-    dialer: Dialer,
+    dialer: Arc<Dialer>,
+    poster: Poster,
     ledger: Arc<Ledger>,
     limits: EgressLimits,
     tunnels: TaskTracker,
@@ -195,7 +203,9 @@ impl Egress {
     }
 
     fn with(settings: EgressSettings, dialer: Dialer) -> Result<Self, EgressError> {
-        let EgressSettings { upstream, key, opening, upstreams, hosts, prices, limits } = settings;
+        let EgressSettings { upstream, key, opening, upstreams, hosts, receivers, prices, limits } =
+            settings;
+        let dialer = Arc::new(dialer);
         let upstreams = upstreams.iter().map(|base| {
             Ok((signer::address(&base.to_string()), Arc::new(Upstream::new(base, limits)?)))
         });
@@ -207,6 +217,7 @@ impl Egress {
             upstreams: upstreams.collect::<Result<_, EgressError>>()?,
             hosts,
             prices: Arc::new(prices),
+            poster: Poster::new(receivers, &dialer),
             dialer,
             ledger: Arc::default(),
             limits,
@@ -247,6 +258,11 @@ impl Egress {
     /// Listens on `listener` to the ashd of the user `peer`, until `stop`.
     pub(crate) async fn obey(&self, listener: UnixListener, peer: u32, stop: CancellationToken) {
         control::serve(self.clone(), listener, peer, stop).await;
+    }
+
+    /// Tells the receiver of a webhook something.
+    pub(crate) async fn post(&self, posting: &Posting) -> Posted {
+        self.0.poster.post(posting, &self.0.opening).await
     }
 
     /// What was decided and is not stored yet.

@@ -1,5 +1,5 @@
-//! Credentials of tenants at rest: sealed by ashd to a public key whose private half egress alone
-//! has, so that neither the database nor ashd can give one back.
+//! Credentials of tenants, and what signs their webhooks, at rest: sealed by ashd to a public key
+//! whose private half egress alone has, so that neither the database nor ashd can give one back.
 //!
 //! HPKE (RFC 9180) in its base mode, X25519 with HKDF-SHA256 and ChaCha20-Poly1305: each sealing has
 //! a key of its own. The tenant and the id are authenticated with it, so that one credential cannot
@@ -15,18 +15,24 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::id::CredentialId;
+use crate::id::{CredentialId, WebhookId};
 
 type Kem = X25519HkdfSha256;
 type PrivateKey = <Kem as hpke::Kem>::PrivateKey;
 type PublicKey = <Kem as hpke::Kem>::PublicKey;
 type EncappedKey = <Kem as hpke::Kem>::EncappedKey;
 
-/// What a sealed credential begins with; the last byte is the version of the format.
-const MAGIC: &[u8; 5] = b"ASHC\x01";
+/// What is sealed is of one kind; a kind is not opened as another.
+#[derive(Debug)]
+struct Kind {
+    /// What it begins with; the last byte is the version of the format.
+    magic: &'static [u8; 5],
+    /// What its keys are made for; another format gets another text.
+    purpose: &'static [u8],
+}
 
-/// What the keys are made for; another format gets another text.
-const PURPOSE: &[u8] = b"ash credential 1";
+const CREDENTIAL: Kind = Kind { magic: b"ASHC\x01", purpose: b"ash credential 1" };
+const WEBHOOK: Kind = Kind { magic: b"ASHW\x01", purpose: b"ash webhook 1" };
 
 /// Bytes of a key, of either half, and of what a sealing tells of its own.
 const KEY_BYTES: usize = 32;
@@ -87,17 +93,32 @@ impl SealingKey {
     pub(crate) fn seal(&self, tenant: &str, id: CredentialId, secret: &TenantSecret) -> Sealed {
         let mut text = Zeroizing::new(Vec::with_capacity(WRITTEN_BYTES_MAX));
         serde_json::to_writer(&mut *text, secret).expect("a secret has a JSON form");
+        self.seal_bytes(&CREDENTIAL, &bound(tenant, id), &text)
+    }
+
+    /// Seals what signs the deliveries of the webhook `id` of `tenant` to `url`, and to no other.
+    pub(crate) fn seal_webhook(
+        &self,
+        tenant: &str,
+        id: WebhookId,
+        url: &str,
+        secret: &WebhookSecret,
+    ) -> Sealed {
+        self.seal_bytes(&WEBHOOK, &bound_webhook(tenant, id, url), &secret.0[..])
+    }
+
+    fn seal_bytes(&self, kind: &Kind, bound: &[u8], text: &[u8]) -> Sealed {
         let public = PublicKey::from_bytes(&self.0).expect("it has the right length");
         let (own, sealed) = hpke::single_shot_seal::<ChaCha20Poly1305, HkdfSha256, Kem>(
             &OpModeS::Base,
             &public,
-            PURPOSE,
-            &text,
-            &bound(tenant, id),
+            kind.purpose,
+            text,
+            bound,
         )
         .expect("a key of egress is no point of small order");
         let own = own.to_bytes();
-        Sealed([&MAGIC[..], &self.name(), &own, &sealed].concat())
+        Sealed([&kind.magic[..], &self.name(), &own, &sealed].concat())
     }
 }
 
@@ -120,7 +141,40 @@ fn bound(tenant: &str, id: CredentialId) -> Vec<u8> {
     format!("{id}\n{tenant}").into_bytes()
 }
 
-/// A sealed credential: no secret, and worth nothing without egress.
+fn bound_webhook(tenant: &str, id: WebhookId, url: &str) -> Vec<u8> {
+    format!("{id}\n{tenant}\n{url}").into_bytes()
+}
+
+/// What signs the deliveries of a webhook. Its tenant has it, and egress.
+pub(crate) struct WebhookSecret(Zeroizing<[u8; KEY_BYTES]>);
+
+impl WebhookSecret {
+    /// How its text begins, as Standard Webhooks has it.
+    const PREFIX: &str = "whsec_";
+
+    pub(crate) fn random() -> Self {
+        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+        getrandom::fill(bytes.as_mut()).expect("Linux has had getrandom(2) since 3.17");
+        Self(bytes)
+    }
+
+    /// As its tenant gets it, once.
+    pub(crate) fn text(&self) -> String {
+        format!("{}{}", Self::PREFIX, STANDARD.encode(&self.0[..]))
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0[..]
+    }
+}
+
+impl std::fmt::Debug for WebhookSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WebhookSecret(***)")
+    }
+}
+
+/// A sealed secret: no secret, and worth nothing without egress.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Sealed(Vec<u8>);
@@ -135,8 +189,8 @@ impl Sealed {
     }
 
     /// The name of the key it was sealed to, what the sealing told of its own, and the rest.
-    fn parts(&self) -> Option<(&[u8; NAME_BYTES], &[u8; KEY_BYTES], &[u8])> {
-        let rest = self.0.strip_prefix(MAGIC)?;
+    fn parts(&self, kind: &Kind) -> Option<(&[u8; NAME_BYTES], &[u8; KEY_BYTES], &[u8])> {
+        let rest = self.0.strip_prefix(kind.magic)?;
         let (name, rest) = rest.split_first_chunk()?;
         let (own, sealed) = rest.split_first_chunk()?;
         Some((name, own, sealed))
@@ -173,9 +227,9 @@ pub(crate) struct Sealing {
 }
 
 impl Sealing {
-    /// Whether egress can open it, as far as its key tells.
+    /// Whether egress can open the credential, as far as its key tells.
     pub(crate) fn opens(&self, sealed: &Sealed) -> bool {
-        let name = sealed.parts().map(|(name, ..)| name);
+        let name = sealed.parts(&CREDENTIAL).map(|(name, ..)| name);
         name.is_some_and(|name| self.opens.iter().any(|key| key.name() == *name))
     }
 }
@@ -246,20 +300,34 @@ impl OpeningKeys {
         sealed: &Sealed,
     ) -> Result<TenantSecret, CredentialFault> {
         let fault = CredentialFault::Sealed;
-        let (name, own, text) = sealed.parts().ok_or(fault)?;
-        let (_, private) = self.0.iter().find(|(key, _)| key.name() == *name).ok_or(fault)?;
-        let own = EncappedKey::from_bytes(own).map_err(|_unreadable| fault)?;
-        let text = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, Kem>(
-            &OpModeR::Base,
-            private,
-            &own,
-            PURPOSE,
-            text,
-            &bound(tenant, id),
-        )
-        .map_err(|_changed| fault)?;
-        let text = Zeroizing::new(text);
+        let text = self.open_bytes(&CREDENTIAL, &bound(tenant, id), sealed).ok_or(fault)?;
         serde_json::from_slice(&text).map_err(|_newer| fault)
+    }
+
+    /// `None` if it was sealed to a key that is not here, for another webhook, or was changed.
+    pub(super) fn open_webhook(
+        &self,
+        tenant: &str,
+        id: WebhookId,
+        url: &str,
+        sealed: &Sealed,
+    ) -> Option<WebhookSecret> {
+        let text = self.open_bytes(&WEBHOOK, &bound_webhook(tenant, id, url), sealed)?;
+        let mut secret = Zeroizing::new([0; KEY_BYTES]);
+        (text.len() == KEY_BYTES).then(|| secret.copy_from_slice(&text))?;
+        Some(WebhookSecret(secret))
+    }
+
+    fn open_bytes(&self, kind: &Kind, bound: &[u8], sealed: &Sealed) -> Option<Zeroizing<Vec<u8>>> {
+        let (name, own, text) = sealed.parts(kind)?;
+        let (_, private) = self.0.iter().find(|(key, _)| key.name() == *name)?;
+        let own = EncappedKey::from_bytes(own).ok()?;
+        let (mode, purpose) = (OpModeR::Base, kind.purpose);
+        hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, Kem>(
+            &mode, private, &own, purpose, text, bound,
+        )
+        .ok()
+        .map(Zeroizing::new)
     }
 }
 
@@ -329,6 +397,64 @@ mod tests {
         assert_eq!(OpeningKeys::parse(&many).unwrap_err(), SealingKeyError::TooMany);
     }
 
+    #[test]
+    fn what_signs_a_webhook_is_opened_for_its_address_alone_and_never_as_a_credential() {
+        let (keys, id, url) = (keys(), WebhookId::new(), "https://hooks.example.com/a");
+        let key = keys.sealing().key;
+        let secret = WebhookSecret::random();
+        assert_eq!((secret.text().len(), secret.text().starts_with("whsec_")), (6 + 44, true));
+        let sealed = key.seal_webhook("acme", id, url, &secret);
+        let opened = |tenant: &str, id, url: &str, sealed: &Sealed| {
+            keys.open_webhook(tenant, id, url, sealed).map(|secret| secret.text())
+        };
+        assert_eq!(opened("acme", id, url, &sealed), Some(secret.text()));
+        assert_eq!(opened("acme", id, "https://hooks.example.com/b", &sealed), None);
+        assert_eq!(opened("other", id, url, &sealed), None);
+        assert_eq!(opened("acme", WebhookId::new(), url, &sealed), None);
+        let credential = CredentialId::new();
+        assert!(keys.open("acme", credential, &sealed).is_err());
+        let sealed = key.seal("acme", credential, &self::secret());
+        assert_eq!(opened("acme", id, url, &sealed), None);
+    }
+
+    /// Written by the first version; it opens for ever.
+    #[test]
+    fn what_signs_a_webhook_of_version_1_opens_for_ever() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/webhook/v1.json");
+        let WebhookFixture { private, tenant, id, url, secret, sealed } =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let opened = OpeningKeys::parse(&private).unwrap().open_webhook(&tenant, id, &url, &sealed);
+        assert_eq!(opened.map(|secret| secret.text()), Some(secret));
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct WebhookFixture {
+        private: String,
+        tenant: String,
+        id: WebhookId,
+        url: String,
+        secret: String,
+        sealed: Sealed,
+    }
+
+    #[test]
+    #[ignore = "writes the fixture of a new version of the format"]
+    fn record_this_version_of_a_webhook() {
+        let private = OpeningKeys::random_text().to_string();
+        let (tenant, id) = ("acme".to_owned(), WebhookId::new());
+        let url = "https://hooks.example.com/ash".to_owned();
+        let key = OpeningKeys::parse(&private).unwrap().sealing().key;
+        let secret = WebhookSecret::random();
+        let sealed = key.seal_webhook(&tenant, id, &url, &secret);
+        let secret = secret.text();
+        let fixture = WebhookFixture { private, tenant, id, url, secret, sealed };
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/webhook");
+        let path = std::path::Path::new(folder).join(format!("v{}.json", WEBHOOK.magic[4]));
+        assert!(!path.exists(), "a fixture is never made anew");
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(path, serde_json::to_string_pretty(&fixture).unwrap()).unwrap();
+    }
+
     #[derive(Serialize, Deserialize)]
     struct Fixture {
         private: String,
@@ -353,7 +479,7 @@ mod tests {
         let sealed = key.seal(&tenant, id, &secret());
         let fixture = Fixture { private, tenant, id, sealed };
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/credential");
-        let path = std::path::Path::new(folder).join(format!("v{}.json", MAGIC[4]));
+        let path = std::path::Path::new(folder).join(format!("v{}.json", CREDENTIAL.magic[4]));
         assert!(!path.exists(), "a fixture is never made anew");
         std::fs::create_dir_all(folder).unwrap();
         std::fs::write(path, serde_json::to_string_pretty(&fixture).unwrap()).unwrap();

@@ -14,11 +14,13 @@ pub(crate) mod permission;
 pub(crate) mod pool;
 pub(crate) mod preset;
 pub(crate) mod reading;
+pub(crate) mod schedule;
 pub(crate) mod shown;
 pub(crate) mod status;
 pub(crate) mod tier;
 pub(crate) mod timeline;
 pub(crate) mod transcript;
 pub(crate) mod turn;
+pub(crate) mod webhook;
 
 pub(crate) use status::Status;

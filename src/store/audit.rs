@@ -75,7 +75,7 @@ fn append(
             .optional()?;
         let Some(key) = key else { continue };
         if let Some(used) = entry.used {
-            sums.extend([budgets::raise(connection, key, used)?]);
+            sums.extend([budgets::raise(connection, key, used, entry.at)?]);
         }
         if let Some(credential) = entry.credential {
             super::credentials::note_use(connection, credential, entry.at)?;

@@ -48,6 +48,17 @@ impl UsedRecord {
         }
     }
 
+    /// What was used beyond `other`.
+    pub(crate) fn less(self, other: Self) -> Self {
+        Self {
+            input: self.input.saturating_sub(other.input),
+            output: self.output.saturating_sub(other.output),
+            cache_read: self.cache_read.saturating_sub(other.cache_read),
+            cache_write: self.cache_write.saturating_sub(other.cache_write),
+            money: self.money.saturating_sub(other.money),
+        }
+    }
+
     /// At least as much as `other`, in each part.
     pub(crate) fn highest(self, other: Self) -> Self {
         Self {

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::writer::Terms;
-use super::{BudgetRecord, Store, StoreError, TenantBudgetRecord, UsedRecord};
+use super::{BudgetRecord, Store, StoreError, TenantBudgetRecord, UsedRecord, outbox};
+use crate::clock::Timestamp;
 
 const TENANT: &str = "SELECT tokens_max, money_max, input, output, cache_read, cache_write, money,
     tenant FROM tenant_budgets";
@@ -121,13 +122,16 @@ pub(super) fn raise(
     connection: &Connection,
     key: i64,
     reported: UsedRecord,
+    at: Timestamp,
 ) -> Result<(String, UsedRecord), StoreError> {
-    let before = connection
+    let (before, budget) = connection
         .prepare_cached(
-            "SELECT input, output, cache_read, cache_write, money FROM budgets
-             WHERE session_key = ?1",
+            "SELECT input, output, cache_read, cache_write, money, tokens_max, money_max
+             FROM budgets WHERE session_key = ?1",
         )?
-        .query_row([key], |row| used(row, 0))
+        .query_row([key], |row| {
+            Ok((used(row, 0)?, BudgetRecord { tokens: row.get(5)?, money: row.get(6)? }))
+        })
         .optional()?
         .unwrap_or_default();
     let after = before.highest(reported);
@@ -150,14 +154,14 @@ pub(super) fn raise(
     let tenant: String = connection
         .prepare_cached("SELECT tenant FROM sessions WHERE key = ?1")?
         .query_row([key], |row| row.get(0))?;
-    let sum = connection
+    let (sum, of_all) = connection
         .prepare_cached(
             "INSERT INTO tenant_budgets (tenant, input, output, cache_read, cache_write, money)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (tenant) DO UPDATE SET input = input + excluded.input,
                 output = output + excluded.output, cache_read = cache_read + excluded.cache_read,
                 cache_write = cache_write + excluded.cache_write, money = money + excluded.money
-             RETURNING input, output, cache_read, cache_write, money",
+             RETURNING input, output, cache_read, cache_write, money, tokens_max, money_max",
         )?
         .query_row(
             params![
@@ -168,7 +172,13 @@ pub(super) fn raise(
                 after.cache_write - before.cache_write,
                 after.money - before.money
             ],
-            |row| used(row, 0),
+            |row| Ok((used(row, 0)?, BudgetRecord { tokens: row.get(5)?, money: row.get(6)? })),
         )?;
+    if budget.is_spent(after) && !budget.is_spent(before) {
+        outbox::budget_reached(connection, key, "session", at)?;
+    }
+    if of_all.is_spent(sum) && !of_all.is_spent(sum.less(after.less(before))) {
+        outbox::budget_reached(connection, key, "tenant", at)?;
+    }
     Ok((tenant, sum))
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::writer::Terms;
-use super::{Store, StoreError, eval_runs, row};
+use super::{Store, StoreError, eval_runs, outbox, row};
 use crate::clock::Timestamp;
 use crate::id::{AgentName, JobId, SessionId, TurnId};
 use crate::session::evals::Scores;
@@ -212,21 +212,19 @@ impl Store {
                 }
             };
             let completed_at = due_at.is_none().then_some(now.as_millis());
-            connection
-                .prepare_cached(
-                    "UPDATE jobs SET status = ?2, result = ?3, error = ?4,
-                        due_at = coalesce(?5, due_at), retries = retries + ?6, completed_at = ?7
-                     WHERE id = ?1 AND status = 'processing'",
-                )?
-                .execute(params![
-                    id.to_string(),
-                    status.as_str(),
-                    result,
-                    error,
-                    due_at,
-                    counted,
-                    completed_at
-                ])?;
+            let sql = format!(
+                "UPDATE jobs SET status = ?2, result = ?3, error = ?4,
+                    due_at = coalesce(?5, due_at), retries = retries + ?6, completed_at = ?7
+                 WHERE id = ?1 AND status = 'processing' RETURNING {COLUMNS}"
+            );
+            let (name, word) = (id.to_string(), status.as_str());
+            let changed = connection
+                .prepare_cached(&sql)?
+                .query_row(params![name, word, result, error, due_at, counted, completed_at], job)
+                .optional()?;
+            if let Some(job) = changed.filter(|job| job.completed_at.is_some()) {
+                outbox::job_ended(connection, &job, status, now)?;
+            }
             eval_runs::job_was_tried(connection, id, &change, scores.as_ref(), now)
         })
         .await
@@ -294,12 +292,17 @@ pub(super) fn insert(connection: &Connection, new: &JobRecord) -> Result<(), Sto
 
 /// One that is over stays as it is.
 pub(super) fn cancel(connection: &Connection, id: JobId, now: Timestamp) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "UPDATE jobs SET status = 'cancelled', completed_at = ?2
-             WHERE id = ?1 AND status IN ('pending', 'processing')",
-        )?
-        .execute(params![id.to_string(), now.as_millis()])?;
+    let sql = format!(
+        "UPDATE jobs SET status = 'cancelled', completed_at = ?2
+         WHERE id = ?1 AND status IN ('pending', 'processing') RETURNING {COLUMNS}"
+    );
+    let cancelled = connection
+        .prepare_cached(&sql)?
+        .query_row(params![id.to_string(), now.as_millis()], job)
+        .optional()?;
+    if let Some(job) = cancelled {
+        outbox::job_ended(connection, &job, JobStatus::Cancelled, now)?;
+    }
     eval_runs::job_was_cancelled(connection, id, now)
 }
 

@@ -11,7 +11,8 @@ use super::record::{
 use super::sessions::set_status;
 use super::turns::{enqueue, move_turn};
 use super::writer::Terms;
-use super::{Series, Store, StoreError, row, session_logs, transcripts, usage};
+use super::{Series, Store, StoreError, outbox, row, session_logs, transcripts, usage};
+use crate::session::frame::FrameKind;
 
 impl Store {
     /// Stores one step of a session: all of it or nothing. The hot path.
@@ -204,6 +205,9 @@ fn perform(connection: &Connection, append: &Append) -> Result<(), StoreError> {
     for frame in &append.frames {
         last = advance(last, frame)?;
         insert(connection, append.key, frame)?;
+        if frame.kind == FrameKind::PermissionAsked as u8 {
+            outbox::permission_requested(connection, append.key, frame.at, &frame.data)?;
+        }
     }
     connection
         .prepare_cached(

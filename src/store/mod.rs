@@ -26,11 +26,13 @@ mod fork;
 mod jobs;
 mod keys;
 mod log;
+mod outbox;
 mod portable;
 mod pruning;
 mod readers;
 mod record;
 mod row;
+mod schedules;
 mod session_logs;
 mod sessions;
 mod syncer;
@@ -40,6 +42,7 @@ mod turns;
 mod usage;
 mod usage_record;
 mod versions;
+mod webhooks;
 mod writer;
 
 #[cfg(feature = "testing")]
@@ -54,6 +57,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
+use tokio::sync::Notify;
 
 pub(crate) use agent_record::*;
 pub(crate) use attachments::{AttachmentRecord, AttachmentRoom, Begun};
@@ -67,12 +71,15 @@ pub(crate) use jobs::JobRecord;
 pub(crate) use keys::ApiKeyRecord;
 #[cfg(feature = "testing")]
 pub use measure::main as measure_main;
+pub(crate) use outbox::{DueDelivery, Tried, WAITING_MAX as DELIVERIES_WAITING_MAX};
 pub(crate) use portable::Row;
 pub(crate) use pruning::{Pruned, Pruning};
 pub(crate) use record::*;
+pub(crate) use schedules::{Came, ScheduleChange, ScheduleRecord};
 pub(crate) use session_logs::{LogLineRecord, LogSource, NewLogLine};
 pub(crate) use usage_record::*;
 pub(crate) use versions::{VersionChange, VersionWordsChange};
+pub(crate) use webhooks::{DeliveryRecord, WebhookChange, WebhookRecord};
 #[cfg(feature = "testing")]
 pub(crate) use writer::Statistics;
 
@@ -94,6 +101,8 @@ pub(crate) struct Store {
     trouble: Arc<Trouble>,
     /// No uid below is free, or a search from here may miss it: where to look first.
     uid_search: Arc<AtomicU32>,
+    /// Something was put into the outbox.
+    outbox: Arc<Notify>,
 }
 
 impl Store {
@@ -103,6 +112,8 @@ impl Store {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let mut connection = connection::open_writer(path)?;
         let checkpoints = checkpoint::attend(&mut connection, path)?;
+        let filled = Arc::new(Notify::new());
+        outbox::attend(&mut connection, Arc::clone(&filled))?;
         let readers = Readers::open(path)?;
         let files = Files::opened(path).map_err(|error| StoreError::opening(path, error))?;
         let trouble = Arc::new(Trouble::new(path));
@@ -119,6 +130,7 @@ impl Store {
             trouble,
             threads: Arc::new(Mutex::new(threads)),
             uid_search: Arc::new(AtomicU32::new(0)),
+            outbox: filled,
         })
     }
 

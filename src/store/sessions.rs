@@ -335,8 +335,8 @@ fn claim(connection: &Connection, id: SessionId, new: &NewSession) -> Result<(),
     let at = new.created_at.as_millis();
     let key = connection
         .prepare_cached(
-            "UPDATE sessions SET tenant = ?2, status = 'active', options = ?3, model = ?4,
-                created_at = ?5, last_active_at = ?5
+            "UPDATE sessions SET tenant = ?2, options = ?3, model = ?4, created_at = ?5,
+                last_active_at = ?5
              WHERE id = ?1 AND tenant = '' AND status = 'starting' RETURNING key",
         )?
         .query_row(params![id.to_string(), new.tenant, new.options, new.model, at], |row| {
@@ -344,6 +344,7 @@ fn claim(connection: &Connection, id: SessionId, new: &NewSession) -> Result<(),
         })
         .optional()?
         .ok_or(StoreError::NoSuchSession)?;
+    set_status(connection, key, Status::Active, new.created_at)?;
     super::budgets::begin(connection, key, new.budget, new.used)?;
     match new.job {
         Some(job) => super::jobs::made_for(connection, job, id),
@@ -448,6 +449,7 @@ pub(super) fn set_status(
     status: Status,
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    super::outbox::session_changed(connection, key, status, at)?;
     connection
         .prepare_cached(
             "UPDATE sessions SET status = ?2,

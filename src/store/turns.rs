@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::log::counters;
 use super::record::{Idempotency, KnownTurn, NewTurn, TurnRecord, TurnState};
 use super::writer::Terms;
-use super::{Series, Store, StoreError, row};
+use super::{Series, Store, StoreError, outbox, row};
 use crate::clock::Timestamp;
 use crate::id::TurnId;
 
@@ -188,7 +188,7 @@ pub(super) fn move_turn(
     at: Timestamp,
     begins_after: u64,
 ) -> Result<(), StoreError> {
-    let at = at.as_millis();
+    let (moment, at) = (at, at.as_millis());
     let moved = connection
         .prepare_cached(
             "UPDATE turns SET state = ?3,
@@ -207,6 +207,7 @@ pub(super) fn move_turn(
         connection
             .prepare_cached("DELETE FROM turn_requests WHERE session_key = ?1 AND ordinal = ?2")?
             .execute(params![key, ordinal])?;
+        outbox::turn_ended(connection, key, ordinal, state, moment)?;
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ pub(crate) struct CreateJob {
     pub(crate) max_retries: u32,
 }
 
-fn retries_default() -> u32 {
+pub(super) fn retries_default() -> u32 {
     RETRIES_DEFAULT
 }
 

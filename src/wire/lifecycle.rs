@@ -28,7 +28,7 @@ pub(crate) struct HostEvent {
 }
 
 /// Every kind of event, with what it tells beside session, agent and turn.
-pub(crate) const NAMES: [(&str, &str); 26] = [
+pub(crate) const NAMES: [(&str, &str); 28] = [
     ("ashd.started", "ashd serves; `version`"),
     ("ashd.stopping", "ashd was told to stop; sandboxes live on"),
     ("config.reloaded", "another configuration is in force; `changed`, `restart`"),
@@ -40,6 +40,8 @@ pub(crate) const NAMES: [(&str, &str); 26] = [
     ("agent.changed", "its variables, presets, hosts or limits are others"),
     ("agent.version_deleted", "a version is gone; `version`"),
     ("agent.deleted", "an agent is gone"),
+    ("webhook.failed", "a delivery was given up; `webhook`, `delivery`"),
+    ("webhook.disabled", "a webhook is told nothing any more; `webhook`, `reason`"),
     ("session.created", "a session is there; `version`, and `parent` if it is a fork"),
     ("session.paused", "its user paused it"),
     ("session.stopped", "its user stopped it"),

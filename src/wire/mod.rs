@@ -24,9 +24,11 @@ pub(crate) mod operations;
 pub(crate) mod permissions;
 pub(crate) mod problem;
 pub(crate) mod reference;
+pub(crate) mod schedules;
 pub(crate) mod sessions;
 pub(crate) mod turns;
 pub(crate) mod usage;
+pub(crate) mod webhooks;
 pub(crate) mod workspace;
 
 use serde::{Deserialize, Serialize};

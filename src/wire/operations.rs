@@ -89,6 +89,19 @@ pub(crate) enum Operation {
     CountJobs,
     GetJob,
     CancelJob,
+    CreateSchedule,
+    ListSchedules,
+    GetSchedule,
+    ChangeSchedule,
+    DeleteSchedule,
+    RunSchedule,
+    CreateWebhook,
+    ListWebhooks,
+    GetWebhook,
+    ChangeWebhook,
+    DeleteWebhook,
+    ListDeliveries,
+    TestWebhook,
     CreateApiKey,
     ListApiKeys,
     RevokeApiKey,
@@ -143,9 +156,14 @@ const fn for_administrators(
     Route { administrators: true, ..route(operation, method, path) }
 }
 
-/// For those who give keys to others, and to sessions.
+/// For those who give keys to others, and to sessions, and say who is told what happens.
 const fn about_keys(operation: Operation, method: &'static str, path: &'static str) -> Route {
     Route { scope: Scope::Admin, ..route(operation, method, path) }
+}
+
+/// What goes on by itself, also when the key that asked for it is gone.
+const fn deploys(operation: Operation, method: &'static str, path: &'static str) -> Route {
+    Route { scope: Scope::Deploy, ..route(operation, method, path) }
 }
 
 pub(crate) const OPERATIONS: &[Route] = &[
@@ -232,6 +250,19 @@ pub(crate) const OPERATIONS: &[Route] = &[
     route(Operation::CountJobs, "GET", "/api/queue/stats"),
     route(Operation::GetJob, "GET", "/api/queue/{id}"),
     route(Operation::CancelJob, "DELETE", "/api/queue/{id}"),
+    deploys(Operation::CreateSchedule, "POST", "/api/schedules"),
+    route(Operation::ListSchedules, "GET", "/api/schedules"),
+    route(Operation::GetSchedule, "GET", "/api/schedules/{id}"),
+    deploys(Operation::ChangeSchedule, "PATCH", "/api/schedules/{id}"),
+    deploys(Operation::DeleteSchedule, "DELETE", "/api/schedules/{id}"),
+    route(Operation::RunSchedule, "POST", "/api/schedules/{id}/run"),
+    about_keys(Operation::CreateWebhook, "POST", "/api/webhooks"),
+    about_keys(Operation::ListWebhooks, "GET", "/api/webhooks"),
+    about_keys(Operation::GetWebhook, "GET", "/api/webhooks/{id}"),
+    about_keys(Operation::ChangeWebhook, "PATCH", "/api/webhooks/{id}"),
+    about_keys(Operation::DeleteWebhook, "DELETE", "/api/webhooks/{id}"),
+    about_keys(Operation::ListDeliveries, "GET", "/api/webhooks/{id}/deliveries"),
+    about_keys(Operation::TestWebhook, "POST", "/api/webhooks/{id}/test"),
     about_keys(Operation::CreateApiKey, "POST", "/api/api-keys"),
     about_keys(Operation::ListApiKeys, "GET", "/api/api-keys"),
     about_keys(Operation::RevokeApiKey, "DELETE", "/api/api-keys/{id}"),
@@ -260,9 +291,12 @@ mod tests {
         for route in OPERATIONS {
             let wanted = match (route.method, route.path) {
                 (_, path) if path.starts_with("/api/api-keys") => Scope::Admin,
+                // An address may itself be a secret.
+                (_, path) if path.starts_with("/api/webhooks") => Scope::Admin,
                 ("GET", _) => Scope::Read,
                 (_, path) if path.starts_with("/api/credentials") => Scope::Admin,
                 (_, path) if path.starts_with("/api/agents") => Scope::Deploy,
+                (_, "/api/schedules" | "/api/schedules/{id}") => Scope::Deploy,
                 _ => Scope::Use,
             };
             assert_eq!(route.scope, wanted, "{route:?}");

@@ -45,6 +45,7 @@ pub(crate) enum Code {
     QueueFull,
     RateLimited,
     SandboxFailed,
+    ScheduleNotFound,
     SessionBusy,
     SessionEnded,
     SessionNotFound,
@@ -55,12 +56,16 @@ pub(crate) enum Code {
     TooManyCommands,
     TooManyEvals,
     TooManyKeys,
+    TooManySchedules,
     TooManySessions,
+    TooManyWebhooks,
     TurnNotFound,
     TurnRunning,
     Unauthorized,
     VersionActive,
     VersionNotFound,
+    WebhookDisabled,
+    WebhookNotFound,
     #[serde(other)]
     #[cfg_attr(test, schemars(skip))]
     Unknown,
@@ -87,9 +92,11 @@ impl Code {
             | Self::KeyNotFound
             | Self::NotFound
             | Self::PermissionNotFound
+            | Self::ScheduleNotFound
             | Self::SessionNotFound
             | Self::TurnNotFound
-            | Self::VersionNotFound => 404,
+            | Self::VersionNotFound
+            | Self::WebhookNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::AgentChanged
             | Self::PermissionResolved
@@ -97,8 +104,11 @@ impl Code {
             | Self::TooManyAttachments
             | Self::TooManyEvals
             | Self::TooManyKeys
+            | Self::TooManySchedules
+            | Self::TooManyWebhooks
             | Self::TurnRunning
-            | Self::VersionActive => 409,
+            | Self::VersionActive
+            | Self::WebhookDisabled => 409,
             Self::SessionEnded => 410,
             Self::ChangedMeanwhile => 412,
             Self::BodyTooLarge | Self::FileTooLarge => 413,
@@ -160,6 +170,7 @@ impl Code {
             Self::QueueFull => "queue_full",
             Self::RateLimited => "rate_limited",
             Self::SandboxFailed => "sandbox_failed",
+            Self::ScheduleNotFound => "schedule_not_found",
             Self::SessionBusy => "session_busy",
             Self::SessionEnded => "session_ended",
             Self::SessionNotFound => "session_not_found",
@@ -170,19 +181,23 @@ impl Code {
             Self::TooManyCommands => "too_many_commands",
             Self::TooManyEvals => "too_many_evals",
             Self::TooManyKeys => "too_many_keys",
+            Self::TooManySchedules => "too_many_schedules",
             Self::TooManySessions => "too_many_sessions",
+            Self::TooManyWebhooks => "too_many_webhooks",
             Self::TurnNotFound => "turn_not_found",
             Self::TurnRunning => "turn_running",
             Self::Unauthorized => "unauthorized",
             Self::Unknown => "unknown",
             Self::VersionActive => "version_active",
             Self::VersionNotFound => "version_not_found",
+            Self::WebhookDisabled => "webhook_disabled",
+            Self::WebhookNotFound => "webhook_not_found",
         }
     }
 
     /// Every code but the unknown one.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 53] = [
+    pub(crate) const ALL: [Self; 58] = [
         Self::AgentChanged,
         Self::AgentInvalid,
         Self::AgentNotFound,
@@ -220,6 +235,7 @@ impl Code {
         Self::QueueFull,
         Self::RateLimited,
         Self::SandboxFailed,
+        Self::ScheduleNotFound,
         Self::SessionBusy,
         Self::SessionEnded,
         Self::SessionNotFound,
@@ -230,12 +246,16 @@ impl Code {
         Self::TooManyCommands,
         Self::TooManyEvals,
         Self::TooManyKeys,
+        Self::TooManySchedules,
         Self::TooManySessions,
+        Self::TooManyWebhooks,
         Self::TurnNotFound,
         Self::TurnRunning,
         Self::Unauthorized,
         Self::VersionActive,
         Self::VersionNotFound,
+        Self::WebhookDisabled,
+        Self::WebhookNotFound,
     ];
 }
 

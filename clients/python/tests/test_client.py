@@ -12,12 +12,43 @@ import unittest
 from pathlib import Path
 
 import httpx
-from ash_client import Ash, AshConnectionError, AshError, AsyncAsh
+from ash_client import Ash, AshConnectionError, AshError, AsyncAsh, WebhookError, verify_webhook
 
 KEY = "ash_client-test-key"
 START_SECONDS = 60  # a start within this, also on a busy machine
 HERE = Path(__file__).parent
 FRAGILE = "[[chunks:40:20]][[say:a text that comes in very many small pieces of a few letters each]]"
+
+
+class Webhooks(unittest.TestCase):
+    """The example of Standard Webhooks: what ashd signs, and every library of it verifies."""
+
+    SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    BODY = b'{"test": 2432232314}'
+    NOW = 1614265330
+    HEADERS = {
+        "Webhook-Id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,AAAA v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+
+    def test_what_is_signed_is_verified(self):
+        event = verify_webhook(self.SECRET, self.HEADERS, self.BODY, now=self.NOW + 299)
+        self.assertEqual(event, {"test": 2432232314})
+
+    def test_what_is_not_is_refused(self):
+        for secret, headers, body, now in [
+            ("whsec_AAAA", self.HEADERS, self.BODY, self.NOW),
+            ("whsec_?", self.HEADERS, self.BODY, self.NOW),
+            (self.SECRET, self.HEADERS, self.BODY + b" ", self.NOW),
+            (self.SECRET, {**self.HEADERS, "Webhook-Id": "another"}, self.BODY, self.NOW),
+            (self.SECRET, {**self.HEADERS, "webhook-signature": ""}, self.BODY, self.NOW),
+            (self.SECRET, {**self.HEADERS, "webhook-timestamp": "now"}, self.BODY, self.NOW),
+            (self.SECRET, {}, self.BODY, self.NOW),
+            (self.SECRET, self.HEADERS, self.BODY, self.NOW + 301),
+        ]:
+            with self.assertRaises(WebhookError):
+                verify_webhook(secret, headers, body, now=now)
 
 
 class Daemon:

@@ -10,6 +10,7 @@ export { type AshEvent, type EventName, readEvents } from "./events.js";
 export type { Answer, OperationName, Options, Request } from "./http.js";
 export type { components, operations } from "./openapi.js";
 export { Turn } from "./turn.js";
+export { WebhookError, type WebhookEvent, verifyWebhook } from "./webhooks.js";
 
 type Schemas = components["schemas"];
 export type Agent = Schemas["Agent"];

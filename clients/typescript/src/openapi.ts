@@ -931,6 +931,85 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the schedules.
+         * @description `{"schedules": [ … ]}`, the oldest first.
+         */
+        get: operations["listSchedules"];
+        put?: never;
+        /**
+         * Has a prompt run at its times.
+         * @description Has a prompt run at its times: each time it becomes a job. Scope `deploy`, since it goes on when the key
+         *     is gone. Answers 201 with `{"schedule": …}`.
+         *
+         *     `lastOutcome` says what became of the latest time: `started`, `held`, `skipped_overlap`, `skipped_missed`, or
+         *     `skipped_full`: 10,000 jobs of the tenant waited. The job and the next time are stored in one step, so that a crash neither
+         *     loses a run nor does it twice (0050). An agent that is gone shows in its jobs, which fail. A
+         *     tenant has at most 200, else 409 `too_many_schedules`.
+         */
+        post: operations["createSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells about a schedule.
+         * @description `{"schedule": …}`, or 404 `schedule_not_found`.
+         */
+        get: operations["getSchedule"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes a schedule; its jobs go on.
+         * @description Deletes it, and answers `{"deleted": true}`; its jobs go on. Scope `deploy`.
+         */
+        delete: operations["deleteSchedule"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a schedule, or disables it.
+         * @description Changes `cron`, `timezone`, `prompt`, `missed`, `overlap` or `enabled`; what is absent stays. Scope `deploy`. Other times,
+         *     and one that is enabled, count from now on: nothing was missed.
+         */
+        patch: operations["changeSchedule"];
+        trace?: never;
+    };
+    "/api/schedules/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has a schedule run now.
+         * @description Has it run now, beside its times and whatever runs, and answers 201 with the job, `{"item": …}`.
+         */
+        post: operations["runSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions": {
         parameters: {
             query?: never;
@@ -1697,6 +1776,116 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the webhooks.
+         * @description `{"webhooks": [ … ]}`, the oldest first.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Has an address told what happens.
+         * @description Has an address told what happens to the sessions and jobs of the tenant. All that is about webhooks wants the scope
+         *     `admin`: an address may itself be a secret. Answers 201 with the webhook
+         *     and the secret that signs what it is told: the only time that `secret` is shown.
+         *
+         *     An event is a `POST` to the address, in the form of Standard Webhooks, so that its libraries verify it; ours do, too
+         *     (clients). The body is JSON:
+         *
+         *     What was said is not in it: who wants it asks the API, with a key. Members may be added.
+         *
+         *     Any status from 200 to 299 within 20 seconds is success; what else is answered is not read. An event is put into the
+         *     database with what it tells of, so a crash loses none: it is told *at least* once, and the order may change. After a
+         *     failure it is tried again after 5 seconds, 20, 80 and so on up to 4 hours, each longer by up to a quarter, ten times in
+         *     all, which takes 14 hours or more; then it has `failed`. Meanwhile the address is left alone for 5 seconds, 10 and so on
+         *     up to 10 minutes, whatever waits for it. After 50 failures in a row, an answer of 410, or when 10,000 events wait, the
+         *     webhook is disabled: it says why, keeps what waits, and is told nothing new (0049). A
+         *     tenant has at most 20, else 409 `too_many_webhooks`.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells about a webhook.
+         * @description `{"webhook": …}`, or 404 `webhook_not_found`.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Deletes a webhook and its deliveries.
+         * @description Deletes it with what waits for it, and answers `{"deleted": true}`.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a webhook, or enables it again.
+         * @description Changes `events` or `enabled`; what is absent stays. One that is enabled again is told at once what
+         *     waited. The address is not changed: its secret is for it alone.
+         */
+        patch: operations["changeWebhook"];
+        trace?: never;
+    };
+    "/api/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what a webhook was told, the newest first.
+         * @description What it was told, the newest first, for 7 days. Query: `status` (`pending`, `delivered`, `failed`), `limit` (1 to 500,
+         *     default 50).
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tells a webhook something to try it.
+         * @description Tells it `webhook.test`, and answers 201 with `{"delivery": …}`, in which nothing has happened yet. One
+         *     that is disabled answers 409 `webhook_disabled`.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/docs": {
         parameters: {
             query?: never;
@@ -2128,6 +2317,15 @@ export interface components {
             referenceAnswer?: string | null;
             tags?: string[] | null;
         };
+        /** @description Body of `PATCH /api/schedules/{id}`; what is absent stays. */
+        ChangeSchedule: {
+            cron?: string | null;
+            enabled?: boolean | null;
+            missed?: components["schemas"]["Missed"] | null;
+            overlap?: components["schemas"]["Overlap"] | null;
+            prompt?: string | null;
+            timezone?: string | null;
+        };
         /** @description Body of `PATCH /api/agents/{name}/versions/{version}`: what is absent stays, `null` clears. */
         ChangeVersion: {
             knowledgeFiles?: string[] | null;
@@ -2135,6 +2333,11 @@ export interface components {
             releaseNotes?: string | null;
             /** @description Taken only if it is what the version has: files of a version never change. */
             systemPrompt?: string | null;
+        };
+        /** @description Body of `PATCH /api/webhooks/{id}`; what is absent stays. */
+        ChangeWebhook: {
+            enabled?: boolean | null;
+            events?: components["schemas"]["WebhookEvent"][] | null;
         };
         ChatMessage: {
             content: string;
@@ -2159,7 +2362,7 @@ export interface components {
          * @description Why a request was refused: stable, part of the contract. Each has one HTTP status.
          * @enum {string}
          */
-        Code: "agent_changed" | "agent_invalid" | "agent_not_found" | "archive_failed" | "archive_invalid" | "attachment_not_found" | "bad_request" | "body_too_large" | "changed_meanwhile" | "cli_missing" | "cli_too_old" | "config_invalid" | "credential_not_found" | "credentials_unavailable" | "cut_off" | "disk_full" | "disk_quota_reached" | "draining" | "eval_not_found" | "eval_state" | "file_not_found" | "file_too_large" | "forbidden" | "idempotency_mismatch" | "internal" | "job_not_found" | "job_state" | "key_not_found" | "method_not_allowed" | "not_found" | "not_supported" | "path_outside" | "permission_not_found" | "permission_resolved" | "queue_full" | "rate_limited" | "sandbox_failed" | "session_busy" | "session_ended" | "session_not_found" | "session_state" | "shutting_down" | "store_unavailable" | "too_many_attachments" | "too_many_commands" | "too_many_evals" | "too_many_keys" | "too_many_sessions" | "turn_not_found" | "turn_running" | "unauthorized" | "version_active" | "version_not_found";
+        Code: "agent_changed" | "agent_invalid" | "agent_not_found" | "archive_failed" | "archive_invalid" | "attachment_not_found" | "bad_request" | "body_too_large" | "changed_meanwhile" | "cli_missing" | "cli_too_old" | "config_invalid" | "credential_not_found" | "credentials_unavailable" | "cut_off" | "disk_full" | "disk_quota_reached" | "draining" | "eval_not_found" | "eval_state" | "file_not_found" | "file_too_large" | "forbidden" | "idempotency_mismatch" | "internal" | "job_not_found" | "job_state" | "key_not_found" | "method_not_allowed" | "not_found" | "not_supported" | "path_outside" | "permission_not_found" | "permission_resolved" | "queue_full" | "rate_limited" | "sandbox_failed" | "schedule_not_found" | "session_busy" | "session_ended" | "session_not_found" | "session_state" | "shutting_down" | "store_unavailable" | "too_many_attachments" | "too_many_commands" | "too_many_evals" | "too_many_keys" | "too_many_schedules" | "too_many_sessions" | "too_many_webhooks" | "turn_not_found" | "turn_running" | "unauthorized" | "version_active" | "version_not_found" | "webhook_disabled" | "webhook_not_found";
         /** @description A line for a shell, or a program and its arguments. */
         Command: string | string[];
         /** @description One case in two runs. */
@@ -2249,6 +2452,32 @@ export interface components {
             /** @description A session to run it in; absent: one of its own, which ends with it. */
             sessionId?: components["schemas"]["SessionId"] | null;
         };
+        /** @description Body of `POST /api/schedules`. */
+        CreateSchedule: {
+            agentName: string;
+            /** @description Minute, hour, day of the month, month, day of the week. */
+            cron: string;
+            label?: string | null;
+            /**
+             * Format: uint32
+             * @default 3
+             */
+            maxRetries?: number;
+            /** @default skip */
+            missed?: components["schemas"]["Missed"];
+            /** @default skip */
+            overlap?: components["schemas"]["Overlap"];
+            /**
+             * Format: uint32
+             * @default 0
+             */
+            priority?: number;
+            prompt: string;
+            /** @description A session to run it in; absent: one of its own for each run. */
+            sessionId?: components["schemas"]["SessionId"] | null;
+            /** @description A name such as `Europe/Vienna`; absent: `UTC`. */
+            timezone?: string | null;
+        };
         /** @description Body of `POST /api/sessions`. */
         CreateSession: {
             agent: string;
@@ -2299,6 +2528,13 @@ export interface components {
             /** @description Its `CLAUDE.md`. */
             systemPrompt?: string | null;
         };
+        /** @description Body of `POST /api/webhooks`. */
+        CreateWebhook: {
+            /** @description Of what it is told; absent: of everything. */
+            events?: components["schemas"]["WebhookEvent"][] | null;
+            label?: string | null;
+            url: string;
+        };
         /** @description Answer to it. */
         CreatedApiKey: {
             createdAt: components["schemas"]["Timestamp"];
@@ -2313,6 +2549,12 @@ export interface components {
             lastUsedAt: components["schemas"]["Timestamp"] | null;
             scope: components["schemas"]["Scope"];
             tenantId: string;
+        };
+        /** @description Answer to `POST /api/webhooks`. */
+        CreatedWebhook: {
+            /** @description What signs the deliveries; it cannot be had again. */
+            secret: string;
+            webhook: components["schemas"]["Webhook"];
         };
         /** @description A credential, without its secret. */
         Credential: {
@@ -2386,6 +2628,46 @@ export interface components {
             /** @description Always true. */
             deleted: boolean;
         };
+        /** @description One thing that a webhook is told. */
+        Delivery: {
+            attemptedAt: components["schemas"]["Timestamp"] | null;
+            /** Format: uint32 */
+            attempts: number;
+            completedAt: components["schemas"]["Timestamp"] | null;
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description When it is tried next, while it waits. */
+            dueAt: components["schemas"]["Timestamp"] | null;
+            /** @description Why the latest attempt failed. */
+            error: string | null;
+            event: components["schemas"]["WebhookEvent"];
+            /** @description The header `webhook-id`, the same in every attempt. */
+            id: components["schemas"]["DeliveryId"];
+            /** @description The body that is sent. */
+            payload: unknown;
+            /**
+             * Format: uint16
+             * @description The HTTP status of the latest answer.
+             */
+            responseStatus: number | null;
+            status: components["schemas"]["DeliveryStatus"];
+            webhookId: components["schemas"]["WebhookId"];
+        };
+        DeliveryEnvelope: {
+            delivery: components["schemas"]["Delivery"];
+        };
+        /**
+         * Format: uuid
+         * @description One thing that a webhook is told, however often it is tried.
+         */
+        DeliveryId: string;
+        DeliveryList: {
+            deliveries: components["schemas"]["Delivery"][];
+        };
+        /**
+         * @description What has become of a delivery.
+         * @enum {string}
+         */
+        DeliveryStatus: "pending" | "delivered" | "failed";
         /** @description Body of `POST /api/agents`: `path`, or `files`, or `systemPrompt`. */
         DeployAgent: {
             /** @description Ours, beside the original's members. Absent: they stay as they are. */
@@ -2957,6 +3239,8 @@ export interface components {
             /** @description The `cursor` of the next page; absent behind the last. */
             nextCursor?: string | null;
         };
+        /** @description What becomes of runs for which ashd was not there. */
+        Missed: "skip" | "run_once";
         /** @description A version by its number or its id. */
         NumberOrId: number | string;
         OutputFormat: {
@@ -2967,6 +3251,8 @@ export interface components {
         };
         /** @enum {string} */
         OutputKind: "json_schema";
+        /** @description What becomes of a run while the job of the one before is not over. */
+        Overlap: "skip" | "queue" | "allow";
         /** @description Answer of the same. */
         PermissionAnswered: {
             behavior: components["schemas"]["PermissionBehavior"];
@@ -3102,8 +3388,47 @@ export interface components {
         };
         /** @enum {string} */
         ResultStatus: "pending" | "running" | "completed" | "error" | "cancelled";
+        /** @description What became of the latest time. */
+        RunOutcome: "started" | "held" | "skipped_overlap" | "skipped_missed" | "skipped_full";
         /** @description How far a run is, in the original's words and one of ours. */
         RunStatus: ("pending" | "running" | "completed" | "cancelled") | "failed";
+        Schedule: {
+            agentName: string;
+            createdAt: components["schemas"]["Timestamp"];
+            cron: string;
+            enabled: boolean;
+            /** @description A run waits for the job of the one before. */
+            held: boolean;
+            id: components["schemas"]["ScheduleId"];
+            label: string | null;
+            /** @description The latest job that it became. */
+            lastJobId: components["schemas"]["JobId"] | null;
+            lastOutcome: components["schemas"]["RunOutcome"] | null;
+            lastRunAt: components["schemas"]["Timestamp"] | null;
+            /** Format: uint32 */
+            maxRetries: number;
+            missed: components["schemas"]["Missed"];
+            /** @description When it comes next, while it is enabled. */
+            nextRunAt: components["schemas"]["Timestamp"] | null;
+            overlap: components["schemas"]["Overlap"];
+            /** Format: uint32 */
+            priority: number;
+            prompt: string;
+            sessionId: components["schemas"]["SessionId"] | null;
+            tenantId: string;
+            timezone: string;
+        };
+        ScheduleEnvelope: {
+            schedule: components["schemas"]["Schedule"];
+        };
+        /**
+         * Format: uuid
+         * @description A prompt that becomes a job when its time comes.
+         */
+        ScheduleId: string;
+        ScheduleList: {
+            schedules: components["schemas"]["Schedule"][];
+        };
         /** @description Each includes those before it. */
         Scope: "read" | "use" | "deploy" | "admin";
         /** @description Body of `POST /api/agents/{name}/eval-runs/{id}/score`. */
@@ -3670,6 +3995,42 @@ export interface components {
         VersionList: {
             versions: components["schemas"]["AgentVersion"][];
         };
+        /** @description A webhook, without its secret. */
+        Webhook: {
+            createdAt: components["schemas"]["Timestamp"];
+            disabledAt: components["schemas"]["Timestamp"] | null;
+            /** @description Why it is told nothing any more. */
+            disabledReason: string | null;
+            enabled: boolean;
+            events: components["schemas"]["WebhookEvent"][];
+            /**
+             * Format: uint32
+             * @description Attempts that failed since the last that did not.
+             */
+            failures: number;
+            id: components["schemas"]["WebhookId"];
+            label: string | null;
+            tenantId: string;
+            url: string;
+            /**
+             * Format: uint64
+             * @description Deliveries that wait.
+             */
+            waiting: number;
+        };
+        WebhookEnvelope: {
+            webhook: components["schemas"]["Webhook"];
+        };
+        /** @description What a webhook can be told. */
+        WebhookEvent: ("turn.ended" | "job.ended") | "session.changed" | "permission.requested" | "budget.reached" | "webhook.test";
+        /**
+         * Format: uuid
+         * @description An address of a tenant that is told what happens.
+         */
+        WebhookId: string;
+        WebhookList: {
+            webhooks: components["schemas"]["Webhook"][];
+        };
         /** @description Body of `POST /api/sessions/{id}/workspace`. */
         WorkspaceBundle: {
             /** @description A tar archive in base64. */
@@ -3895,7 +4256,7 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
-        /** @description `forbidden`: the key's scope does not reach, `path` is not below `agents.roots`, a host is not in `egress.allow`, or the operation is for the admin socket. */
+        /** @description `forbidden`: the key's scope does not reach, `path` is not below `agents.roots`, a host is not in `egress.allow`, an address not in `webhooks.allow` or `webhooks.internal`, or the operation is for the admin socket. */
         "403-forbidden": {
             headers: {
                 [name: string]: unknown;
@@ -4097,6 +4458,18 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
+        /** @description `schedule_not_found`: no schedule has that id. */
+        "404-schedule_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "schedule_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
         /** @description `session_not_found`: no session has that id. */
         "404-session_not_found": {
             headers: {
@@ -4122,6 +4495,18 @@ export interface components {
                 "application/problem+json": {
                     /** @enum {unknown} */
                     code?: "session_not_found" | "turn_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `webhook_not_found`: no webhook has that id. */
+        "404-webhook_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "webhook_not_found";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -4197,6 +4582,30 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
+        /** @description `too_many_schedules`: the tenant has 200 schedules. */
+        "409-too_many_schedules": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "too_many_schedules";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `too_many_webhooks`: the tenant has 20 webhooks. */
+        "409-too_many_webhooks": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "too_many_webhooks";
+                } & components["schemas"]["Problem"];
+            };
+        };
         /** @description `turn_running`: the turn runs already. */
         "409-turn_running": {
             headers: {
@@ -4218,6 +4627,18 @@ export interface components {
                 "application/problem+json": {
                     /** @enum {unknown} */
                     code?: "version_active";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description `webhook_disabled`: the webhook is told nothing until it is enabled again. */
+        "409-webhook_disabled": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @enum {unknown} */
+                    code?: "webhook_disabled";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -4310,7 +4731,7 @@ export interface components {
             };
         };
         /**
-         * @description `queue_full`: 32 messages of the session, or 10,000 jobs of the tenant, wait already; `Retry-After` says when to try again.
+         * @description `queue_full`: 32 messages of the session, 10,000 jobs of the tenant, or 10,000 events of the webhook wait already; `Retry-After` says when to try again.
          *
          *     `rate_limited`: the key has made more requests than `api.requests_per_minute`; `Retry-After` says when to try again.
          */
@@ -6468,6 +6889,199 @@ export interface operations {
             507: components["responses"]["507-disk_full"];
         };
     };
+    listSchedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleList"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    createSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSchedule"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request-session_state"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-agent_not_found-session_not_found"];
+            409: components["responses"]["409-too_many_schedules"];
+            413: components["responses"]["413-body_too_large"];
+            422: components["responses"]["422-idempotency_mismatch"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    getSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a schedule. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            404: components["responses"]["404-schedule_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    deleteSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a schedule. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-schedule_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    changeSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a schedule. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeSchedule"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-schedule_not_found"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    runSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The id of a schedule. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-schedule_not_found"];
+            422: components["responses"]["422-idempotency_mismatch"];
+            429: components["responses"]["429-queue_full-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-draining-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
     listSessions: {
         parameters: {
             query?: {
@@ -7821,6 +8435,236 @@ export interface operations {
             429: components["responses"]["429-rate_limited"];
             500: components["responses"]["500-internal"];
             503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            409: components["responses"]["409-too_many_webhooks"];
+            413: components["responses"]["413-body_too_large"];
+            422: components["responses"]["422-idempotency_mismatch"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-credentials_unavailable-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a webhook. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-webhook_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a webhook. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-webhook_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    changeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a webhook. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-webhook_not_found"];
+            413: components["responses"]["413-body_too_large"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Only those. */
+                status?: "pending" | "delivered" | "failed";
+                /** @description Most that are listed; default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id of a webhook. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-webhook_not_found"];
+            429: components["responses"]["429-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The id of a webhook. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryEnvelope"];
+                };
+            };
+            400: components["responses"]["400-bad_request"];
+            401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
+            404: components["responses"]["404-webhook_not_found"];
+            409: components["responses"]["409-webhook_disabled"];
+            422: components["responses"]["422-idempotency_mismatch"];
+            429: components["responses"]["429-queue_full-rate_limited"];
+            500: components["responses"]["500-internal"];
+            503: components["responses"]["503-shutting_down-store_unavailable"];
+            507: components["responses"]["507-disk_full"];
         };
     };
     showReference: {

@@ -41,7 +41,9 @@ impl Control {
             }
             JobChange::Failed { .. } | JobChange::Again { .. } => None,
         };
-        store.job_was_tried(job.id, change, scores, Timestamp::now()).await
+        store.job_was_tried(job.id, change, scores, Timestamp::now()).await?;
+        self.schedules.notify_one();
+        Ok(())
     }
 
     async fn end_of_job(

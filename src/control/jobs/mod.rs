@@ -69,7 +69,7 @@ impl Control {
     }
 
     /// What is asked of is judged when it is asked: nobody looks at a log for a mistyped name.
-    async fn agent_of_job(
+    pub(super) async fn agent_of_job(
         &self,
         caller: &Caller,
         request: &CreateJob,
@@ -117,6 +117,7 @@ impl Control {
             JobStatus::Processing => self.stop_job(caller, &before).await,
             status => return Err(Refusal::JobState { status }),
         }
+        self.schedules.notify_one();
         self.job(caller, id).await
     }
 
@@ -144,7 +145,7 @@ fn session_for(agent: &str, version: Option<u32>) -> CreateSession {
     CreateSession { agent: agent.to_owned(), version, ..CreateSession::default() }
 }
 
-fn judge(request: &CreateJob) -> Result<(), Refusal> {
+pub(super) fn judge(request: &CreateJob) -> Result<(), Refusal> {
     match request.prompt.chars().count() {
         1..=TEXT_CHARACTERS_MAX => {}
         _ => return Err(wrong("prompt", format!("it has 1 to {TEXT_CHARACTERS_MAX} characters"))),
@@ -162,7 +163,7 @@ fn wrong(field: &str, what: String) -> Refusal {
     OptionError { field: field.to_owned(), what }.into()
 }
 
-fn shown(job: JobRecord) -> Job {
+pub(super) fn shown(job: JobRecord) -> Job {
     let session: Option<SessionId> = job.session.or(job.wished_session);
     Job {
         id: job.id,

@@ -16,6 +16,7 @@ use super::super::account::{Budget, Used};
 use super::super::admissions::Terms;
 use super::super::ledger::Report;
 use super::super::meter::{Denied, MeterReading};
+use super::super::post::{POST_MAX, Posted, Posting};
 use super::super::sealing::Sealing;
 use super::super::secret::PlaceholderDigest;
 use super::{Answer, Lines, PROTOCOL, Tell, write_line};
@@ -29,6 +30,9 @@ const TELL_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long egress may take for one answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a post may take: what egress allows itself, and a little for the way.
+const POST_DEADLINE: Duration = POST_MAX.saturating_add(Duration::from_secs(5));
 
 /// Tells that wait; more than sessions can start at once.
 const TELLS_MAX: usize = 1024;
@@ -139,12 +143,35 @@ impl Client {
         self.0.sealing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// An error is not the receiver's fault: egress is not there.
+    pub(in crate::egress) async fn post(&self, posting: &Posting) -> io::Result<Posted> {
+        let posted = async {
+            let stream = socket::connect(&self.0.socket).await.map_err(io::Error::other)?;
+            let (from, mut to) = stream.into_split();
+            let post = Tell::Post { protocol: PROTOCOL, posting: posting.clone() };
+            write_line(&mut to, &post).await?;
+            match Lines::new(BufReader::new(from)).next().await? {
+                Some(Answer::Posted(posted)) => Ok(posted),
+                Some(Answer::Version { spoken }) => Err(foreign(spoken)),
+                _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            }
+        };
+        timeout(POST_DEADLINE, posted).await?
+    }
+
     pub(in crate::egress) async fn take_refusal(&self, session: SessionId) -> Option<Denied> {
         match self.0.tell(Tell::Refusal { session }).await {
             Some(Answer::Refusal { denied }) => denied,
             _ => None,
         }
     }
+}
+
+/// What an egress of another version is.
+fn foreign(spoken: u32) -> io::Error {
+    io::Error::other(format!(
+        "egress speaks version {spoken} of its protocol, and ashd {PROTOCOL}; install all programs of one version of Ash, and restart ash-egress and ashd"
+    ))
 }
 
 impl Inner {
@@ -288,9 +315,7 @@ impl Line {
             }
         };
         match timeout(ANSWER_DEADLINE, asked).await?? {
-            Answer::Version { spoken } => Err(io::Error::other(format!(
-                "egress speaks version {spoken} of its protocol, and ashd {PROTOCOL}; install all programs of one version of Ash, and restart ash-egress and ashd"
-            ))),
+            Answer::Version { spoken } => Err(foreign(spoken)),
             answer => Ok(answer),
         }
     }

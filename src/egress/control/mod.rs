@@ -6,6 +6,8 @@
 //! more. Whichever side restarts, the next connection begins like that. Digests of placeholders and
 //! sealed credentials cross it, and no secret.
 //!
+//! What a webhook is told takes its time: it has a connection of its own, beside that one.
+//!
 //! *Compatibility:* the greeting has the number of the protocol; another number is refused by
 //! name, and what was admitted before stays.
 
@@ -27,6 +29,7 @@ use super::account::{Budget, Used};
 use super::admissions::Terms;
 use super::ledger::Report;
 use super::meter::{Denied, MeterReading};
+use super::post::{Posted, Posting};
 use super::sealing::Sealing;
 use super::secret::PlaceholderDigest;
 use crate::id::SessionId;
@@ -35,7 +38,7 @@ pub(super) use client::Client;
 pub(super) use server::serve;
 
 /// The version of everything here.
-const PROTOCOL: u32 = 5;
+const PROTOCOL: u32 = 6;
 
 /// Longest line in bytes; a session with the longest list of the longest names has 70,000.
 const LINE_BYTES_MAX: u64 = 256 << 10;
@@ -72,6 +75,11 @@ enum Tell {
         run: Uuid,
         through: u64,
     },
+    /// In the place of a greeting, on a connection of its own: a webhook is told something.
+    Post {
+        protocol: u32,
+        posting: Posting,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +96,8 @@ enum Answer {
     },
     /// Not an answer: it comes when something was decided. The next comes when it was taken.
     Report(Report),
+    /// After which the connection ends.
+    Posted(Posted),
     /// The greeting was of another version.
     Version {
         spoken: u32,

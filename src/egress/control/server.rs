@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::BufReader;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +21,7 @@ const GREETING_DEADLINE: Duration = Duration::from_secs(10);
 /// How long to wait after a connection could not be accepted: the table of files is full.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Listens to root and to the user `peer` until `stop`. A new connection ends the one before:
+/// Listens to root and to the user `peer` until `stop`. A new greeting ends the connection before:
 /// there is one ashd, and it has been restarted.
 pub(in crate::egress) async fn serve(
     egress: Egress,
@@ -27,7 +29,7 @@ pub(in crate::egress) async fn serve(
     peer: u32,
     stop: CancellationToken,
 ) {
-    let mut current = CancellationToken::new();
+    let current = Arc::new(Mutex::new(CancellationToken::new()));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -35,13 +37,12 @@ pub(in crate::egress) async fn serve(
         };
         match accepted.and_then(|(stream, _)| Ok((PeerCredentials::of(&stream)?, stream))) {
             Ok((who, stream)) if who.uid == 0 || who.uid == peer => {
-                current.cancel();
-                current = stop.child_token();
-                let (egress, ended) = (egress.clone(), current.clone());
+                let (egress, current) = (egress.clone(), Arc::clone(&current));
+                let stop = stop.clone();
                 tokio::spawn(async move {
                     let outcome = tokio::select! {
-                        outcome = listen(&egress, stream) => outcome,
-                        () = ended.cancelled() => Ok(()),
+                        outcome = greet(&egress, stream, &current, &stop) => outcome,
+                        () = stop.cancelled() => Ok(()),
                     };
                     if let Err(error) = outcome {
                         tracing::warn!(%error, "the connection of ashd broke");
@@ -59,14 +60,45 @@ pub(in crate::egress) async fn serve(
     }
 }
 
-async fn listen(egress: &Egress, stream: UnixStream) -> io::Result<()> {
+async fn greet(
+    egress: &Egress,
+    stream: UnixStream,
+    current: &Mutex<CancellationToken>,
+    stop: &CancellationToken,
+) -> io::Result<()> {
     let (from, mut to) = stream.into_split();
     let mut from = Lines::new(BufReader::new(from));
     // Whose greeting cannot be read is of a version that nobody knows.
-    let greeting = timeout(GREETING_DEADLINE, from.next()).await??;
-    if greeting != Some(Tell::Hello { protocol: PROTOCOL }) {
-        return write_line(&mut to, &Answer::Version { spoken: PROTOCOL }).await;
+    match timeout(GREETING_DEADLINE, from.next()).await?? {
+        Some(Tell::Hello { protocol: PROTOCOL }) => {
+            let ended = stop.child_token();
+            let before = {
+                let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+                std::mem::replace(&mut *current, ended.clone())
+            };
+            before.cancel();
+            tokio::select! {
+                outcome = listen(egress, from, to) => outcome,
+                () = ended.cancelled() => Ok(()),
+            }
+        }
+        Some(Tell::Post { protocol: PROTOCOL, posting }) => {
+            let posted = tokio::select! {
+                posted = egress.post(&posting) => posted,
+                // ashd is gone; the next one tells it again.
+                _gone = from.next::<Tell>() => return Ok(()),
+            };
+            write_line(&mut to, &Answer::Posted(posted)).await
+        }
+        _ => write_line(&mut to, &Answer::Version { spoken: PROTOCOL }).await,
     }
+}
+
+async fn listen(
+    egress: &Egress,
+    mut from: Lines<BufReader<OwnedReadHalf>>,
+    mut to: OwnedWriteHalf,
+) -> io::Result<()> {
     write_line(&mut to, &Answer::Hello(egress.sealing())).await?;
     let mut named = Some(HashSet::new());
     // One report at a time, and none before everybody was named.
@@ -83,7 +115,7 @@ async fn listen(egress: &Egress, stream: UnixStream) -> io::Result<()> {
         };
         let Some(tell) = tell else { return Ok(()) };
         let answer = match tell {
-            Tell::Hello { .. } => Answer::Version { spoken: PROTOCOL },
+            Tell::Hello { .. } | Tell::Post { .. } => Answer::Version { spoken: PROTOCOL },
             Tell::Admit { session, placeholder, terms } => {
                 egress.admit_digest(session, placeholder, terms);
                 if let Some(named) = &mut named {

@@ -7,8 +7,11 @@ use tokio_util::sync::CancellationToken;
 use super::super::audit::{Decision, Subject, Verdict};
 use super::super::secret::Placeholder;
 use super::super::tests::opening_keys;
-use super::super::{Egress, EgressLimits, EgressSettings, Gate, HostRules, Prices};
+use super::super::{
+    Egress, EgressLimits, EgressSettings, Gate, HostRules, Prices, Receivers, WebhookSecret,
+};
 use super::*;
+use crate::id::{DeliveryId, WebhookId};
 use crate::os::socket;
 
 struct Bench {
@@ -30,9 +33,18 @@ impl Bench {
         let hosts = HostRules::default();
         let limits = EgressLimits::default();
         let (opening, upstreams) = (opening_keys(), Vec::new());
+        let receivers = Receivers::default();
         let prices = Prices::default();
-        let settings =
-            EgressSettings { upstream, key: None, opening, upstreams, hosts, prices, limits };
+        let settings = EgressSettings {
+            upstream,
+            key: None,
+            opening,
+            upstreams,
+            hosts,
+            receivers,
+            prices,
+            limits,
+        };
         let egress = Egress::new(settings).unwrap();
         let listener = socket::bind(&self.path(), 0o600).unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -193,4 +205,28 @@ async fn what_was_decided_reaches_ashd_in_order_and_again_until_it_is_stored() {
 
 fn decision_at(report: &Report, session: SessionId) -> Decision {
     Decision { at: report.entries[0].at, ..decision(session, 300) }
+}
+
+#[tokio::test]
+async fn what_a_webhook_is_told_goes_beside_everything_else() {
+    let bench = Bench::new();
+    let (egress, _running) = bench.egress();
+    let (gate, stop) = bench.gate();
+    gate.start(stop);
+    egress.opened().await;
+    let (session, placeholder) = (SessionId::new(), Placeholder::random());
+    gate.admit(session, &placeholder, terms(7)).await;
+    let (webhook, url) = (WebhookId::new(), "https://hooks.example.com/".to_owned());
+    let sealed = egress.sealing().key.seal_webhook("a", webhook, &url, &WebhookSecret::random());
+    let (tenant, body) = ("a".to_owned(), "{}".to_owned());
+    let posting = Posting { id: DeliveryId::new(), webhook, tenant, url, sealed, body };
+    let posted = gate.post(&posting).await.unwrap();
+    // This egress may tell nobody anything.
+    assert!(matches!(posted, Posted::Failed(error) if error.contains("webhooks.allow")));
+    assert!(passes(&egress, &placeholder), "the other connection stands");
+    assert_eq!(gate.problem(), None);
+    assert!(gate.revoke(session).await.is_some());
+
+    let nobody = Gate::there(&bench.directory.path().join("other.sock"));
+    assert!(nobody.post(&posting).await.is_err(), "that is not the receiver's fault");
 }

@@ -21,6 +21,7 @@ impl Rig {
             opening: opening_keys(),
             upstreams: others.iter().map(|other| other.base.parse().unwrap()).collect(),
             hosts: HostRules::default(),
+            receivers: Receivers::default(),
             prices: Prices::default(),
             limits: limits(),
         });

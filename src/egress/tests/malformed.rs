@@ -34,6 +34,7 @@ fn rig(address: SocketAddr, limits: EgressLimits) -> Rig {
         opening: opening_keys(),
         upstreams: Vec::new(),
         hosts: hosts(),
+        receivers: Receivers::default(),
         prices: Prices::default(),
         limits,
     };

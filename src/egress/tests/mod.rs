@@ -28,6 +28,7 @@ mod budgets;
 mod credentials;
 mod malformed;
 mod mutated;
+mod posts;
 mod requests;
 mod tunnels;
 
@@ -61,8 +62,10 @@ impl Rig {
         let upstream = upstream.parse().unwrap();
         let hosts = HostRules::default();
         let (opening, upstreams) = (opening_keys(), Vec::new());
+        let receivers = Receivers::default();
         let prices = Prices::default();
-        let settings = EgressSettings { upstream, key, opening, upstreams, hosts, prices, limits };
+        let settings =
+            EgressSettings { upstream, key, opening, upstreams, hosts, receivers, prices, limits };
         let egress = Egress::new(settings).unwrap();
         Self::serving(egress, HostRules::default())
     }

@@ -33,6 +33,7 @@ fn rig(hosts: &[&str], allowed: &[&str], stage: Stage, tunnel: TunnelLimits) -> 
         opening: opening_keys(),
         upstreams: Vec::new(),
         hosts: HostRules::parse(allowed).unwrap(),
+        receivers: Receivers::default(),
         prices: Prices::default(),
         limits: EgressLimits { tunnel, ..limits() },
     };

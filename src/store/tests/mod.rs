@@ -16,11 +16,13 @@ mod keys;
 mod opening;
 mod pruning;
 mod reading;
+mod schedules;
 mod session_logs;
 mod sessions;
 mod transcripts;
 mod turns;
 mod usage;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::pin::Pin;

@@ -6,11 +6,15 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use super::super::connection::newest_version;
 use super::evals::{case, run_of};
 use super::jobs::job;
+use super::schedules::{came, schedule};
 use super::session_logs::line;
+use super::webhooks::webhook;
 use super::*;
 use crate::scope::Scope;
 use crate::session::evals::score;
 use crate::session::job::{JobChange, JobStatus};
+use crate::session::schedule::RunOutcome;
+use crate::session::webhook::{Attempt, DeliveryStatus, WebhookEvent};
 
 /// Written by the first version of the schema; never to be made anew.
 const VERSION_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v1.db");
@@ -28,6 +32,7 @@ const VERSION_12: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/st
 const VERSION_13: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v13.db");
 const VERSION_14: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v14.db");
 const VERSION_15: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v15.db");
+const VERSION_16: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/v16.db");
 const VERSION_1_SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const VERSION_4_SESSION: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
@@ -537,6 +542,56 @@ async fn a_database_of_version_15_loads_for_ever() {
     assert_eq!((results[0].case, results[0].passed), (cases[0].id, Some(true)));
 }
 
+const VERSION_16_WEBHOOK: &str = "0d9f6a52-3a0c-4d8e-9b77-1f5f7e1c2a90";
+
+const VERSION_16_SCHEDULE: &str = "7d9f6a52-3a0c-4d8e-9b77-1f5f7e1c2a91";
+
+async fn fill_schedules(store: &Store) {
+    let id = VERSION_16_SCHEDULE.parse().unwrap();
+    let schedule = ScheduleRecord { id, ..schedule("default", 5) };
+    assert!(store.create_schedule(schedule.clone(), 10).await.unwrap());
+    let held = came(RunOutcome::Held, 500, None);
+    assert!(store.schedule_came(schedule, held).await.unwrap());
+}
+
+/// What the sixteenth version of the schema can hold beside it.
+async fn fill_webhooks(store: &Store) {
+    let id = VERSION_16_WEBHOOK.parse().unwrap();
+    let webhook = WebhookRecord { id, ..webhook("default", &[WebhookEvent::BudgetReached]) };
+    assert!(store.create_webhook(webhook, 10).await.unwrap());
+    store.put_trial("default", id, at(50)).await.unwrap();
+    let (due, _) = store.due_deliveries(1, at(60)).await.unwrap();
+    store.delivery_was_tried(due[0].key, Attempt::Answered(503), 0, at(60)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_16_loads_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ash.db");
+    fs::copy(VERSION_16, &path).unwrap();
+    let store = Store::open(&path).unwrap();
+    let id = VERSION_16_WEBHOOK.parse().unwrap();
+    let webhook = store.webhook(DEFAULT_TENANT, id).await.unwrap().unwrap();
+    assert_eq!((webhook.waiting, webhook.failures), (1, 1));
+    assert_eq!(
+        (webhook.events, webhook.sealed),
+        (vec![WebhookEvent::BudgetReached], vec![1, 2, 3])
+    );
+    let delivery = &store.deliveries(DEFAULT_TENANT, id, None, 9).await.unwrap()[0];
+    assert_eq!((delivery.status, delivery.attempts), (DeliveryStatus::Pending, 1));
+    assert_eq!((delivery.due_at, delivery.response_status), (at(5_060), Some(503)));
+    let id = VERSION_16_SCHEDULE.parse().unwrap();
+    let expected = ScheduleRecord {
+        id,
+        next_at: Some(at(500)),
+        held: true,
+        last_at: Some(at(499)),
+        last_outcome: Some(RunOutcome::Held),
+        ..schedule(DEFAULT_TENANT, 5)
+    };
+    assert_eq!(store.schedule(DEFAULT_TENANT, id).await.unwrap(), Some(expected));
+}
+
 #[tokio::test]
 #[ignore = "writes the fixture of a new version of the schema"]
 async fn record_this_version() {
@@ -560,6 +615,8 @@ async fn record_this_version() {
     fill_jobs(&fixture.store).await;
     fill_logs(&fixture.store).await;
     fill_evals(&fixture.store).await;
+    fill_webhooks(&fixture.store).await;
+    fill_schedules(&fixture.store).await;
     fixture.store.close().await;
     fs::copy(fixture.path(), path).unwrap();
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::{Context, Layer, tunnels};
 use crate::egress::{
     Egress, EgressError, EgressLimits, EgressSettings, Guard, HostRules, ModelKey, OpeningKeys,
-    Prices, Stage,
+    Prices, Receivers, Stage,
 };
 
 /// A name on both lists; a test says what stands behind it.
@@ -81,6 +81,7 @@ pub(super) fn egress(
         opening: OpeningKeys::parse(&OpeningKeys::random_text()).expect("this is a key"),
         upstreams: Vec::new(),
         hosts: HostRules::parse(&OF_HOST).expect("these are names"),
+        receivers: Receivers::default(),
         prices: Prices::default(),
         limits: EgressLimits::default(),
     };

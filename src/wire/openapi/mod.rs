@@ -41,9 +41,11 @@ fn all() -> Vec<Described> {
         super::logs::described(),
         super::permissions::described(),
         super::reference::described(),
+        super::schedules::described(),
         super::sessions::described(),
         super::turns::described(),
         super::usage::described(),
+        super::webhooks::described(),
         super::workspace::described(),
     ]
     .into_iter()

@@ -5,6 +5,7 @@ from ._async import AsyncAsh, AsyncSession, AsyncTurn
 from ._core import Event, ToolUse
 from ._sync import Ash, Session, Turn
 from .errors import AshConnectionError, AshError
+from .webhooks import WebhookError, verify_webhook
 
 __all__ = [
     "Ash",
@@ -17,5 +18,7 @@ __all__ = [
     "Session",
     "ToolUse",
     "Turn",
+    "WebhookError",
     "models",
+    "verify_webhook",
 ]

@@ -219,11 +219,25 @@ class ChangeCase(TypedDict):
     tags: NotRequired[list[str] | None]
 
 
+class ChangeSchedule(TypedDict):
+    cron: NotRequired[str | None]
+    enabled: NotRequired[bool | None]
+    missed: NotRequired[Missed | None]
+    overlap: NotRequired[Overlap | None]
+    prompt: NotRequired[str | None]
+    timezone: NotRequired[str | None]
+
+
 class ChangeVersion(TypedDict):
     knowledgeFiles: NotRequired[list[str] | None]
     name: NotRequired[str | None]
     releaseNotes: NotRequired[str | None]
     systemPrompt: NotRequired[str | None]
+
+
+class ChangeWebhook(TypedDict):
+    enabled: NotRequired[bool | None]
+    events: NotRequired[list[WebhookEvent] | None]
 
 
 class ChatMessage(TypedDict):
@@ -248,7 +262,7 @@ class Cli(TypedDict):
     version: str | None
 
 
-Code: TypeAlias = "Literal['agent_changed', 'agent_invalid', 'agent_not_found', 'archive_failed', 'archive_invalid', 'attachment_not_found', 'bad_request', 'body_too_large', 'changed_meanwhile', 'cli_missing', 'cli_too_old', 'config_invalid', 'credential_not_found', 'credentials_unavailable', 'cut_off', 'disk_full', 'disk_quota_reached', 'draining', 'eval_not_found', 'eval_state', 'file_not_found', 'file_too_large', 'forbidden', 'idempotency_mismatch', 'internal', 'job_not_found', 'job_state', 'key_not_found', 'method_not_allowed', 'not_found', 'not_supported', 'path_outside', 'permission_not_found', 'permission_resolved', 'queue_full', 'rate_limited', 'sandbox_failed', 'session_busy', 'session_ended', 'session_not_found', 'session_state', 'shutting_down', 'store_unavailable', 'too_many_attachments', 'too_many_commands', 'too_many_evals', 'too_many_keys', 'too_many_sessions', 'turn_not_found', 'turn_running', 'unauthorized', 'version_active', 'version_not_found']"
+Code: TypeAlias = "Literal['agent_changed', 'agent_invalid', 'agent_not_found', 'archive_failed', 'archive_invalid', 'attachment_not_found', 'bad_request', 'body_too_large', 'changed_meanwhile', 'cli_missing', 'cli_too_old', 'config_invalid', 'credential_not_found', 'credentials_unavailable', 'cut_off', 'disk_full', 'disk_quota_reached', 'draining', 'eval_not_found', 'eval_state', 'file_not_found', 'file_too_large', 'forbidden', 'idempotency_mismatch', 'internal', 'job_not_found', 'job_state', 'key_not_found', 'method_not_allowed', 'not_found', 'not_supported', 'path_outside', 'permission_not_found', 'permission_resolved', 'queue_full', 'rate_limited', 'sandbox_failed', 'schedule_not_found', 'session_busy', 'session_ended', 'session_not_found', 'session_state', 'shutting_down', 'store_unavailable', 'too_many_attachments', 'too_many_commands', 'too_many_evals', 'too_many_keys', 'too_many_schedules', 'too_many_sessions', 'too_many_webhooks', 'turn_not_found', 'turn_running', 'unauthorized', 'version_active', 'version_not_found', 'webhook_disabled', 'webhook_not_found']"
 
 
 Command: TypeAlias = "str | list[str]"
@@ -325,6 +339,19 @@ class CreateJob(TypedDict):
     sessionId: NotRequired[SessionId | None]
 
 
+class CreateSchedule(TypedDict):
+    agentName: str
+    cron: str
+    label: NotRequired[str | None]
+    maxRetries: NotRequired[int]
+    missed: NotRequired[Missed]
+    overlap: NotRequired[Overlap]
+    priority: NotRequired[int]
+    prompt: str
+    sessionId: NotRequired[SessionId | None]
+    timezone: NotRequired[str | None]
+
+
 class CreateSession(TypedDict):
     agent: str
     allowedTools: NotRequired[list[str] | None]
@@ -354,6 +381,12 @@ class CreateVersion(TypedDict):
     systemPrompt: NotRequired[str | None]
 
 
+class CreateWebhook(TypedDict):
+    events: NotRequired[list[WebhookEvent] | None]
+    label: NotRequired[str | None]
+    url: str
+
+
 class CreatedApiKey(TypedDict):
     createdAt: Timestamp
     expiresAt: Timestamp | None
@@ -364,6 +397,11 @@ class CreatedApiKey(TypedDict):
     lastUsedAt: Timestamp | None
     scope: Scope
     tenantId: str
+
+
+class CreatedWebhook(TypedDict):
+    secret: str
+    webhook: Webhook
 
 
 class Credential(TypedDict):
@@ -424,6 +462,35 @@ class DeletedFile(TypedDict):
 
 class DeletedVersion(TypedDict):
     deleted: bool
+
+
+class Delivery(TypedDict):
+    attemptedAt: Timestamp | None
+    attempts: int
+    completedAt: Timestamp | None
+    createdAt: Timestamp
+    dueAt: Timestamp | None
+    error: str | None
+    event: WebhookEvent
+    id: DeliveryId
+    payload: Any
+    responseStatus: int | None
+    status: DeliveryStatus
+    webhookId: WebhookId
+
+
+class DeliveryEnvelope(TypedDict):
+    delivery: Delivery
+
+
+DeliveryId: TypeAlias = "str"
+
+
+class DeliveryList(TypedDict):
+    deliveries: list[Delivery]
+
+
+DeliveryStatus: TypeAlias = "Literal['pending', 'delivered', 'failed']"
 
 
 class DeployAgent(TypedDict):
@@ -771,6 +838,9 @@ class MessageList(TypedDict):
     nextCursor: NotRequired[str | None]
 
 
+Missed: TypeAlias = "Literal['skip'] | Literal['run_once']"
+
+
 NumberOrId: TypeAlias = "int | str"
 
 
@@ -780,6 +850,9 @@ class OutputFormat(TypedDict):
 
 
 OutputKind: TypeAlias = "Literal['json_schema']"
+
+
+Overlap: TypeAlias = "Literal['skip'] | Literal['queue'] | Literal['allow']"
 
 
 class PermissionAnswered(TypedDict):
@@ -867,7 +940,43 @@ class Removed(TypedDict):
 ResultStatus: TypeAlias = "Literal['pending', 'running', 'completed', 'error', 'cancelled']"
 
 
+RunOutcome: TypeAlias = "Literal['started'] | Literal['held'] | Literal['skipped_overlap'] | Literal['skipped_missed'] | Literal['skipped_full']"
+
+
 RunStatus: TypeAlias = "Literal['pending', 'running', 'completed', 'cancelled'] | Literal['failed']"
+
+
+class Schedule(TypedDict):
+    agentName: str
+    createdAt: Timestamp
+    cron: str
+    enabled: bool
+    held: bool
+    id: ScheduleId
+    label: str | None
+    lastJobId: JobId | None
+    lastOutcome: RunOutcome | None
+    lastRunAt: Timestamp | None
+    maxRetries: int
+    missed: Missed
+    nextRunAt: Timestamp | None
+    overlap: Overlap
+    priority: int
+    prompt: str
+    sessionId: SessionId | None
+    tenantId: str
+    timezone: str
+
+
+class ScheduleEnvelope(TypedDict):
+    schedule: Schedule
+
+
+ScheduleId: TypeAlias = "str"
+
+
+class ScheduleList(TypedDict):
+    schedules: list[Schedule]
 
 
 Scope: TypeAlias = "Literal['read'] | Literal['use'] | Literal['deploy'] | Literal['admin']"
@@ -1177,6 +1286,34 @@ VersionId: TypeAlias = "str"
 
 class VersionList(TypedDict):
     versions: list[AgentVersion]
+
+
+class Webhook(TypedDict):
+    createdAt: Timestamp
+    disabledAt: Timestamp | None
+    disabledReason: str | None
+    enabled: bool
+    events: list[WebhookEvent]
+    failures: int
+    id: WebhookId
+    label: str | None
+    tenantId: str
+    url: str
+    waiting: int
+
+
+class WebhookEnvelope(TypedDict):
+    webhook: Webhook
+
+
+WebhookEvent: TypeAlias = "Literal['turn.ended', 'job.ended'] | Literal['session.changed'] | Literal['permission.requested'] | Literal['budget.reached'] | Literal['webhook.test']"
+
+
+WebhookId: TypeAlias = "str"
+
+
+class WebhookList(TypedDict):
+    webhooks: list[Webhook]
 
 
 class WorkspaceBundle(TypedDict):
