@@ -7,16 +7,32 @@
 BOOT_SECONDS=400
 CPUS=2
 TRANSLATED_MIB=512 # of translated code that QEMU keeps
+# Where QEMU comes from, into a root of its own: that of Debian 12 gets CMPXCHG16B wrong, and kernels die of it.
+EMULATOR_SUITE=trixie
 # shellcheck source=virtual.bash
 . "$HERE/virtual.bash"
 
 need_kernel() {
   [ "$(uname -m)" = x86_64 ] || die "the emulated machine is x86_64, as its programs are"
-  ensure_commands qemu-system-x86_64:qemu-system-x86 xz:xz-utils zstd:zstd
+  ensure_commands mmdebstrap:mmdebstrap xz:xz-utils zstd:zstd
+}
+
+# build_emulator -> EMULATOR: a root with QEMU in it
+build_emulator() {
+  EMULATOR=$CACHE/emulator-$EMULATOR_SUITE
+  [ ! -e "$EMULATOR/.ready" ] || return 0
+  log "fetching QEMU, once"
+  rm -rf "$EMULATOR"
+  TMPDIR=$CACHE mmdebstrap --mode=root --variant=minbase --include=qemu-system-x86 --aptopt='Acquire::Languages "none"' \
+    --aptopt="Acquire::Retries \"$APT_TRIES\"" "$EMULATOR_SUITE" "$EMULATOR" "$(debian_mirror)" >"$CACHE/mmdebstrap.log" 2>&1 ||
+    { tail -15 "$CACHE/mmdebstrap.log" >&2 && die "QEMU could not be fetched"; }
+  mkdir "$EMULATOR/vm" "$EMULATOR/image"
+  touch "$EMULATOR/.ready"
 }
 
 # build_kernel -> KERNEL: a folder with the kernel of $SUITE, its modules, a shell for its start, and AppArmor
 build_kernel() {
+  build_emulator
   KERNEL=$CACHE/kernel-$SUITE
   [ ! -e "$KERNEL/.ready" ] || return 0
   local package packages=$KERNEL/packages wanted=linux-image-cloud-amd64
@@ -88,6 +104,17 @@ initial_files() {
 
 # The share is a disk of its own: the kernels for clouds read no folders of their host.
 prepare_kernel() {
+  local chroot=$RUN/chroot node
+  mkdir -p "$chroot"
+  mount --bind "$CACHE/emulator-$EMULATOR_SUITE" "$chroot"
+  mount --bind "$RUN" "$chroot/vm"
+  mount --bind "$IMAGE" "$chroot/image"
+  mount -t tmpfs -o mode=755 tmpfs "$chroot/dev"
+  mkdir "$chroot/dev/net"
+  for node in null zero random urandom net/tun; do
+    touch "$chroot/dev/$node"
+    mount --bind "/dev/$node" "$chroot/dev/$node"
+  done
   cp --sparse=always "$IMAGE/base.raw" "$RUN/disk.raw"
   [ -n "$SHARE" ] || return 0
   truncate -s "$(($(du -sm "$SHARE" | cut -f1) * 5 / 4 + 64))M" "$RUN/share.raw"
@@ -99,12 +126,12 @@ prepare_kernel() {
 boot_kernel() { # ARGUMENT... of the kernel
   local share=()
   # shellcheck disable=SC2054 # QEMU's commas
-  [ ! -e "$RUN/share.raw" ] || share=(-drive "if=none,id=share,format=raw,readonly=on,file=$RUN/share.raw" -device virtio-blk-pci,drive=share)
-  unshare --pid --fork --kill-child=KILL qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
+  [ ! -e "$RUN/share.raw" ] || share=(-drive "if=none,id=share,format=raw,readonly=on,file=/vm/share.raw" -device virtio-blk-pci,drive=share)
+  unshare --pid --fork --kill-child=KILL chroot "$RUN/chroot" qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
     -machine q35,smm=off,hpet=off -accel "tcg,thread=multi,tb-size=$TRANSLATED_MIB" -cpu max -smp "$CPUS" -m "$MEMORY" \
-    -serial stdio -drive "if=none,id=disk,format=raw,cache=unsafe,discard=unmap,file=$RUN/disk.raw" \
+    -serial stdio -drive "if=none,id=disk,format=raw,cache=unsafe,discard=unmap,file=/vm/disk.raw" \
     -device virtio-blk-pci,drive=disk "${share[@]}" -netdev tap,id=net,ifname=tap0,script=no,downscript=no \
-    -device virtio-net-pci,netdev=net,romfile= -device virtio-rng-pci -kernel "$IMAGE/kernel" -initrd "$IMAGE/initrd" \
+    -device virtio-net-pci,netdev=net,romfile= -device virtio-rng-pci -kernel /image/kernel -initrd /image/initrd \
     -append "$* console=ttyS0 root=/dev/vda nokaslr mitigations=off tsc=reliable"
 }
 reboots() { grep -aq 'reboot: Restarting system' "$RUN/boot.log"; }
