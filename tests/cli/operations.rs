@@ -9,8 +9,8 @@ use crate::program::Ashctl;
 use crate::scripted::{Reply, Scripted, Seen, event, json, problem};
 use crate::sessions::{ONE, session};
 
-/// Each a command line. `SESSION` and `ID` are ids; `FILE`, `NEW` and `FOLDER` are there, not
-/// there, and an agent.
+/// Each a command line. `SESSION` and `ID` are ids; `FILE`, `NEW`, `FOLDER` and `CASES` are there, not
+/// there, an agent, and cases.
 const LINES: &[&str] = &[
     "status",
     "metrics",
@@ -71,6 +71,20 @@ const LINES: &[&str] = &[
     "agent put qa-bot FILE",
     "agent rm qa-bot notes.md",
     "agent delete qa-bot",
+    "eval case add qa-bot Why?",
+    "eval case list qa-bot",
+    "eval case show qa-bot ID",
+    "eval case change qa-bot ID --active false",
+    "eval case delete qa-bot ID",
+    "eval case import qa-bot CASES",
+    "eval case export qa-bot",
+    "eval run qa-bot",
+    "eval list qa-bot",
+    "eval show qa-bot ID",
+    "eval results qa-bot ID",
+    "eval compare qa-bot ID ID",
+    "eval score qa-bot ID 4",
+    "eval cancel qa-bot ID",
     "session create qa-bot",
     "session list",
     "session show SESSION",
@@ -115,6 +129,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("deployAgent", "`deploy` uploads a bundle, which says the same"),
     ("uploadFiles", "`session put` and `session push` write files without base64"),
     ("restoreWorkspace", "`session push` sends the archive as it is"),
+    ("scoreEvalRun", "`eval score` scores one result of it"),
     ("showReference", "a page for people with a browser"),
     ("readReference", "what that page is made of"),
 ];
@@ -182,6 +197,7 @@ fn run(server: &Scripted, folder: &Path, line: &str) {
         "SESSION" => ONE.to_owned(),
         "ID" => "0198c8a0-2222-4222-8222-222222222222".to_owned(),
         "FILE" => file("notes.md"),
+        "CASES" => file("cases.json"),
         "NEW" => file("new"),
         "FOLDER" => file("qa-bot"),
         other => other.to_owned(),
@@ -196,6 +212,7 @@ fn run(server: &Scripted, folder: &Path, line: &str) {
 fn every_operation_is_asked_for_by_a_verb() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("notes.md"), "notes").unwrap();
+    std::fs::write(folder.path().join("cases.json"), r#"{"cases":[]}"#).unwrap();
     std::fs::create_dir(folder.path().join("qa-bot")).unwrap();
     std::fs::write(folder.path().join("qa-bot/CLAUDE.md"), "You are a test.").unwrap();
     let operations = operations();
