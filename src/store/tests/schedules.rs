@@ -102,7 +102,7 @@ async fn a_schedule_is_of_its_tenant_alone() {
     let store = &fixture.store;
     let one = schedule("a", 5);
     store.create_schedule(one.clone(), 9).await.unwrap();
-    assert_eq!(store.schedules("a").await.unwrap(), [one.clone()]);
+    assert_eq!(store.schedules("a").await.unwrap(), std::slice::from_ref(&one));
     assert_eq!(store.schedules("b").await.unwrap(), []);
     let change = ScheduleChange { prompt: Some("theirs".to_owned()), ..ScheduleChange::default() };
     assert_eq!(store.change_schedule("b", one.id, change).await.unwrap(), None);
