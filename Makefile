@@ -21,7 +21,7 @@ tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 sharedir ?= $(prefix)/share/ash
 DESTDIR ?=
 
-SCRIPTS = .ci/run packaging/apt-repo packaging/claude-cli packaging/deb packaging/demo packaging/rpm packaging/site packaging/source packaging/verify-apparmor \
+SCRIPTS = .ci/run fuzz/run packaging/apt-repo packaging/claude-cli packaging/deb packaging/demo packaging/rpm packaging/site packaging/source packaging/verify-apparmor \
 	tests/run tests/client/run tests/client/clients tests/image/run tests/rpm/run tests/source/run \
 	tests/system/run tests/system/machine tests/system/inside
 UNITS = systemd/ashd.service systemd/ashd.socket systemd/ashd-admin.socket \
@@ -57,6 +57,9 @@ test: ## Every test there is; as root also on a real systemd
 test-faults: ## More than a thousand kills of ashd in the middle of turns, and of the rest
 	ASH_FAULT_SEEDS=$${ASH_FAULT_SEEDS:-20} ASH_FAULT_KILLS=$${ASH_FAULT_KILLS:-60} \
 		$(CARGO) test --locked --features testing --test faults -- --test-threads=1
+
+fuzz: ## Fuzz what reads foreign bytes, guided by coverage: ten minutes for each reader
+	fuzz/run
 
 test-release: test test-faults bench-check ## What a release wants besides: other releases of systemd, kernels as everybody has them, the image, the budgets, RPM, a build without a network
 	tests/system/run --suite jammy --suite noble container
@@ -119,4 +122,4 @@ install: manual ## Install what `make build` built; DESTDIR= and PROFILE= are ho
 	install -D -m 0644 -t $(DESTDIR)$(fishcompletiondir) $(manual)/completions/ashctl.fish
 	install -D -m 0644 -t $(DESTDIR)$(docdir) LICENSE-APACHE LICENSE-MIT
 
-.PHONY: help build manual demo test test-faults test-release check openapi bench bench-check site deb apt-repo rpm install
+.PHONY: help build manual demo test test-faults fuzz test-release check openapi bench bench-check site deb apt-repo rpm install

@@ -13,6 +13,8 @@
 mod archive;
 mod digest;
 mod error;
+#[cfg(feature = "testing")]
+mod fuzzing;
 mod library;
 mod limits;
 mod pack;
@@ -30,6 +32,8 @@ mod tests;
 
 pub(crate) use digest::Digest;
 pub(crate) use error::{AgentError, Fault};
+#[cfg(feature = "testing")]
+pub(crate) use fuzzing::read_any_archive;
 pub(crate) use library::{Library, Opened, Version};
 pub(crate) use limits::AgentLimits;
 pub(crate) use pack::pack;

@@ -14,6 +14,8 @@ mod database;
 mod evals;
 mod exec;
 mod files;
+#[cfg(feature = "testing")]
+mod fuzzing;
 mod health;
 mod jobs;
 mod keys;
@@ -43,6 +45,8 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{self, MethodFilter, MethodRouter};
 
 pub(crate) use auth::Door;
+#[cfg(feature = "testing")]
+pub(crate) use fuzzing::read_any_body;
 
 use crate::control::Control;
 use crate::wire::operations::{OPERATIONS, Operation};

@@ -26,6 +26,8 @@ mod control;
 mod dial;
 mod exchange;
 mod forward;
+#[cfg(feature = "testing")]
+mod fuzzing;
 mod gate;
 mod headers;
 mod hello;
@@ -73,6 +75,8 @@ pub(crate) use answer::fault_text;
 pub(crate) use audit::{Decision, Subject, Verdict};
 #[cfg(feature = "testing")]
 pub(crate) use dial::{Guard, Stage};
+#[cfg(feature = "testing")]
+pub(crate) use fuzzing::{read_any_destination, read_any_greeting};
 pub(crate) use gate::Gate;
 pub(crate) use hosts::HostRules;
 pub(crate) use ledger::Report;

@@ -27,4 +27,6 @@ pub(crate) use keeper::{Keeper, KeeperSettings};
 pub(crate) use moving::Unpacking;
 pub(crate) use protocol::SandboxdError;
 pub(crate) use sandboxes::Sandboxes;
+#[cfg(feature = "testing")]
+pub(crate) use server::read_any_request;
 pub(crate) use server::serve;

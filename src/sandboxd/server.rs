@@ -117,3 +117,21 @@ async fn send(
     stream.write_all(&bytes[sent..]).await?;
     stream.shutdown().await
 }
+
+/// For `fuzz/`: a request is the one it says, or none. The bytes are tried as they are, and as what is asked
+/// in this version.
+#[cfg(feature = "testing")]
+pub(crate) fn read_any_request(bytes: &[u8]) {
+    drop(understood(bytes));
+    let Ok(request) = serde_json::from_slice::<&serde_json::value::RawValue>(bytes) else { return };
+    let asked = envelope(&request);
+    if let Ok(request) = understood(&asked) {
+        assert_eq!(understood(&envelope(&request)), Ok(request));
+    }
+}
+
+#[cfg(feature = "testing")]
+fn envelope(request: &impl serde::Serialize) -> Vec<u8> {
+    let envelope = Envelope { protocol: PROTOCOL, request };
+    serde_json::to_vec(&envelope).expect("a request has a JSON form")
+}

@@ -2,6 +2,7 @@
 //! the fake Claude CLI. Never part of a package.
 
 pub mod attacks;
+pub mod fuzzing;
 mod messages_api;
 mod programs;
 #[cfg(test)]

@@ -30,6 +30,8 @@ mod transfers;
 mod tree;
 mod waiting;
 
+#[cfg(feature = "testing")]
+pub(super) use archive::unpack as unpack_archive;
 pub(crate) use simulated::{SimulatedBridge, simulated};
 
 /// The program.

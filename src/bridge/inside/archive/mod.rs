@@ -9,7 +9,7 @@ mod unpack;
 
 pub(super) use pack::{pack, survey};
 pub(super) use stream::{ChunkReader, ChunkWriter};
-pub(super) use unpack::unpack;
+pub(in crate::bridge) use unpack::unpack;
 
 /// Directories below each other: far more than anybody nests.
 const DEPTH_MAX: usize = 128;

@@ -24,7 +24,7 @@ const OVERHEAD_BYTES: u64 = 4 << 10;
 
 /// Fills `folder` from an archive; answers how many files and bytes it has. Without `keep` it is
 /// unpacked beside what is there, which is only replaced when the archive was whole.
-pub(in crate::bridge::inside) fn unpack(
+pub(in crate::bridge) fn unpack(
     folder: &Path,
     keep: bool,
     bytes_max: u64,
