@@ -155,9 +155,9 @@ fn a_request_to_nowhere_is_found() {
 }
 
 fn run(program: &str, arguments: &[&str]) -> (bool, String) {
-    #[expect(clippy::disallowed_methods, reason = "a test starts the program it tests")]
     // Some write a file, even when they are only asked for their help.
     let folder = tempfile::tempdir().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a test starts the program it tests")]
     let output = Command::new(program).args(arguments).current_dir(folder.path()).output().unwrap();
     (output.status.success(), String::from_utf8_lossy(&output.stderr).trim().to_owned())
 }
