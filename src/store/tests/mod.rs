@@ -16,6 +16,7 @@ mod keys;
 mod opening;
 mod pruning;
 mod reading;
+mod released;
 mod schedules;
 mod session_logs;
 mod sessions;
