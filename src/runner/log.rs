@@ -18,7 +18,7 @@ use crate::session::frame::{Frame, FrameKind, Speaker};
 use crate::session::reading::Reading;
 use crate::store::{
     Append, Counters, FrameRecord, LogSource, NewFrame, NewLogLine, NewTranscript, NewTurn, Role,
-    Store, StoreError, TimelineRow, TurnState, TurnUsage,
+    Store, StoreError, StoredTranscript, TimelineRow, TurnState, TurnUsage,
 };
 
 /// How long to wait before a commit that failed is tried again: the disk may have room again.
@@ -94,8 +94,8 @@ pub(crate) struct Log {
     store: Store,
     key: i64,
     counters: Counters,
-    /// Bytes that are stored of the transcript, once it was asked.
-    transcript_bytes: Option<u64>,
+    /// What is stored of the transcript, once it was asked.
+    transcript: Option<StoredTranscript>,
     tally: Tally,
     feed: FeedWriter,
     lifecycle: Lifecycle,
@@ -124,7 +124,7 @@ impl Log {
             store,
             key,
             counters,
-            transcript_bytes: None,
+            transcript: None,
             tally,
             feed,
             lifecycle,
@@ -194,16 +194,22 @@ impl Log {
     pub(crate) async fn commit(&mut self, batch: Batch) -> bool {
         let before = (self.counters, self.tally);
         let (frames, mut append) = self.step(batch);
-        if !append.transcript.is_empty() {
-            append.transcript_before = self.transcript_bytes().await;
+        let told = !append.transcript.is_empty();
+        if told {
+            append.transcript_before = self.transcript().await;
         }
-        let told: u64 = append.transcript.iter().map(|part| part.bytes).sum();
+        let mut transcript = append.transcript_before.clone();
+        for part in &append.transcript {
+            transcript.bytes = transcript.bytes.saturating_add(part.bytes);
+            transcript.conversation = part.conversation.clone().or(transcript.conversation);
+        }
         let stored = self.store_at_last(append).await;
         if self.stalled.borrow().is_some() {
             self.stalled.send_replace(None);
         }
         if stored {
-            self.transcript_bytes = self.transcript_bytes.map(|bytes| bytes.saturating_add(told));
+            self.transcript =
+                self.transcript.take().map(|before| if told { transcript } else { before });
             self.show(frames);
         } else {
             (self.counters, self.tally) = before;
@@ -213,11 +219,11 @@ impl Log {
     }
 
     /// Read once; what cannot be read now is asked for again with the next part.
-    async fn transcript_bytes(&mut self) -> u64 {
-        if self.transcript_bytes.is_none() {
-            self.transcript_bytes = self.store.transcript_bytes(self.key).await.ok();
+    async fn transcript(&mut self) -> StoredTranscript {
+        if self.transcript.is_none() {
+            self.transcript = self.store.transcript(self.key).await.ok();
         }
-        self.transcript_bytes.unwrap_or(0)
+        self.transcript.clone().unwrap_or_default()
     }
 
     async fn store_at_last(&mut self, append: Append) -> bool {
@@ -259,7 +265,7 @@ impl Log {
     /// Reads again where the log ends.
     pub(crate) async fn reload(&mut self) -> Result<(), StoreError> {
         self.counters = self.store.counters(self.key).await?;
-        self.transcript_bytes = None;
+        self.transcript = None;
         self.tally = Tally::default();
         self.gave_up = false;
         Ok(())
@@ -293,7 +299,7 @@ impl Log {
             bridge_stored: batch.bridge_stored,
             transcript: batch.transcript,
             logs: batch.logs,
-            transcript_before: 0,
+            transcript_before: StoredTranscript::default(),
             turn: batch.turn.map(|(ordinal, state)| (ordinal, state, at)),
             status: batch.status.map(|status| (status, at)),
             // The row of a session is wide: it is touched where a turn begins or ends.

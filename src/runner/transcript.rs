@@ -46,25 +46,33 @@ pub(super) async fn packed(told: Vec<Entries>) -> Option<NewTranscript> {
 fn pack(entries: Entries, compressor: &mut Compressor<'_>) -> Option<NewTranscript> {
     let data = compressor.compress(&entries.lines).ok()?;
     let bytes = entries.lines.len() as u64;
-    Some(NewTranscript { entry: entries.last, bytes, data: data.into() })
+    let Entries { conversation, last: entry, .. } = entries;
+    Some(NewTranscript { conversation, entry, bytes, data: data.into() })
 }
 
 impl Driver {
-    /// Before the first start of a CLI in a new sandbox: has a transcript there that is not shorter
+    /// Before the first start of a CLI in a new sandbox, and before each behind a `/clear`, since when the
+    /// conversation was in a file of another name: has a transcript there that is not shorter
     /// than what is stored. What fails is told to the log; the CLI then says what it lacks.
     pub(super) async fn restore_conversation(&mut self) {
         let Some(live) = self.live.as_mut() else { return };
-        if !std::mem::take(&mut live.fresh) {
-            return;
-        }
+        let is_fresh = std::mem::take(&mut live.fresh);
         let sender = live.sender.clone();
         let session = self.record.id;
-        let end = match self.host.store.transcript_end(self.record.key).await {
-            Ok(Some(end)) => end,
-            Ok(None) => return,
+        let stored = match self.host.store.transcript(self.record.key).await {
+            Ok(stored) if is_fresh || stored.conversation.is_some() => stored,
+            Ok(_) => return,
             Err(error) => {
                 return tracing::warn!(%session, %error, "could not read the stored conversation");
             }
+        };
+        let Some(end) = stored.end else {
+            if stored.conversation.is_some()
+                && let Err(error) = sender.restore(true, Bytes::new()).await
+            {
+                tracing::warn!(%session, %error, "the conversation could not be cleared");
+            }
+            return;
         };
         match timeout(LOOK_DEADLINE, sender.has_entry(session.to_string(), end)).await {
             Ok(Ok(true)) => return,
@@ -77,7 +85,7 @@ impl Driver {
             }
         }
         tracing::info!(%session, "the conversation is written again from what is stored");
-        let (mut after, mut begins) = (0, true);
+        let (mut after, mut begins) = (stored.begins, true);
         loop {
             let part = match self.host.store.transcript_part(self.record.key, after).await {
                 Ok(Some(part)) => part,

@@ -92,7 +92,7 @@ impl Store {
             let found = connection
                 .prepare_cached(
                     "SELECT EXISTS (SELECT 1 FROM transcripts
-                        WHERE session_key = ?1 AND frame <= ?2 AND entry IS NOT NULL)",
+                        WHERE session_key = ?1 AND frame <= ?2 AND entry IS NOT NULL AND bytes > 0)",
                 )?
                 .query_row(params![key, end], |row| row.get(0))?;
             Ok(found)

@@ -222,10 +222,9 @@ fn perform(connection: &Connection, append: &Append) -> Result<(), StoreError> {
             last.timeline,
             append.bridge_stored
         ])?;
-    let mut stored = append.transcript_before;
+    let mut stored = append.transcript_before.clone();
     for transcript in &append.transcript {
-        transcripts::insert(connection, append.key, last.frame, stored, transcript)?;
-        stored = stored.saturating_add(transcript.bytes);
+        transcripts::insert(connection, append.key, last.frame, &mut stored, transcript)?;
     }
     session_logs::insert(connection, append.key, &append.logs)?;
     if let Some((ordinal, state, at)) = append.turn {

@@ -279,12 +279,27 @@ pub(crate) struct KnownTurn {
 /// Some entries of a transcript.
 #[derive(Debug, Clone)]
 pub(crate) struct NewTranscript {
+    /// Its conversation, unless it is the session's first.
+    pub(crate) conversation: Option<String>,
     /// The id of the last entry that has one.
     pub(crate) entry: Option<String>,
     /// Before compression.
     pub(crate) bytes: u64,
     /// In zstd.
     pub(crate) data: Bytes,
+}
+
+/// What is stored of a session's transcript.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct StoredTranscript {
+    /// The conversation begins behind this part: what is before it was cleared.
+    pub(crate) begins: u64,
+    /// Its name, unless it is the session's first.
+    pub(crate) conversation: Option<String>,
+    /// Of all conversations, before compression.
+    pub(crate) bytes: u64,
+    /// The id of the last entry that has one.
+    pub(crate) end: Option<String>,
 }
 
 /// A stored part of a transcript.
@@ -334,8 +349,8 @@ pub(crate) struct Append {
     pub(crate) bridge_stored: Option<u64>,
     /// What the CLI wrote into its transcript meanwhile.
     pub(crate) transcript: Vec<NewTranscript>,
-    /// Bytes of it that are stored already, as [`super::Store::transcript_bytes`] counts them.
-    pub(crate) transcript_before: u64,
+    /// What is stored already, as [`super::Store::transcript`] tells it.
+    pub(crate) transcript_before: StoredTranscript,
     /// What programs of its sandbox said for people.
     pub(crate) logs: Vec<NewLogLine>,
     /// A turn's ordinal, its new state, and the moment.
@@ -359,7 +374,7 @@ impl Append {
             frames: Vec::new(),
             bridge_stored: None,
             transcript: Vec::new(),
-            transcript_before: 0,
+            transcript_before: StoredTranscript::default(),
             logs: Vec::new(),
             turn: None,
             status: None,

@@ -84,6 +84,44 @@ fn a_resume_starts_the_cli_before_a_message_comes() {
 }
 
 #[test]
+fn a_conversation_that_was_cleared_stays_so_whatever_is_started_again() {
+    let Some(mut world) = World::start() else { return };
+    let session = world.session();
+    world.say(&session, "My name is Ada.");
+    world.say(&session, "/clear");
+    world.say(&session, "My name is Grace.");
+    let recalls = |world: &World, session: &str| {
+        let answer = world.say(session, "[[recall]]");
+        assert!(answer.contains("My name is Grace."), "{answer}");
+        assert!(!answer.contains("Ada"), "{answer}");
+    };
+    // The CLI alone: another is started in the same sandbox, also by an ashd that did not see what was before.
+    let restart = |world: &World| {
+        let cli = world.cli();
+        cli.kill();
+        eventually("the end of the CLI", || !cli.lives());
+    };
+    restart(&world);
+    recalls(&world, &session);
+    restart(&world);
+    world.crash(|_| {});
+    recalls(&world, &session);
+    verb(&world, &session, "stop");
+    recalls(&world, &session);
+    // What was before is there for a fork of then.
+    let fork = world.send("POST", &format!("/api/sessions/{session}/fork?turn=1"), &[], b"");
+    assert_eq!(fork.status, 201, "{fork:?}");
+    let fork = fork.body["session"]["id"].as_str().unwrap().to_owned();
+    assert!(world.say(&fork, "[[recall]]").contains("My name is Ada."));
+    // Nothing was said since.
+    world.say(&session, "/clear");
+    verb(&world, &session, "stop");
+    let answer = world.say(&session, "[[recall]]");
+    assert!(!answer.contains("Ada") && !answer.contains("Grace"), "{answer}");
+    world.end();
+}
+
+#[test]
 fn a_stop_in_the_middle_of_a_turn_leaves_nothing_running_and_the_conversation_whole() {
     let Some(world) = World::start() else { return };
     let session = world.session();

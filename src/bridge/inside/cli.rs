@@ -12,12 +12,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
 use super::journal::Journal;
-use super::line::{self, Said, TurnSign};
+use super::line::{self, Said};
 use super::lines::{Line, Lines};
 use super::process::{CliProcess, Exit, Input, Life, Output};
 use super::questions::{Questions, refusal};
 use super::tail::{TAIL_BYTES, Tail};
 use super::told::{Aside, Told};
+use super::turn::Turn;
 use crate::bridge::outgoing::Outgoing;
 use crate::bridge::protocol::{Answer, Kind, Notice, Packet};
 
@@ -54,8 +55,6 @@ pub(super) struct Cli {
     life: Life,
     input: Option<Input>,
     unwritten: Outgoing,
-    /// The last message, and the bytes before it.
-    newest: Option<(u64, u64)>,
     lines: Lines<Output>,
     errors: Option<Output>,
     /// Where the next piece of `errors` is read to.
@@ -85,13 +84,6 @@ enum Readiness {
 enum Asked {
     Initialize,
     Other(String),
-}
-
-#[derive(Debug, Default)]
-struct Turn {
-    running: bool,
-    /// This CLI says when it is idle.
-    tells_idle: bool,
 }
 
 #[derive(Debug)]
@@ -131,7 +123,6 @@ impl Cli {
             life: process.life,
             input: Some(process.input),
             unwritten: Outgoing::default(),
-            newest: None,
             lines: Lines::new(process.output, line_max),
             errors: process.errors,
             noise: Vec::with_capacity(NOISE_BYTES),
@@ -189,14 +180,19 @@ impl Cli {
 
     /// Writes a message.
     pub(super) fn tell_message(&mut self, number: u64, lines: &Bytes) {
-        self.newest = Some((number, self.unwritten.passed() + self.unwritten.len() as u64));
+        self.turn.message(number, self.unwritten.passed() + self.unwritten.len() as u64);
         self.tell(lines);
     }
 
-    /// The last message, if not one byte of it went into its input.
+    /// The last message, if it took nothing of it.
     pub(super) fn untaken(&self) -> Option<u64> {
-        let written = self.unwritten.passed();
-        self.newest.filter(|(_, before)| written <= *before).map(|(number, _)| number)
+        // Its output ends a moment before it is known to be dead.
+        let by_us = self
+            .ending
+            .as_ref()
+            .is_some_and(|ending| ending.requested || !matches!(ending.step, Step::EndOfInput));
+        let is_killed = !by_us && matches!(self.exit, Some(Exit { signal: Some(_), .. }));
+        self.turn.untaken(self.unwritten.passed(), is_killed)
     }
 
     pub(super) fn interrupt(&mut self) {
@@ -306,6 +302,7 @@ impl Cli {
     }
 
     fn hear_line(&mut self, line: Bytes, journal: &mut Journal) {
+        self.turn.is_silent = false;
         match line::read(&line) {
             Said::Frame(sign) => {
                 if let Some(sign) = sign {
@@ -446,18 +443,6 @@ impl Cli {
             _ => {
                 let requested = self.ending.is_some_and(|ending| ending.requested);
                 Notice::Exited { code, signal, requested, stderr }
-            }
-        }
-    }
-}
-
-impl Turn {
-    fn hear(&mut self, sign: TurnSign) {
-        match sign {
-            TurnSign::Result => self.running &= self.tells_idle,
-            TurnSign::Running | TurnSign::Idle => {
-                self.tells_idle = true;
-                self.running = sign == TurnSign::Running;
             }
         }
     }

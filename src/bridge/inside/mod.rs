@@ -28,6 +28,7 @@ pub(super) mod testing;
 mod told;
 mod transfers;
 mod tree;
+mod turn;
 mod waiting;
 
 #[cfg(feature = "testing")]

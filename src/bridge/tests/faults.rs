@@ -70,6 +70,19 @@ async fn a_cli_killed_in_its_turn_is_told_behind_its_last_frame() {
 }
 
 #[tokio::test]
+async fn a_cli_killed_before_it_said_anything_of_a_message_leaves_it_for_another() {
+    let rig = Rig::new(ROOMY);
+    let mut link = rig.ready().await;
+    link.run(1, "kill -9 $$");
+    assert_eq!(link.notice().await, exited(None, Some(9), false, ""));
+    assert!(matches!(link.notice().await, Notice::InputRefused { number: 1, .. }));
+    link.sender.start(&rig.start()).unwrap();
+    assert!(matches!(link.notice().await, Notice::Ready { .. }));
+    link.run(1, "finish");
+    assert_eq!(link.frame().await, RESULT);
+}
+
+#[tokio::test]
 async fn only_the_end_of_a_long_complaint_is_kept() {
     let rig = Rig::new(ROOMY);
     let mut link = rig.connect(0).await;

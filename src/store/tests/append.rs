@@ -23,7 +23,7 @@ async fn a_step_moves_everything_it_names() {
     let everything = Append {
         usage: None,
         transcript: Vec::new(),
-        transcript_before: 0,
+        transcript_before: StoredTranscript::default(),
         logs: Vec::new(),
         key,
         accepted: Some(turn(1)),

@@ -13,7 +13,12 @@ async fn talked(store: &Store) -> SessionRecord {
         ..frame(1)
     };
     let binary = Bytes::from_static(b"not \xff text");
-    let part = NewTranscript { entry: Some("e1".to_owned()), bytes: 9, data: binary.clone() };
+    let part = NewTranscript {
+        conversation: None,
+        entry: Some("e1".to_owned()),
+        bytes: 9,
+        data: binary.clone(),
+    };
     let end = Append {
         turn: Some((1, TurnState::Completed, at(3))),
         transcript: vec![part],

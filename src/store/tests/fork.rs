@@ -9,6 +9,7 @@ async fn parent(store: &Store) -> i64 {
     for ordinal in [1, 2] {
         store.enqueue_turn(key, turn(ordinal)).await.unwrap();
         let part = NewTranscript {
+            conversation: None,
             entry: Some(format!("e{ordinal}")),
             bytes: 10,
             data: Bytes::from(format!("turn {ordinal}")),
@@ -48,7 +49,7 @@ async fn a_copy_has_what_has_ended_and_goes_on_by_itself() {
         store.frames(to, page(0, 9)).await.unwrap(),
         store.frames(from, page(0, 9)).await.unwrap()
     );
-    assert_eq!(store.transcript_end(to).await.unwrap().as_deref(), Some("e2"));
+    assert_eq!(store.transcript(to).await.unwrap().end.as_deref(), Some("e2"));
     assert_eq!(store.pending_turns(to).await.unwrap(), [], "what waits is the parent's own");
     store.enqueue_turn(to, turn(3)).await.unwrap();
     store.append(step(to, [frame(5)])).await.unwrap();
@@ -63,7 +64,7 @@ async fn a_copy_can_end_with_an_earlier_turn() {
     store.copy_conversation(from, to, Some(1)).await.unwrap();
     let counters = store.counters(to).await.unwrap();
     assert_eq!(counters, Counters { frame: 2, message: 1, timeline: 0, turn: 1 });
-    assert_eq!(store.transcript_end(to).await.unwrap().as_deref(), Some("e1"));
+    assert_eq!(store.transcript(to).await.unwrap().end.as_deref(), Some("e1"));
 }
 
 #[tokio::test]

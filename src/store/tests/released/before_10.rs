@@ -69,6 +69,7 @@ pub(super) async fn fill_transcript(store: &Store) {
     let id = VERSION_1_SESSION.parse().unwrap();
     let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
     let part = |entry: Option<&str>, data: &'static [u8]| NewTranscript {
+        conversation: None,
         entry: entry.map(str::to_owned),
         bytes: 100,
         data: Bytes::from_static(data),
@@ -80,7 +81,7 @@ pub(super) async fn fill_transcript(store: &Store) {
 async fn assert_filled_transcript(store: &Store) {
     let id = VERSION_1_SESSION.parse().unwrap();
     let key = store.session(DEFAULT_TENANT, id).await.unwrap().unwrap().key;
-    assert_eq!(store.transcript_end(key).await.unwrap().as_deref(), Some("e1"));
+    assert_eq!(store.transcript(key).await.unwrap().end.as_deref(), Some("e1"));
     let second = store.transcript_part(key, 1).await.unwrap().unwrap();
     assert_eq!((second.part, second.bytes, &second.data[..]), (2, 100, &b"two"[..]));
     assert_eq!(store.transcript_part(key, 2).await.unwrap(), None);
