@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-
 use super::agent_record::{AgentRecord, NewVersion};
+use super::database::{self, Connection, Optional as _, Row, params};
 use super::sessions::LIVE;
 use super::writer::Terms;
 use super::{Store, StoreError, row};
@@ -103,7 +102,8 @@ impl Store {
                 "SELECT digest FROM agent_versions UNION SELECT digest FROM sessions WHERE {LIVE}"
             );
             let mut statement = connection.prepare_cached(&sql)?;
-            let digests = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let digests =
+                statement.query_map(params![], |row| row.get(0))?.collect::<Result<_, _>>()?;
             Ok(digests)
         })
         .await
@@ -190,7 +190,7 @@ pub(super) fn find(
     Ok(found)
 }
 
-fn agent(row: &Row<'_>) -> rusqlite::Result<AgentRecord> {
+fn agent(row: &Row<'_>) -> database::Result<AgentRecord> {
     Ok(AgentRecord {
         id: row::parsed(row, 0)?,
         tenant: row.get(1)?,

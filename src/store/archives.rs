@@ -3,8 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension as _, params};
-
+use super::database::{self, Optional as _, params};
 use super::record::{ArchiveNote, FilesPlace, SessionRecord};
 use super::sessions::{LIVE, SESSION, session, take_uid};
 use super::writer::Terms;
@@ -132,16 +131,16 @@ impl Store {
 }
 
 fn select(
-    connection: &rusqlite::Connection,
+    connection: &database::Connection,
     filter: &str,
-    bound: &[&dyn rusqlite::ToSql],
+    bound: &[&dyn database::ToSql],
 ) -> Result<Vec<SessionRecord>, StoreError> {
     let mut statement = connection.prepare_cached(&format!("{SESSION} WHERE {filter}"))?;
     let sessions = statement.query_map(bound, session)?.collect::<Result<_, _>>()?;
     Ok(sessions)
 }
 
-fn place(connection: &rusqlite::Connection, key: i64, place: FilesPlace) -> Result<(), StoreError> {
+fn place(connection: &database::Connection, key: i64, place: FilesPlace) -> Result<(), StoreError> {
     connection
         .prepare_cached("UPDATE archives SET place = ?2 WHERE session_key = ?1")?
         .execute(params![key, place.as_str()])?;

@@ -1,8 +1,8 @@
 //! Attachments of sessions: what is known of each. Their bytes are files of the workspace.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 
+use super::database::{self, Connection, Optional as _, Row, params};
 use super::writer::Terms;
 use super::{Store, StoreError, row};
 use crate::clock::Timestamp;
@@ -153,7 +153,9 @@ impl Store {
     /// After a start: nobody writes them any more.
     pub(crate) async fn remove_incomplete_attachments(&self) -> Result<(), StoreError> {
         self.write(Terms::default(), |connection| {
-            connection.prepare_cached("DELETE FROM attachments WHERE complete = 0")?.execute([])?;
+            connection
+                .prepare_cached("DELETE FROM attachments WHERE complete = 0")?
+                .execute(params![])?;
             Ok(())
         })
         .await
@@ -196,7 +198,7 @@ fn add(
 pub(super) fn portable(
     connection: &Connection,
     key: i64,
-) -> rusqlite::Result<Vec<PortableAttachment>> {
+) -> database::Result<Vec<PortableAttachment>> {
     let mut statement = connection.prepare_cached(
         "SELECT id, filename, path, mime_type, size, message, created_at FROM attachments
          WHERE session_key = ?1 AND complete = 1 ORDER BY created_at, path",
@@ -223,7 +225,7 @@ pub(super) fn copy(connection: &Connection, from: i64, to: i64) -> Result<(), St
     Ok(())
 }
 
-fn attachment(row: &Row<'_>) -> rusqlite::Result<AttachmentRecord> {
+fn attachment(row: &Row<'_>) -> database::Result<AttachmentRecord> {
     Ok(AttachmentRecord {
         id: row::parsed(row, 0)?,
         session: row::parsed(row, 1)?,

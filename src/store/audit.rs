@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
-
+use super::database::{Connection, Optional as _, params};
 use super::record::{AuditRecord, NewAudit};
 use super::writer::Terms;
 use super::{Store, StoreError, UsedRecord};
@@ -99,8 +98,9 @@ fn append(
     connection
         .prepare_cached(
             "INSERT INTO audit_runs (run, through, at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (run) DO UPDATE SET through = max(through, excluded.through),
-                at = excluded.at",
+             ON CONFLICT (run) DO UPDATE SET at = excluded.at,
+                through = CASE WHEN audit_runs.through > excluded.through
+                    THEN audit_runs.through ELSE excluded.through END",
         )?
         .execute(params![run, new.through, Timestamp::now().as_millis()])?;
     connection

@@ -1,7 +1,6 @@
 //! What sessions and tenants may use of the model, and what they have used.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-
+use super::database::{self, Connection, Optional as _, Row, params};
 use super::writer::Terms;
 use super::{BudgetRecord, Store, StoreError, TenantBudgetRecord, UsedRecord, outbox};
 use crate::clock::Timestamp;
@@ -26,7 +25,7 @@ impl Store {
         self.read(|connection| {
             let all = connection
                 .prepare_cached(TENANT)?
-                .query_map([], |row| Ok((row.get(7)?, tenant(row)?)))?
+                .query_map(params![], |row| Ok((row.get(7)?, tenant(row)?)))?
                 .collect::<Result<_, _>>()?;
             Ok(all)
         })
@@ -62,7 +61,7 @@ fn of_tenant(connection: &Connection, name: &str) -> Result<TenantBudgetRecord, 
     Ok(known.unwrap_or_default())
 }
 
-fn tenant(row: &Row<'_>) -> rusqlite::Result<TenantBudgetRecord> {
+fn tenant(row: &Row<'_>) -> database::Result<TenantBudgetRecord> {
     Ok(TenantBudgetRecord {
         budget: BudgetRecord { tokens: row.get(0)?, money: row.get(1)? },
         used: used(row, 2)?,
@@ -70,7 +69,7 @@ fn tenant(row: &Row<'_>) -> rusqlite::Result<TenantBudgetRecord> {
 }
 
 /// The five columns from `first` on.
-pub(super) fn used(row: &Row<'_>, first: usize) -> rusqlite::Result<UsedRecord> {
+pub(super) fn used(row: &Row<'_>, first: usize) -> database::Result<UsedRecord> {
     Ok(UsedRecord {
         input: row.get(first)?,
         output: row.get(first + 1)?,
@@ -158,9 +157,11 @@ pub(super) fn raise(
         .prepare_cached(
             "INSERT INTO tenant_budgets (tenant, input, output, cache_read, cache_write, money)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (tenant) DO UPDATE SET input = input + excluded.input,
-                output = output + excluded.output, cache_read = cache_read + excluded.cache_read,
-                cache_write = cache_write + excluded.cache_write, money = money + excluded.money
+             ON CONFLICT (tenant) DO UPDATE SET input = tenant_budgets.input + excluded.input,
+                output = tenant_budgets.output + excluded.output,
+                cache_read = tenant_budgets.cache_read + excluded.cache_read,
+                cache_write = tenant_budgets.cache_write + excluded.cache_write,
+                money = tenant_budgets.money + excluded.money
              RETURNING input, output, cache_read, cache_write, money, tokens_max, money_max",
         )?
         .query_row(

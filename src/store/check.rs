@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::OpenFlags;
 
 use super::connection::{check_owner, check_version, open_reader};
+use super::database::{Connection, params};
 use super::{Store, StoreError};
 
 /// Findings of one kind that are told; more of the same tell nothing new.
@@ -75,11 +76,11 @@ const QUESTIONS: [(FindingKind, &str, &str); 9] = [
     (
         FindingKind::Gap,
         "the log does not go on at event",
-        "SELECT key, sequence FROM (
-            SELECT session_key AS key, sequence, width,
-                lag(sequence, 1, 0) OVER (PARTITION BY session_key ORDER BY sequence) AS before
-            FROM frames)
-         WHERE sequence - width <> before",
+        "SELECT session_key, sequence FROM (
+            SELECT session_key, sequence, width,
+                lag(sequence) OVER (PARTITION BY session_key ORDER BY sequence) AS before
+            FROM frames) numbered
+         WHERE sequence - width <> coalesce(before, 0)",
     ),
     (
         FindingKind::Gap,
@@ -117,7 +118,7 @@ const QUESTIONS: [(FindingKind, &str, &str); 9] = [
         "SELECT t.session_key, t.ordinal FROM turns t
          LEFT JOIN (SELECT session_key, turn, count(*) AS ends FROM frames WHERE kind = 4
             GROUP BY session_key, turn) d ON d.session_key = t.session_key AND d.turn = t.ordinal
-         WHERE coalesce(d.ends, 0) <> (t.ended_at IS NOT NULL)",
+         WHERE coalesce(d.ends, 0) <> CASE WHEN t.ended_at IS NULL THEN 0 ELSE 1 END",
     ),
     (
         FindingKind::Stuck,
@@ -144,7 +145,7 @@ impl Store {
     /// Checks the database as it is now. Reads all of it, beside everybody else.
     pub(crate) async fn check(&self) -> Result<Checked, StoreError> {
         let path = std::sync::Arc::clone(&self.path);
-        tokio::task::spawn_blocking(move || look(&open_reader(&path)?))
+        tokio::task::spawn_blocking(move || look(open_reader(&path)?))
             .await
             .map_err(|_ended| StoreError::Closed)?
     }
@@ -156,13 +157,14 @@ pub(crate) fn check_file(path: &Path) -> Result<Checked, StoreError> {
     // SQLite would say that of a folder in other words.
     std::fs::File::open(path).map_err(|error| StoreError::opening(path, error))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)
+    let connection = rusqlite::Connection::open_with_flags(path, flags)
         .map_err(|error| StoreError::opening(path, error))?;
-    look(&connection)
+    look(connection)
 }
 
-fn look(connection: &Connection) -> Result<Checked, StoreError> {
-    match questions(connection) {
+fn look(connection: rusqlite::Connection) -> Result<Checked, StoreError> {
+    let sound = check_owner(&connection).and_then(|()| check_version(&connection));
+    match sound.and_then(|()| questions(&connection.into())) {
         // Too damaged to be asked.
         Err(StoreError::Corrupt { source }) => {
             let text = format!("the database cannot be read: {source}");
@@ -175,35 +177,34 @@ fn look(connection: &Connection) -> Result<Checked, StoreError> {
 
 fn questions(connection: &Connection) -> Result<Checked, StoreError> {
     // All questions see the same moment.
-    let moment = connection.unchecked_transaction()?;
-    check_owner(&moment)?;
-    check_version(&moment)?;
-    let findings = damage(&moment)?;
+    let moment = connection.moment()?;
+    let findings = damage(connection)?;
     if !findings.is_empty() {
         // Answers from damaged pages mean nothing.
         return Ok(Checked { findings, ..Checked::default() });
     }
-    let count =
-        |sql: &str| -> Result<u64, StoreError> { Ok(moment.query_row(sql, [], |row| row.get(0))?) };
+    let count = |sql: &str| -> Result<u64, StoreError> {
+        Ok(connection.query_row(sql, params![], |row| row.get(0))?)
+    };
     let schema = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
     let mut checked = Checked {
-        schema: moment.query_row(schema, [], |row| row.get(0))?,
+        schema: connection.query_row(schema, params![], |row| row.get(0))?,
         sessions: count("SELECT count(*) FROM sessions")?,
         turns: count("SELECT count(*) FROM turns")?,
         frames: count("SELECT count(*) FROM frames")?,
         bytes: count("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")?,
-        findings: orphans(&moment)?,
+        findings: orphans(connection)?,
     };
     for (kind, text, sql) in QUESTIONS {
         let sql = format!(
-            "SELECT (SELECT id FROM sessions s WHERE s.key = found.session), found.what
-             FROM (SELECT NULL AS session, NULL AS what WHERE 0 UNION ALL {sql}) found
+            "WITH found (session, what) AS ({sql})
+             SELECT (SELECT id FROM sessions s WHERE s.key = found.session), found.what FROM found
              LIMIT {FINDINGS_MAX}"
         );
-        let mut statement = moment.prepare(&sql)?;
-        let mut rows = statement.query([])?;
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![])?;
         while let Some(row) = rows.next()? {
-            let text = format!("{text} {}", row.get::<_, i64>(1)?);
+            let text = format!("{text} {}", row.get::<i64>(1)?);
             checked.findings.push(Finding { kind, session: row.get(0)?, text });
         }
     }
@@ -213,16 +214,18 @@ fn questions(connection: &Connection) -> Result<Checked, StoreError> {
 
 /// SQLite's own judgment.
 fn damage(connection: &Connection) -> Result<Vec<Finding>, StoreError> {
-    let mut statement = connection.prepare(&format!("PRAGMA integrity_check({FINDINGS_MAX})"))?;
-    let said: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut statement =
+        connection.prepare_cached(&format!("PRAGMA integrity_check({FINDINGS_MAX})"))?;
+    let said: Vec<String> =
+        statement.query_map(params![], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let bad = said.into_iter().filter(|line| line != "ok");
     let finding = |text| Finding { kind: FindingKind::Damage, session: None, text };
     Ok(bad.map(finding).collect())
 }
 
 fn orphans(connection: &Connection) -> Result<Vec<Finding>, StoreError> {
-    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
-    let mut rows = statement.query([])?;
+    let mut statement = connection.prepare_cached("PRAGMA foreign_key_check")?;
+    let mut rows = statement.query(params![])?;
     let mut findings = Vec::new();
     while let Some(row) = rows.next()? {
         if findings.len() == FINDINGS_MAX as usize {

@@ -1,7 +1,6 @@
 //! Credentials of tenants for the model API, as ashd has them: sealed.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-
+use super::database::{self, Connection, Optional as _, Row, params};
 use super::sessions::LIVE;
 use super::writer::Terms;
 use super::{Store, StoreError, row};
@@ -117,14 +116,21 @@ impl Store {
     ) -> Result<Vec<SessionId>, StoreError> {
         let tenant = tenant.to_owned();
         self.read(move |connection| {
+            // Few have its text anywhere: these are looked into.
             let sql = format!(
-                "SELECT id FROM sessions WHERE tenant = ?1 AND {LIVE}
-                    AND json_extract(options, '$.credentialId') = ?2"
+                "SELECT id, options FROM sessions WHERE tenant = ?1 AND {LIVE}
+                    AND replace(options, ?2, '') <> options"
             );
+            let id = id.to_string();
             let mut statement = connection.prepare_cached(&sql)?;
-            let found = statement
-                .query_map([tenant, id.to_string()], |row| row::parsed(row, 0))?
-                .collect::<Result<_, _>>()?;
+            let mut rows = statement.query([&tenant, &id])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let options: serde_json::Value = row::json(&row, 1)?;
+                if options["credentialId"].as_str() == Some(&id) {
+                    found.push(row::parsed(&row, 0)?);
+                }
+            }
             Ok(found)
         })
         .await
@@ -146,7 +152,7 @@ pub(super) fn note_use(
     Ok(())
 }
 
-fn credential(row: &Row<'_>) -> rusqlite::Result<CredentialRecord> {
+fn credential(row: &Row<'_>) -> database::Result<CredentialRecord> {
     Ok(CredentialRecord {
         id: row::parsed(row, 0)?,
         tenant: row.get(1)?,

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
+use super::database;
+
 /// A cause that may belong to several writes of one commit.
 pub(crate) type Cause = Arc<dyn Error + Send + Sync>;
 
@@ -89,6 +91,14 @@ impl std::fmt::Display for Series {
             Self::Timeline => "timeline entry",
             Self::Turn => "turn",
         })
+    }
+}
+
+impl From<database::Error> for StoreError {
+    fn from(error: database::Error) -> Self {
+        match error {
+            database::Error::Sqlite(error) => error.into(),
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The cases of agents. They go with their agent.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-
+use super::database::{self, Connection, Optional as _, Row, params};
 use super::writer::Terms;
 use super::{Store, StoreError, row};
 use crate::clock::Timestamp;
@@ -135,7 +134,7 @@ pub(super) fn is_there(connection: &Connection, agent: AgentId) -> Result<bool, 
     Ok(statement.exists([agent.to_string()])?)
 }
 
-fn case(row: &Row<'_>) -> rusqlite::Result<CaseRecord> {
+fn case(row: &Row<'_>) -> database::Result<CaseRecord> {
     Ok(CaseRecord {
         id: row::parsed(row, 0)?,
         created_at: row::timestamp(row, 1)?,
@@ -144,7 +143,7 @@ fn case(row: &Row<'_>) -> rusqlite::Result<CaseRecord> {
     })
 }
 
-pub(super) fn content(row: &Row<'_>, column: usize) -> rusqlite::Result<CaseContent> {
+pub(super) fn content(row: &Row<'_>, column: usize) -> database::Result<CaseContent> {
     row::json(row, column)
 }
 

@@ -3,8 +3,7 @@
 //!
 //! *Invariant:* how far a run is is not stored, so it cannot be wrong: its results and their jobs say.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
-
+use super::database::{self, Connection, Optional as _, Row, ToSql, params};
 use super::eval_cases::{MadeForAgent, content, content_text, is_there};
 use super::jobs::{self, JobRecord};
 use super::writer::Terms;
@@ -100,8 +99,10 @@ pub(crate) struct Opinion {
 }
 
 const RUN: &str = "SELECT e.id, a.name, e.version, e.filters, e.created_at, count(*),
-        sum(r.status = 'completed'), sum(r.status = 'error'), sum(r.status = 'cancelled'),
-        sum(r.status = 'pending' AND coalesce(j.status = 'processing', 0)),
+        count(*) FILTER (WHERE r.status = 'completed'),
+        count(*) FILTER (WHERE r.status = 'error'),
+        count(*) FILTER (WHERE r.status = 'cancelled'),
+        count(*) FILTER (WHERE r.status = 'pending' AND j.status = 'processing'),
         min(coalesce(r.started_at, j.started_at)), max(r.completed_at),
         coalesce(sum(r.passed), 0), avg(r.topic_score), avg(r.safety_score), avg(r.human_score),
         avg(r.milliseconds), coalesce(sum(r.input), 0), coalesce(sum(r.output), 0),
@@ -110,7 +111,7 @@ const RUN: &str = "SELECT e.id, a.name, e.version, e.filters, e.created_at, coun
         LEFT JOIN jobs j ON j.id = r.job";
 
 const RESULT: &str =
-    "SELECT r.id, e.id, r.eval_case, r.status, coalesce(j.status = 'processing', 0),
+    "SELECT r.id, e.id, r.eval_case, r.status, CASE WHEN j.status = 'processing' THEN 1 ELSE 0 END,
         r.passed, r.topic_score, r.safety_score, r.human_score, r.milliseconds, r.input, r.output,
         r.money, coalesce(r.session, j.session), coalesce(r.turn, j.turn), r.created_at,
         r.completed_at, r.human_notes, r.error, r.failures, r.response, r.content
@@ -132,19 +133,18 @@ impl Store {
                 return Ok(MadeForAgent::Full);
             }
             forget_oldest(connection, new.agent)?;
-            connection
+            let run: i64 = connection
                 .prepare_cached(
                     "INSERT INTO eval_runs (id, agent, version, filters, created_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                     VALUES (?1, ?2, ?3, ?4, ?5) RETURNING key",
                 )?
-                .execute(params![
+                .query_row(params![
                     new.id.to_string(),
                     new.agent.to_string(),
                     new.version,
                     new.filters,
                     new.created_at.as_millis(),
-                ])?;
-            let run = connection.last_insert_rowid();
+                ], |row| row.get(0))?;
             for result in &new.cases {
                 jobs::insert(connection, &result.job)?;
                 connection
@@ -258,7 +258,8 @@ impl Store {
     ) -> Result<Vec<JobId>, StoreError> {
         self.write(DURABLE, move |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT r.job, coalesce(j.status = 'processing', 0) FROM eval_results r
+                "SELECT r.job, CASE WHEN j.status = 'processing' THEN 1 ELSE 0 END
+                 FROM eval_results r
                  JOIN eval_runs e ON e.key = r.run LEFT JOIN jobs j ON j.id = r.job
                  WHERE e.id = ?1 AND e.agent = ?2 AND r.status = 'pending'",
             )?;
@@ -364,7 +365,7 @@ fn runs(
     which: &str,
     bound: &[&dyn ToSql],
 ) -> Result<Vec<RunRecord>, StoreError> {
-    let sql = format!("{RUN} WHERE {which} GROUP BY e.key ORDER BY e.key DESC");
+    let sql = format!("{RUN} WHERE {which} GROUP BY e.key, a.id ORDER BY e.key DESC");
     let mut statement = connection.prepare_cached(&sql)?;
     let runs = statement.query_map(bound, |row| {
         Ok(RunRecord {
@@ -406,7 +407,7 @@ fn results(
     Ok(results.collect::<Result<_, _>>()?)
 }
 
-fn result(row: &Row<'_>) -> rusqlite::Result<ResultRecord> {
+fn result(row: &Row<'_>) -> database::Result<ResultRecord> {
     let status = match row::word(row, 3, ResultStatus::parse)? {
         ResultStatus::Pending if row.get(4)? => ResultStatus::Running,
         status => status,

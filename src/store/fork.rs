@@ -1,8 +1,7 @@
 //! A session that begins as a copy of another: log, history, timeline, turns and transcript, up to
 //! the end of a turn.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
-
+use super::database::{Connection, Optional as _, params};
 use super::log::recount;
 use super::writer::Terms;
 use super::{Store, StoreError, usage};

@@ -1,7 +1,6 @@
 //! Jobs: prompts that run in the background.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-
+use super::database::{self, Connection, Optional as _, Row, params};
 use super::writer::Terms;
 use super::{Store, StoreError, eval_runs, outbox, row};
 use crate::clock::Timestamp;
@@ -41,7 +40,7 @@ const COLUMNS: &str = "id, tenant, agent_name, wished_session, session, turn, pr
     retries, retries_max, status, result, error, created_at, due_at, started_at, completed_at, \
     agent_version";
 
-fn job(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
+fn job(row: &Row<'_>) -> database::Result<JobRecord> {
     Ok(JobRecord {
         id: row::parsed(row, 0)?,
         tenant: row.get(1)?,
@@ -122,7 +121,7 @@ impl Store {
             let mut rows = statement.query([tenant])?;
             while let Some(row) = rows.next()? {
                 let count = row.get(1)?;
-                match row::word(row, 0, JobStatus::parse)? {
+                match row::word(&row, 0, JobStatus::parse)? {
                     JobStatus::Pending => counts.pending = count,
                     JobStatus::Processing => counts.processing = count,
                     JobStatus::Completed => counts.completed = count,
@@ -141,7 +140,7 @@ impl Store {
             let sql =
                 format!("SELECT {COLUMNS} FROM jobs WHERE status = 'processing' ORDER BY key");
             let mut statement = connection.prepare_cached(&sql)?;
-            let jobs = statement.query_map([], job)?;
+            let jobs = statement.query_map(params![], job)?;
             Ok(jobs.collect::<Result<_, _>>()?)
         })
         .await
@@ -168,7 +167,7 @@ impl Store {
         self.read(|connection| {
             let due: Option<i64> = connection
                 .prepare_cached("SELECT min(due_at) FROM jobs WHERE status = 'pending'")?
-                .query_row([], |row| row.get(0))?;
+                .query_row(params![], |row| row.get(0))?;
             Ok(due.map(Timestamp::from_millis))
         })
         .await

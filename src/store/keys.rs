@@ -1,7 +1,6 @@
 //! API keys: who may come in, and for what.
 
-use rusqlite::params;
-
+use super::database::params;
 use super::writer::Terms;
 use super::{Store, StoreError, row};
 use crate::clock::Timestamp;
@@ -59,7 +58,7 @@ impl Store {
                     last_used_at
                  FROM api_keys ORDER BY created_at, id",
             )?;
-            let keys = statement.query_map([], |row| {
+            let keys = statement.query_map(params![], |row| {
                 Ok(ApiKeyRecord {
                     id: row::parsed(row, 0)?,
                     tenant: row.get(1)?,

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension as _, Row, Statement, ToSql, params};
-
+use super::database::{self, Connection, Optional as _, Row, Statement, ToSql, params};
 use super::record::{
     Append, Counters, FrameRecord, MessageRecord, NewFrame, Page, Role, TimelineRecord,
 };
@@ -155,7 +154,7 @@ impl Store {
                     f.sequence, f.width, f.turn, f.kind, f.at, f.data
                  FROM timeline t CROSS JOIN frames f
                     ON f.session_key = t.session_key AND f.sequence = t.frame
-                 WHERE t.session_key = ?1 AND t.sequence > ?2 AND (?4 IS NULL OR t.kind = ?4)
+                 WHERE t.session_key = ?1 AND t.sequence > ?2 AND (t.kind = ?4 OR ?4 IS NULL)
                  ORDER BY t.sequence LIMIT ?3",
             )?;
             let bound = params![key, page.after, page.limit, kind];
@@ -163,7 +162,7 @@ impl Store {
             let mut last: Option<FrameRecord> = None;
             collect(&mut statement, bound, page.bytes_max, |row| {
                 let (frame, bytes) = match &last {
-                    Some(last) if last.sequence == row.get::<_, u64>(3)? => (last.clone(), 0),
+                    Some(last) if last.sequence == row.get::<u64>(3)? => (last.clone(), 0),
                     _ => {
                         let frame = frame(row, 3)?;
                         let bytes = frame.data.len();
@@ -319,7 +318,7 @@ fn insert(connection: &Connection, key: i64, frame: &NewFrame) -> Result<(), Sto
 }
 
 /// Reads a frame from the columns `sequence, width, turn, kind, at, data`.
-fn frame(row: &Row<'_>, first: usize) -> rusqlite::Result<FrameRecord> {
+fn frame(row: &Row<'_>, first: usize) -> database::Result<FrameRecord> {
     Ok(FrameRecord {
         sequence: row.get(first)?,
         width: row.get(first + 1)?,
@@ -335,13 +334,13 @@ fn collect<T>(
     statement: &mut Statement<'_>,
     bound: &[&dyn ToSql],
     bytes_max: usize,
-    mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<(T, usize)>,
+    mut read: impl FnMut(&Row<'_>) -> database::Result<(T, usize)>,
 ) -> Result<Vec<T>, StoreError> {
     let mut rows = statement.query(bound)?;
     let mut page = Vec::new();
     let mut bytes = 0_usize;
     while let Some(row) = rows.next()? {
-        let (record, size) = read(row)?;
+        let (record, size) = read(&row)?;
         bytes = bytes.saturating_add(size);
         if bytes > bytes_max && !page.is_empty() {
             break;

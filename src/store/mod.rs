@@ -19,6 +19,7 @@ mod check;
 mod checkpoint;
 mod connection;
 mod credentials;
+mod database;
 mod error;
 mod eval_cases;
 mod eval_runs;
@@ -56,7 +57,6 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
 use tokio::sync::Notify;
 
 pub(crate) use agent_record::*;
@@ -83,6 +83,7 @@ pub(crate) use webhooks::{DeliveryRecord, WebhookChange, WebhookRecord};
 #[cfg(feature = "testing")]
 pub(crate) use writer::Statistics;
 
+use database::Connection;
 use readers::Readers;
 pub(crate) use trouble::ProblemKind;
 use trouble::{Files, Trouble};
@@ -117,7 +118,7 @@ impl Store {
         let readers = Readers::open(path)?;
         let files = Files::opened(path).map_err(|error| StoreError::opening(path, error))?;
         let trouble = Arc::new(Trouble::new(path));
-        let (writer, more) = Writer::start(connection, path, files, Arc::clone(&trouble))
+        let (writer, more) = Writer::start(connection.into(), path, files, Arc::clone(&trouble))
             .map_err(|error| StoreError::opening(path, error))?;
         let threads = more.into_iter().chain([checkpoints]).collect();
         if let Err(error) = backup::remove_drafts(path) {

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use rusqlite::hooks::Action;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use super::database::{self, Connection, Optional as _, Row, params};
 use super::writer::Terms;
 use super::{JobRecord, Store, StoreError, TurnState, row};
 use crate::clock::Timestamp;
@@ -68,7 +68,10 @@ pub(crate) struct Tried {
 }
 
 /// Has `filled` told whenever something is put into the outbox, a moment before it is committed.
-pub(super) fn attend(writer: &mut Connection, filled: Arc<Notify>) -> Result<(), StoreError> {
+pub(super) fn attend(
+    writer: &mut rusqlite::Connection,
+    filled: Arc<Notify>,
+) -> Result<(), StoreError> {
     let told = move |action, _database: &str, table: &str, _row| {
         if action == Action::SQLITE_INSERT && table == TABLE {
             filled.notify_one();
@@ -191,13 +194,15 @@ fn put(
     data: &Value,
 ) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT key, waiting FROM webhooks WHERE tenant = ?1 AND disabled_at IS NULL
-            AND EXISTS (SELECT 1 FROM json_each(events) WHERE value = ?2)",
+        "SELECT key, waiting, events FROM webhooks WHERE tenant = ?1 AND disabled_at IS NULL",
     )?;
-    let wanting: Vec<(i64, u64)> = statement
-        .query_map([tenant, event.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?
+    let enabled: Vec<(i64, u64, Vec<String>)> = statement
+        .query_map([tenant], |row| Ok((row.get(0)?, row.get(1)?, row::texts(row, 2)?)))?
         .collect::<Result<_, _>>()?;
-    for (key, waiting) in wanting {
+    for (key, waiting, events) in enabled {
+        if !events.iter().any(|wanted| wanted == event.as_str()) {
+            continue;
+        }
         if waiting >= WAITING_MAX {
             let why = format!("{WAITING_MAX} deliveries wait, and no more are kept");
             tracing::warn!(tenant, why, "a webhook was disabled");
@@ -323,11 +328,12 @@ impl Store {
             }
             let next: Option<i64> = connection
                 .prepare_cached(
-                    "SELECT min(max(w.quiet_until, (SELECT min(due_at) FROM webhook_deliveries
-                        WHERE webhook_key = w.key AND status = 'pending')))
-                     FROM webhooks w WHERE w.waiting > 0 AND w.disabled_at IS NULL",
+                    "SELECT min(CASE WHEN quiet_until > due_at THEN quiet_until ELSE due_at END) FROM (
+                        SELECT w.quiet_until, (SELECT min(d.due_at) FROM webhook_deliveries d
+                            WHERE d.webhook_key = w.key AND d.status = 'pending') AS due_at
+                        FROM webhooks w WHERE w.waiting > 0 AND w.disabled_at IS NULL) waiting",
                 )?
-                .query_row([], |row| row.get(0))?;
+                .query_row(params![], |row| row.get(0))?;
             Ok((due, next.map(Timestamp::from_millis)))
         })
         .await
@@ -406,7 +412,7 @@ impl Store {
     }
 }
 
-fn taken(row: &Row<'_>) -> rusqlite::Result<DueDelivery> {
+fn taken(row: &Row<'_>) -> database::Result<DueDelivery> {
     Ok(DueDelivery {
         key: row.get(0)?,
         webhook_key: row.get(1)?,

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rusqlite::{Connection, Row as Columns, params};
 use serde::{Deserialize, Serialize};
 
 use super::attachments::{PortableAttachment, portable};
 use super::connection::open_reader;
+use super::database::{self, Connection, Row as Columns, params};
 use super::log::recount;
 use super::writer::Terms;
 use super::{BudgetRecord, Store, StoreError, UsedRecord};
@@ -116,12 +116,12 @@ impl Store {
         mut each: impl FnMut(Row) -> io::Result<()>,
     ) -> io::Result<()> {
         let failed = |error| io::Error::other(StoreError::from(error));
-        let connection = open_reader(&self.path).map_err(io::Error::other)?;
+        let connection: Connection = open_reader(&self.path).map_err(io::Error::other)?.into();
         for (sql, read) in READS {
-            let mut statement = connection.prepare(sql).map_err(failed)?;
+            let mut statement = connection.prepare_cached(sql).map_err(failed)?;
             let mut rows = statement.query(params![key, frame, part]).map_err(failed)?;
             while let Some(row) = rows.next().map_err(failed)? {
-                let mut row = read(row).map_err(failed)?;
+                let mut row = read(&row).map_err(failed)?;
                 if let Row::Session { attachments, .. } = &mut row {
                     *attachments = portable(&connection, key).map_err(failed)?;
                 }
@@ -159,7 +159,7 @@ impl Store {
     }
 }
 
-type Read = fn(&Columns<'_>) -> rusqlite::Result<Row>;
+type Read = fn(&Columns<'_>) -> database::Result<Row>;
 
 /// What is asked, with the key, the last event and the last part, and how a row is read.
 const READS: [(&str, Read); 6] = [
@@ -169,7 +169,7 @@ const READS: [(&str, Read); 6] = [
             coalesce(output, 0), coalesce(cache_read, 0), coalesce(cache_write, 0),
             coalesce(money, 0)
          FROM sessions LEFT JOIN budgets ON session_key = key
-         WHERE key = ?1 AND ?2 IS NOT NULL AND ?3 IS NOT NULL",
+         WHERE key = ?1 AND CAST(?2 AS BIGINT) IS NOT NULL AND CAST(?3 AS BIGINT) IS NOT NULL",
         |row| {
             Ok(Row::Session {
                 id: row.get(0)?,
@@ -192,7 +192,7 @@ const READS: [(&str, Read); 6] = [
     ),
     (
         "SELECT ordinal, id, state, created_at, started_at, ended_at, begins_after FROM turns
-         WHERE session_key = ?1 AND ended_at IS NOT NULL AND ?2 IS NOT NULL AND ?3 IS NOT NULL
+         WHERE session_key = ?1 AND ended_at IS NOT NULL AND CAST(?2 AS BIGINT) IS NOT NULL AND CAST(?3 AS BIGINT) IS NOT NULL
          ORDER BY ordinal",
         |row| {
             Ok(Row::Turn {
@@ -208,7 +208,7 @@ const READS: [(&str, Read); 6] = [
     ),
     (
         "SELECT sequence, width, turn, kind, at, data FROM frames
-         WHERE session_key = ?1 AND sequence <= ?2 AND ?3 IS NOT NULL ORDER BY sequence",
+         WHERE session_key = ?1 AND sequence <= ?2 AND CAST(?3 AS BIGINT) IS NOT NULL ORDER BY sequence",
         |row| {
             Ok(Row::Frame {
                 sequence: row.get(0)?,
@@ -222,12 +222,12 @@ const READS: [(&str, Read); 6] = [
     ),
     (
         "SELECT sequence, role, frame FROM messages
-         WHERE session_key = ?1 AND frame <= ?2 AND ?3 IS NOT NULL ORDER BY sequence",
+         WHERE session_key = ?1 AND frame <= ?2 AND CAST(?3 AS BIGINT) IS NOT NULL ORDER BY sequence",
         |row| Ok(Row::Message { sequence: row.get(0)?, role: row.get(1)?, frame: row.get(2)? }),
     ),
     (
         "SELECT sequence, part, kind, frame FROM timeline
-         WHERE session_key = ?1 AND frame <= ?2 AND ?3 IS NOT NULL ORDER BY sequence",
+         WHERE session_key = ?1 AND frame <= ?2 AND CAST(?3 AS BIGINT) IS NOT NULL ORDER BY sequence",
         |row| {
             Ok(Row::Timeline {
                 sequence: row.get(0)?,
@@ -239,7 +239,7 @@ const READS: [(&str, Read); 6] = [
     ),
     (
         "SELECT part, frame, entry, bytes, data FROM transcripts
-         WHERE session_key = ?1 AND part <= ?3 AND ?2 IS NOT NULL ORDER BY part",
+         WHERE session_key = ?1 AND part <= ?3 AND CAST(?2 AS BIGINT) IS NOT NULL ORDER BY part",
         |row| {
             Ok(Row::Transcript {
                 part: row.get(0)?,
@@ -253,7 +253,7 @@ const READS: [(&str, Read); 6] = [
 ];
 
 fn add(connection: &Connection, key: i64, row: &Row) -> Result<(), StoreError> {
-    let execute = |sql: &str, bound: &[&dyn rusqlite::ToSql]| -> Result<(), StoreError> {
+    let execute = |sql: &str, bound: &[&dyn database::ToSql]| -> Result<(), StoreError> {
         connection.prepare_cached(sql)?.execute(bound)?;
         Ok(())
     };

@@ -1,8 +1,7 @@
 //! Removes events that nobody needs any more from turns that completed a while ago. What was removed
 //! leaves a row in its place, as wide as it was: numbers keep no gaps, and a reader is told.
 
-use rusqlite::{Connection, params};
-
+use super::database::{self, Connection, params};
 use super::writer::Terms;
 use super::{Store, StoreError};
 use crate::clock::Timestamp;
@@ -152,7 +151,7 @@ fn slice(
         let (sequence, width, of): (u64, u64, Option<u64>) =
             (row.get(0)?, row.get(1)?, row.get(2)?);
         let kind = row.get(3)?;
-        let data = row.get_ref(5)?.as_blob().map_err(rusqlite::Error::from)?;
+        let data = row.get_ref(5)?.as_blob().map_err(database::Error::from)?;
         let (before, is_of_turn) = (slice.last, of == Some(turn.ordinal));
         slice.last = sequence;
         if is_of_turn && kind == pruning.done {
@@ -183,8 +182,16 @@ fn replace(connection: &Connection, turn: Looked, kind: u8, run: &Run) -> Result
     connection
         .prepare_cached(
             "INSERT INTO frames (session_key, sequence, width, turn, kind, at, data)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, x'')",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
-        .execute(params![turn.key, run.last, run.last - run.after, turn.ordinal, kind, run.at])?;
+        .execute(params![
+            turn.key,
+            run.last,
+            run.last - run.after,
+            turn.ordinal,
+            kind,
+            run.at,
+            &b""[..],
+        ])?;
     Ok(())
 }

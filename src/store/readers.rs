@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::StoreError;
 use super::connection::open_reader;
+use super::database::Connection;
 
 /// Reads at the same time: a read takes microseconds, so a few serve very many callers.
 const READERS: usize = 4;
@@ -20,7 +20,8 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let idle = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;
+        let open = |_| Ok::<_, StoreError>(open_reader(path)?.into());
+        let idle = (0..READERS).map(open).collect::<Result<_, _>>()?;
         Ok(Self { permits: Arc::new(Semaphore::new(READERS)), idle: Arc::new(Mutex::new(idle)) })
     }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use rusqlite::Row;
 use rusqlite::types::{Type, ValueRef};
 use serde::de::DeserializeOwned;
 
+use super::database::{self, Row};
 use super::record::Environment;
 use crate::clock::Timestamp;
 
@@ -26,23 +26,23 @@ enum ColumnError {
     Json { source: serde_json::Error },
 }
 
-pub(super) fn timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+pub(super) fn timestamp(row: &Row<'_>, column: usize) -> database::Result<Timestamp> {
     row.get(column).map(Timestamp::from_millis)
 }
 
-pub(super) fn maybe_timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
-    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis))
+pub(super) fn maybe_timestamp(row: &Row<'_>, column: usize) -> database::Result<Option<Timestamp>> {
+    Ok(row.get::<Option<i64>>(column)?.map(Timestamp::from_millis))
 }
 
 /// A text that a newtype checks.
-pub(super) fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+pub(super) fn parsed<T>(row: &Row<'_>, column: usize) -> database::Result<T>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {
     row.get_ref(column)?.as_str()?.parse().map_err(|error| broken(column, error))
 }
 
-pub(super) fn maybe_parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
+pub(super) fn maybe_parsed<T>(row: &Row<'_>, column: usize) -> database::Result<Option<T>>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {
@@ -57,22 +57,22 @@ pub(super) fn word<T>(
     row: &Row<'_>,
     column: usize,
     parse: fn(&str) -> Option<T>,
-) -> rusqlite::Result<T> {
+) -> database::Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     parse(text).ok_or_else(|| broken(column, ColumnError::UnknownWord { text: text.to_owned() }))
 }
 
-pub(super) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Bytes> {
+pub(super) fn bytes(row: &Row<'_>, column: usize) -> database::Result<Bytes> {
     Ok(Bytes::copy_from_slice(row.get_ref(column)?.as_blob()?))
 }
 
 /// Of a shape that something else knows.
-pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> database::Result<T> {
     serde_json::from_str(row.get_ref(column)?.as_str()?)
         .map_err(|source| broken(column, ColumnError::Json { source }))
 }
 
-pub(super) fn environment(row: &Row<'_>, column: usize) -> rusqlite::Result<Environment> {
+pub(super) fn environment(row: &Row<'_>, column: usize) -> database::Result<Environment> {
     serde_json::from_str(row.get_ref(column)?.as_str()?)
         .map_err(|source| broken(column, ColumnError::Environment { source }))
 }
@@ -81,7 +81,7 @@ pub(super) fn environment_text(environment: &Environment) -> String {
     serde_json::to_string(environment).expect("a map of strings is always JSON")
 }
 
-pub(super) fn texts(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<String>> {
+pub(super) fn texts(row: &Row<'_>, column: usize) -> database::Result<Vec<String>> {
     serde_json::from_str(row.get_ref(column)?.as_str()?)
         .map_err(|source| broken(column, ColumnError::Texts { source }))
 }
@@ -90,7 +90,7 @@ pub(super) fn texts_text(texts: &[String]) -> String {
     serde_json::to_string(texts).expect("a list of strings is always JSON")
 }
 
-pub(super) fn numbers(row: &Row<'_>, column: usize) -> rusqlite::Result<BTreeMap<String, u64>> {
+pub(super) fn numbers(row: &Row<'_>, column: usize) -> database::Result<BTreeMap<String, u64>> {
     serde_json::from_str(row.get_ref(column)?.as_str()?)
         .map_err(|source| broken(column, ColumnError::Numbers { source }))
 }
@@ -99,6 +99,6 @@ pub(super) fn numbers_text(numbers: &BTreeMap<String, u64>) -> String {
     serde_json::to_string(numbers).expect("a map of numbers is always JSON")
 }
 
-fn broken(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+fn broken(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> database::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)).into()
 }

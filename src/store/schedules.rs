@@ -1,8 +1,9 @@
 //! Schedules: prompts that become jobs when their time comes. What becomes of a time and the next
 //! one are stored together, so that a crash neither loses a run nor does it twice.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::types::ValueRef;
 
+use super::database::{self, Connection, Optional as _, Row, params};
 use super::jobs::{insert, waiting};
 use super::writer::Terms;
 use super::{JobRecord, Store, StoreError, row};
@@ -70,7 +71,7 @@ const SCHEDULE: &str = "SELECT id, tenant, label, cron, timezone, agent_name, wi
 const BUSY: &str = "EXISTS (SELECT 1 FROM jobs WHERE jobs.id = schedules.last_job \
     AND jobs.status IN ('pending', 'processing'))";
 
-fn schedule(row: &Row<'_>) -> rusqlite::Result<ScheduleRecord> {
+fn schedule(row: &Row<'_>) -> database::Result<ScheduleRecord> {
     Ok(ScheduleRecord {
         id: row::parsed(row, 0)?,
         tenant: row.get(1)?,
@@ -88,7 +89,7 @@ fn schedule(row: &Row<'_>) -> rusqlite::Result<ScheduleRecord> {
         held: row.get(13)?,
         last_at: row::maybe_timestamp(row, 14)?,
         last_outcome: match row.get_ref(15)? {
-            rusqlite::types::ValueRef::Null => None,
+            ValueRef::Null => None,
             _ => Some(row::word(row, 15, RunOutcome::parse)?),
         },
         last_job: row::maybe_parsed(row, 16)?,
@@ -174,8 +175,8 @@ impl Store {
                     "UPDATE schedules SET cron = coalesce(?3, cron),
                         timezone = coalesce(?4, timezone), prompt = coalesce(?5, prompt),
                         missed = coalesce(?6, missed), overlap = coalesce(?7, overlap),
-                        next_at = CASE WHEN ?8 THEN ?9 ELSE next_at END,
-                        held = CASE WHEN ?8 AND ?9 IS NULL THEN 0 ELSE held END
+                        next_at = CASE WHEN ?8 = 1 THEN ?9 ELSE next_at END,
+                        held = CASE WHEN ?8 = 1 AND ?9 IS NULL THEN 0 ELSE held END
                      WHERE id = ?1 AND tenant = ?2",
                 )?
                 .execute(params![
@@ -218,7 +219,7 @@ impl Store {
     ) -> Result<Vec<(ScheduleRecord, bool)>, StoreError> {
         self.read(move |connection| {
             let sql = format!(
-                "{} WHERE next_at <= ?1 OR (held = 1 AND NOT {BUSY}) ORDER BY next_at, key",
+                "{} WHERE next_at <= ?1 OR (held = 1 AND NOT {BUSY}) ORDER BY coalesce(next_at, 0), key",
                 SCHEDULE.replace(" FROM", &format!(", {BUSY} FROM"))
             );
             let mut statement = connection.prepare_cached(&sql)?;
@@ -235,7 +236,7 @@ impl Store {
         self.read(|connection| {
             let next: Option<i64> = connection
                 .prepare_cached("SELECT min(next_at) FROM schedules WHERE next_at IS NOT NULL")?
-                .query_row([], |row| row.get(0))?;
+                .query_row(params![], |row| row.get(0))?;
             Ok(next.map(Timestamp::from_millis))
         })
         .await

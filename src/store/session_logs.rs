@@ -1,7 +1,6 @@
 //! What programs of a session's sandbox say for people: the newest lines of it.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
-
+use super::database::{Connection, Optional as _, params};
 use super::{Store, StoreError, row};
 use crate::clock::Timestamp;
 
@@ -64,7 +63,7 @@ impl Store {
             let lines = connection
                 .prepare_cached(
                     "SELECT line, at, source, text FROM session_logs
-                     WHERE session_key = ?1 AND (?2 IS NULL OR line > ?2) ORDER BY line",
+                     WHERE session_key = ?1 AND (line > ?2 OR ?2 IS NULL) ORDER BY line",
                 )?
                 .query_map(params![key, after], |row| {
                     Ok(LogLineRecord {

@@ -5,8 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-
+use super::database::{self, Connection, Optional as _, Row, params};
 use super::record::{
     ArchiveNote, FilesPlace, NewSession, SessionChange, SessionFilter, SessionRecord,
 };
@@ -32,7 +31,7 @@ pub(super) const LIVE: &str = "status IN ('starting', 'active', 'paused', 'stopp
 
 /// What a listing filters by; the index `sessions_listed` answers it alone.
 const LISTED: &str = "FROM sessions WHERE tenant = ?1
-    AND (?2 IS NULL OR agent_name = ?2) AND (?3 IS NULL OR status = ?3)";
+    AND (agent_name = ?2 OR ?2 IS NULL) AND (status = ?3 OR ?3 IS NULL)";
 
 impl Store {
     /// Survives a power cut: the workspace of a session that was forgotten would lose its uid
@@ -74,12 +73,12 @@ impl Store {
             let status = filter.status.map(Status::as_str);
             let (created, key) = filter.after.map(|(at, key)| (at.as_millis(), key)).unzip();
             // Both questions see the same moment.
-            let moment = connection.unchecked_transaction()?;
+            let moment = connection.moment()?;
             let total = connection
                 .prepare_cached(&format!("SELECT count(*) {LISTED}"))?
                 .query_row(params![tenant, agent, status], |row| row.get(0))?;
             let page = format!(
-                "SELECT key {LISTED} AND (?6 IS NULL OR (created_at, key) < (?6, ?7))
+                "SELECT key {LISTED} AND ((created_at, key) < (?6, ?7) OR ?6 IS NULL)
                  ORDER BY created_at DESC, key DESC LIMIT ?4 OFFSET ?5"
             );
             let sql =
@@ -115,7 +114,7 @@ impl Store {
                 .prepare_cached(
                     "SELECT status, count(*) FROM sessions WHERE tenant <> '' GROUP BY status",
                 )?
-                .query_map([], |row| Ok((row::word(row, 0, Status::parse)?, row.get(1)?)))?
+                .query_map(params![], |row| Ok((row::word(row, 0, Status::parse)?, row.get(1)?)))?
                 .collect::<Result<_, _>>()?;
             Ok(counts)
         })
@@ -155,7 +154,7 @@ impl Store {
     async fn list(&self, sql: String) -> Result<Vec<SessionRecord>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(&sql)?;
-            let sessions = statement.query_map([], session)?.collect::<Result<_, _>>()?;
+            let sessions = statement.query_map(params![], session)?.collect::<Result<_, _>>()?;
             Ok(sessions)
         })
         .await
@@ -168,18 +167,19 @@ impl Store {
         living: Vec<SessionId>,
     ) -> Result<Vec<SessionRecord>, StoreError> {
         self.read(move |connection| {
-            // `+` keeps the way over the requests: nearly every session has a status of these.
+            // Not `LIVE`, which has an index: nearly every session has a status of these.
             let sql = format!(
-                "{SESSION} WHERE s.key IN (SELECT session_key FROM turn_requests) AND +s.{LIVE}"
+                "{SESSION} WHERE s.key IN (SELECT session_key FROM turn_requests)
+                    AND s.ended_at IS NULL"
             );
             let mut statement = connection.prepare_cached(&sql)?;
-            let with_turns = statement.query_map([], session)?;
+            let with_turns = statement.query_map(params![], session)?;
             let mut found = BTreeMap::new();
             for record in with_turns {
                 let record = record?;
                 found.insert(record.key, record);
             }
-            let sql = format!("{SESSION} WHERE s.id = ?1 AND +s.{LIVE}");
+            let sql = format!("{SESSION} WHERE s.id = ?1 AND s.ended_at IS NULL");
             let mut statement = connection.prepare_cached(&sql)?;
             for id in living {
                 let record = statement.query_row([id.to_string()], session).optional()?;
@@ -276,31 +276,34 @@ fn create(
         None => None,
     };
     let at = new.created_at;
-    connection
+    let key = connection
         .prepare_cached(
             "INSERT INTO sessions (id, tenant, agent_name, agent_version, digest, status, options,
                 environment, model, uid, placeholder, parent, created_at, last_active_at, ended_at,
                 allowed_hosts)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13,
-                CASE WHEN ?6 = 'ended' THEN ?13 END, ?14)",
+                CASE WHEN ?6 = 'ended' THEN CAST(?13 AS BIGINT) END, ?14)
+             RETURNING key",
         )?
-        .execute(params![
-            new.id.to_string(),
-            new.tenant,
-            new.agent_name.as_str(),
-            new.agent_version,
-            new.digest,
-            new.status.as_str(),
-            new.options,
-            row::environment_text(&new.environment),
-            new.model,
-            uid,
-            new.placeholder,
-            new.parent.map(|parent| parent.to_string()),
-            at.as_millis(),
-            row::texts_text(&new.allowed_hosts),
-        ])?;
-    let key = connection.last_insert_rowid();
+        .query_row(
+            params![
+                new.id.to_string(),
+                new.tenant,
+                new.agent_name.as_str(),
+                new.agent_version,
+                new.digest,
+                new.status.as_str(),
+                new.options,
+                row::environment_text(&new.environment),
+                new.model,
+                uid,
+                new.placeholder,
+                new.parent.map(|parent| parent.to_string()),
+                at.as_millis(),
+                row::texts_text(&new.allowed_hosts),
+            ],
+            |row| row.get(0),
+        )?;
     connection.prepare_cached("INSERT INTO progress (session_key) VALUES (?1)")?.execute([key])?;
     super::budgets::begin(connection, key, new.budget, new.used)?;
     if let Some(job) = new.job {
@@ -340,7 +343,7 @@ fn claim(connection: &Connection, id: SessionId, new: &NewSession) -> Result<(),
              WHERE id = ?1 AND tenant = '' AND status = 'starting' RETURNING key",
         )?
         .query_row(params![id.to_string(), new.tenant, new.options, new.model, at], |row| {
-            row.get::<_, i64>(0)
+            row.get::<i64>(0)
         })
         .optional()?
         .ok_or(StoreError::NoSuchSession)?;
@@ -379,7 +382,7 @@ fn free_uid(connection: &Connection, block: Range<u32>) -> Result<Option<u32>, S
     let mut held = statement.query([block.start, block.end])?;
     let mut free = block.start;
     while let Some(row) = held.next()? {
-        if row.get::<_, u32>(0)? != free {
+        if row.get::<u32>(0)? != free {
             break;
         }
         free += 1;
@@ -417,7 +420,7 @@ fn update(
     connection
         .prepare_cached(
             "UPDATE sessions SET last_active_at = coalesce(?2, last_active_at),
-                model = CASE WHEN ?6 THEN ?3 ELSE model END, environment = coalesce(?4, environment),
+                model = CASE WHEN ?6 = 1 THEN ?3 ELSE model END, environment = coalesce(?4, environment),
                 options = coalesce(?5, options)
              WHERE key = ?1",
         )?
@@ -460,7 +463,7 @@ pub(super) fn set_status(
     Ok(())
 }
 
-pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
+pub(super) fn session(row: &Row<'_>) -> database::Result<SessionRecord> {
     Ok(SessionRecord {
         key: row.get(0)?,
         id: row::parsed(row, 1)?,
@@ -480,7 +483,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
         bridge_stored: row.get(15)?,
         sandbox_generation: row.get(16)?,
         allowed_hosts: row::texts(row, 17)?,
-        archive: match row.get::<_, Option<i64>>(18)? {
+        archive: match row.get::<Option<i64>>(18)? {
             None => None,
             Some(millis) => Some(ArchiveNote {
                 made_at: Timestamp::from_millis(millis),

@@ -1,7 +1,6 @@
 //! The conversations as the CLI keeps them: parts of its transcript, in their order.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
-
+use super::database::{Connection, Optional as _, params};
 use super::record::{NewTranscript, StoredTranscript, TranscriptPart};
 use super::{Store, StoreError, row};
 

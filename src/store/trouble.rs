@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::database::params;
 use super::writer::Terms;
 use super::{Store, StoreError};
 use crate::chain::chain;
@@ -185,7 +186,7 @@ impl Store {
                 let _until_answered = &trial;
                 // A row that nobody reads, as it is.
                 let sql = "UPDATE refinery_schema_history SET name = name WHERE version = 1";
-                connection.prepare_cached(sql)?.execute([])?;
+                connection.prepare_cached(sql)?.execute(params![])?;
                 Ok(())
             });
             let _the_writer_notes_it = tokio::time::timeout(TRIAL_WAIT, tried).await;

@@ -1,8 +1,7 @@
 //! The queue of a session: turns that wait and the one that runs. A turn moves on with the
 //! append that reports it ([`super::log`]).
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-
+use super::database::{self, Connection, Optional as _, Row, params};
 use super::log::counters;
 use super::record::{Idempotency, KnownTurn, NewTurn, TurnRecord, TurnState};
 use super::writer::Terms;
@@ -122,7 +121,7 @@ impl Store {
     }
 }
 
-fn known(row: &Row<'_>) -> rusqlite::Result<KnownTurn> {
+fn known(row: &Row<'_>) -> database::Result<KnownTurn> {
     Ok(KnownTurn {
         id: row::parsed(row, 0)?,
         ordinal: row.get(1)?,
@@ -196,7 +195,7 @@ pub(super) fn move_turn(
                     ELSE started_at END,
                 begins_after = CASE WHEN ?3 = 'running' AND started_at IS NULL THEN ?6
                     ELSE begins_after END,
-                ended_at = CASE WHEN ?5 THEN ?4 END
+                ended_at = CASE WHEN ?5 = 1 THEN ?4 END
              WHERE session_key = ?1 AND ordinal = ?2 AND state IN ('queued', 'running')",
         )?
         .execute(params![key, ordinal, state.as_str(), at, state.is_final(), begins_after])?;

@@ -1,8 +1,8 @@
 //! What turns used: a record for each, written with its end, and their sums.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
+use super::database::{self, Connection, Optional as _, Row, params};
 use super::writer::Terms;
 use super::{
     KernelRecord, Store, StoreError, TurnState, TurnUsage, UsageFilter, UsageGroup, UsageOfGroup,
@@ -12,6 +12,8 @@ use crate::clock::Timestamp;
 
 /// Records removed in one commit: those of other sessions wait for moments only.
 const REMOVED_AT_ONCE_MAX: u32 = 1_000;
+
+const DAY_MILLIS: i64 = 86_400_000;
 
 const SUMS: &str = "count(*), coalesce(sum(milliseconds), 0), coalesce(sum(messages), 0),
     coalesce(sum(tool_calls), 0), coalesce(sum(input), 0), coalesce(sum(output), 0),
@@ -42,11 +44,12 @@ impl Store {
         self.read(move |connection| {
             let sql = format!(
                 "SELECT {ONE}, session, agent, turn, outcome, model, ended_at FROM usage
-                 WHERE {wanted} ORDER BY ended_at DESC, number DESC LIMIT ?"
+                 WHERE {wanted} ORDER BY ended_at DESC, number DESC LIMIT ?{}",
+                bound.len()
             );
             let records = connection
                 .prepare_cached(&sql)?
-                .query_map(params_from_iter(bound), |row| {
+                .query_map(bound, |row| {
                     Ok(UsageRecord {
                         sums: sums(row)?,
                         session: row::parsed(row, 15)?,
@@ -71,7 +74,7 @@ impl Store {
         let (wanted, bound) = wanted(tenant, &filter);
         self.read(move |connection| {
             let sql = format!("SELECT {SUMS} FROM usage WHERE {wanted}");
-            Ok(connection.prepare_cached(&sql)?.query_row(params_from_iter(bound), sums)?)
+            Ok(connection.prepare_cached(&sql)?.query_row(bound, sums)?)
         })
         .await
     }
@@ -90,20 +93,24 @@ impl Store {
             UsageGroup::Session => "session",
             UsageGroup::Agent => "agent",
             UsageGroup::Model => "model",
-            UsageGroup::Day => "strftime('%Y-%m-%d', ended_at / 1000, 'unixepoch')",
+            UsageGroup::Day => "ended_at / 86400000",
             UsageGroup::Turn => "turn",
         };
         self.read(move |connection| {
             let sql = format!(
                 "SELECT {SUMS}, {by}, max(ended_at) FROM usage WHERE {wanted}
-                 GROUP BY {by} ORDER BY max(ended_at) DESC, max(number) DESC LIMIT ?"
+                 GROUP BY {by} ORDER BY max(ended_at) DESC, max(number) DESC LIMIT ?{}",
+                bound.len()
             );
             let groups = connection
                 .prepare_cached(&sql)?
-                .query_map(params_from_iter(bound), |row| {
+                .query_map(bound, |row| {
                     Ok(UsageOfGroup {
                         sums: sums(row)?,
-                        name: row.get(15)?,
+                        name: match group {
+                            UsageGroup::Day => Some(day(row.get(15)?)),
+                            _ => row.get(15)?,
+                        },
                         ended_at: row::timestamp(row, 16)?,
                     })
                 })?
@@ -139,23 +146,31 @@ impl Store {
 
 /// What records must have, and the values for it.
 fn wanted(tenant: &str, filter: &UsageFilter) -> (String, Vec<Value>) {
-    let mut wanted = "tenant = ?".to_owned();
+    let mut wanted = "tenant = ?1".to_owned();
     let mut bound: Vec<Value> = vec![tenant.to_owned().into()];
     let UsageFilter { session, agent, after, before } = filter;
     let mut also = |condition: &str, value: Option<Value>| {
         if let Some(value) = value {
-            wanted.push_str(condition);
             bound.push(value);
+            for part in [" AND ", condition, " ?", &bound.len().to_string()] {
+                wanted.push_str(part);
+            }
         }
     };
-    also(" AND session = ?", session.map(|session| session.to_string().into()));
-    also(" AND agent = ?", agent.as_ref().map(|agent| agent.as_str().to_owned().into()));
-    also(" AND ended_at > ?", after.map(|after| after.as_millis().into()));
-    also(" AND ended_at < ?", before.map(|before| before.as_millis().into()));
+    also("session =", session.map(|session| session.to_string().into()));
+    also("agent =", agent.as_ref().map(|agent| agent.as_str().to_owned().into()));
+    also("ended_at >", after.map(|after| after.as_millis().into()));
+    also("ended_at <", before.map(|before| before.as_millis().into()));
     (wanted, bound)
 }
 
-fn sums(row: &Row<'_>) -> rusqlite::Result<UsageSums> {
+/// The date of a day since 1970.
+fn day(number: i64) -> String {
+    let date = Timestamp::from_millis(number.saturating_mul(DAY_MILLIS)).to_string();
+    date.split_once('T').map_or(date.clone(), |(date, _)| date.to_owned())
+}
+
+fn sums(row: &Row<'_>) -> database::Result<UsageSums> {
     Ok(UsageSums {
         turns: row.get(0)?,
         milliseconds: row.get(1)?,
@@ -268,9 +283,13 @@ pub(super) fn insert(
     let now = |now: Option<u64>, before: u64| now.unwrap_or(if same { before } else { 0 });
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO usage_sums (session_key, told, metered_tokens, metered_money,
+            "INSERT INTO usage_sums (session_key, told, metered_tokens, metered_money,
                 sandbox, cpu_microseconds, read_bytes, written_bytes)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (session_key) DO UPDATE SET told = excluded.told,
+                metered_tokens = excluded.metered_tokens, metered_money = excluded.metered_money,
+                sandbox = excluded.sandbox, cpu_microseconds = excluded.cpu_microseconds,
+                read_bytes = excluded.read_bytes, written_bytes = excluded.written_bytes",
         )?
         .execute(params![
             key,
@@ -301,9 +320,10 @@ pub(super) fn begin(connection: &Connection, key: i64, used: UsedRecord) -> Resu
 pub(super) fn fork(connection: &Connection, from: i64, to: i64) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO usage_sums (session_key, told, metered_tokens, metered_money,
+            "INSERT INTO usage_sums (session_key, told, metered_tokens, metered_money,
                 sandbox, cpu_microseconds, read_bytes, written_bytes)
-             SELECT ?2, told, 0, 0, 0, 0, 0, 0 FROM usage_sums WHERE session_key = ?1",
+             SELECT ?2, told, 0, 0, 0, 0, 0, 0 FROM usage_sums WHERE session_key = ?1
+             ON CONFLICT DO NOTHING",
         )?
         .execute(params![from, to])?;
     Ok(())

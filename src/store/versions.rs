@@ -1,9 +1,8 @@
 //! The versions of an agent. Their files lie elsewhere, under their digests.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-
 use super::agent_record::{AgentRecord, NewVersion, VersionName, VersionRecord, VersionWords};
 use super::agents::{find, keep};
+use super::database::{self, Connection, Optional as _, Row, params};
 use super::writer::Terms;
 use super::{Store, StoreError, row};
 use crate::clock::Timestamp;
@@ -277,7 +276,7 @@ fn one(
     Ok(found.optional()?)
 }
 
-fn version(row: &Row<'_>) -> rusqlite::Result<VersionRecord> {
+fn version(row: &Row<'_>) -> database::Result<VersionRecord> {
     Ok(VersionRecord {
         id: row::parsed(row, 0)?,
         version: row.get(1)?,

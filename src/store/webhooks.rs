@@ -1,7 +1,6 @@
 //! Webhooks: addresses of a tenant that are told what happens, and what they were told.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-
+use super::database::{self, Connection, Optional as _, Row, params};
 use super::writer::Terms;
 use super::{Store, StoreError, outbox, row};
 use crate::clock::Timestamp;
@@ -59,7 +58,7 @@ const DELIVERY: &str = "SELECT d.id, w.id, d.event, d.payload, d.status, d.attem
     d.response_status, d.error, d.created_at, d.due_at, d.attempted_at, d.completed_at \
     FROM webhook_deliveries d JOIN webhooks w ON w.key = d.webhook_key";
 
-fn webhook(row: &Row<'_>) -> rusqlite::Result<WebhookRecord> {
+fn webhook(row: &Row<'_>) -> database::Result<WebhookRecord> {
     let disabled_at = row::maybe_timestamp(row, 8)?;
     Ok(WebhookRecord {
         id: row::parsed(row, 0)?,
@@ -72,14 +71,14 @@ fn webhook(row: &Row<'_>) -> rusqlite::Result<WebhookRecord> {
         waiting: row.get(6)?,
         failures: row.get(7)?,
         disabled: match disabled_at {
-            Some(at) => Some((at, row.get::<_, Option<String>>(9)?.unwrap_or_default())),
+            Some(at) => Some((at, row.get::<Option<String>>(9)?.unwrap_or_default())),
             None => None,
         },
         created_at: row::timestamp(row, 10)?,
     })
 }
 
-fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
+fn delivery(row: &Row<'_>) -> database::Result<DeliveryRecord> {
     Ok(DeliveryRecord {
         id: row::parsed(row, 0)?,
         webhook: row::parsed(row, 1)?,

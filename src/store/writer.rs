@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
+use super::database::{self, Connection, params};
 use super::syncer::Syncer;
 use super::trouble::{Files, Trouble};
 use crate::metrics::COUNTS;
@@ -245,7 +245,7 @@ impl Desk {
     }
 
     /// On an error nothing of the batch is stored, and each write is to be tried alone.
-    fn commit_together(&mut self, batch: &mut [Box<dyn Write>]) -> rusqlite::Result<()> {
+    fn commit_together(&mut self, batch: &mut [Box<dyn Write>]) -> database::Result<()> {
         for write in &mut *batch {
             let done = perform_in_savepoint(&self.connection, write.as_mut());
             if let Err(error) = done {
@@ -279,7 +279,7 @@ impl Desk {
         Ok(execute(&self.connection, "BEGIN IMMEDIATE")?)
     }
 
-    fn end(&mut self) -> rusqlite::Result<()> {
+    fn end(&mut self) -> database::Result<()> {
         let committed = execute(&self.connection, "COMMIT");
         if committed.is_ok() {
             self.counts.commits.fetch_add(1, Ordering::Relaxed);
@@ -292,7 +292,7 @@ impl Desk {
 
     fn roll_back(&self) {
         // SQLite may have done it already.
-        if !self.connection.is_autocommit()
+        if self.connection.is_in_transaction()
             && let Err(error) = execute(&self.connection, "ROLLBACK")
         {
             tracing::error!(%error, "a transaction could not be rolled back");
@@ -301,7 +301,7 @@ impl Desk {
 }
 
 /// An error means that the transaction is lost.
-fn perform_in_savepoint(connection: &Connection, write: &mut dyn Write) -> rusqlite::Result<()> {
+fn perform_in_savepoint(connection: &Connection, write: &mut dyn Write) -> database::Result<()> {
     execute(connection, "SAVEPOINT one")?;
     if !write.perform(connection) {
         // Fails, as it must, when SQLite has rolled back everything.
@@ -310,8 +310,8 @@ fn perform_in_savepoint(connection: &Connection, write: &mut dyn Write) -> rusql
     execute(connection, "RELEASE one")
 }
 
-fn execute(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
-    connection.prepare_cached(statement)?.execute([])?;
+fn execute(connection: &Connection, statement: &str) -> database::Result<()> {
+    connection.prepare_cached(statement)?.execute(params![])?;
     Ok(())
 }
 

@@ -15,6 +15,7 @@ fn append(store: &Store, append: Append) -> Outcome {
 async fn cap_pages(store: &Store, more: Option<i64>) {
     store
         .write(Terms::default(), move |connection| {
+            let connection = connection.sqlite();
             let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
             let max = more.map_or(i64::from(u32::MAX) - 1, |more| pages + more);
             connection.query_row(&format!("PRAGMA max_page_count = {max}"), [], |_| Ok(()))?;
@@ -153,9 +154,9 @@ async fn a_lock_is_waited_for_once_and_not_by_each_write_of_a_batch() {
     const WAIT: std::time::Duration = std::time::Duration::from_millis(500);
     let fixture = Fixture::new();
     let (store, key) = (&fixture.store, fixture.session().await.key);
-    let shorter = |connection: &Connection| Ok(connection.busy_timeout(WAIT)?);
+    let shorter = |connection: &Connection| Ok(connection.sqlite().busy_timeout(WAIT)?);
     store.write(Terms::default(), shorter).await.unwrap();
-    let connection = Connection::open(fixture.path()).unwrap();
+    let connection = rusqlite::Connection::open(fixture.path()).unwrap();
     // A closure, since it lives across waits of this one thread.
     let other = move |statement: &str| connection.execute_batch(statement).unwrap();
     other("BEGIN IMMEDIATE");

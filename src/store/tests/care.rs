@@ -32,7 +32,7 @@ fn kept(mut copy: std::fs::File, path: &Path) {
 }
 
 fn break_with(path: &Path, sql: &str) {
-    let tool = Connection::open(path).unwrap();
+    let tool = rusqlite::Connection::open(path).unwrap();
     tool.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     tool.execute_batch(sql).unwrap();
 }

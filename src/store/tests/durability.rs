@@ -92,7 +92,8 @@ async fn a_batch_is_synced_if_one_of_its_writes_asks_for_it_and_only_then() {
         async move {
             let terms = Terms { durable, bytes: 0 };
             let level = store.write(terms, |connection| {
-                Ok(connection.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0))?)
+                Ok(connection
+                    .query_row("PRAGMA synchronous", params![], |row| row.get::<i64>(0))?)
             });
             level.await.unwrap()
         }

@@ -33,6 +33,7 @@ use bytes::Bytes;
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::database::params;
 use super::writer::Terms;
 use super::*;
 use crate::clock::Timestamp;
@@ -75,7 +76,7 @@ impl Fixture {
                     "idempotency_keys",
                 ] {
                     let sql = format!("SELECT count(*) FROM {table} WHERE session_key = ?1");
-                    rows += connection.query_row(&sql, [key], |row| row.get::<_, i64>(0))?;
+                    rows += connection.query_row(&sql, [key], |row| row.get::<i64>(0))?;
                 }
                 Ok(rows)
             })

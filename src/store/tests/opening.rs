@@ -24,7 +24,7 @@ fn the_header_of_the_file_tells_the_schema_while_it_is_open() {
 
 /// A database that something else than the store makes.
 fn foreign(path: &Path, sql: &str) {
-    Connection::open(path).unwrap().execute_batch(sql).unwrap();
+    rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
 }
 
 #[tokio::test]
@@ -144,7 +144,9 @@ async fn damage_is_called_damage() {
     let id = session.id.to_string();
     store
         .write(Terms::default(), move |connection| {
-            connection.execute("UPDATE sessions SET environment = 'x' WHERE id = ?1", [&id])?;
+            connection
+                .prepare_cached("UPDATE sessions SET environment = 'x' WHERE id = ?1")?
+                .execute([&id])?;
             Ok(())
         })
         .await
@@ -215,9 +217,9 @@ async fn two_stores_on_one_file_damage_nothing() {
 /// SQLite's own judgment of the whole file.
 pub(super) async fn assert_sound(store: &Store) {
     let judgment: String = store
-        .read(
-            |connection| Ok(connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?),
-        )
+        .read(|connection| {
+            Ok(connection.query_row("PRAGMA integrity_check", params![], |row| row.get(0))?)
+        })
         .await
         .unwrap();
     assert_eq!(judgment, "ok");

@@ -18,7 +18,7 @@ async fn add(store: &Store, key: i64, before: u64, bytes: u64) {
 /// Steps of the database's machine for one more part.
 async fn steps(store: &Store, key: i64) -> i32 {
     let work = move |connection: &Connection| {
-        let mut statement = connection.prepare(INSERT)?;
+        let mut statement = connection.sqlite().prepare(INSERT)?;
         statement.execute(params![key, 0, None::<String>, 6, b"packed"])?;
         Ok(statement.get_status(StatementStatus::VmStep))
     };

@@ -251,7 +251,7 @@ async fn a_tenant_has_no_more_webhooks_and_a_webhook_no_more_waiting_than_may() 
     let full = i64::try_from(DELIVERIES_WAITING_MAX).unwrap();
     store
         .write(Terms::default(), move |connection| {
-            connection.execute("UPDATE webhooks SET waiting = ?1", [full])?;
+            connection.prepare_cached("UPDATE webhooks SET waiting = ?1")?.execute([full])?;
             Ok(())
         })
         .await
