@@ -3,7 +3,7 @@
 //! The modules in reading order; who may import whom stands in `docs/architecture.md` and is
 //! held by `tests/tidy`.
 //!
-//! Ground, which knows Linux but not Ash: [`id`], [`clock`], [`chain`], [`scope`], [`os`], [`systemd`], [`web`].
+//! Ground, which knows Linux but not Ash: [`id`], [`clock`], [`chain`], [`scope`], [`os`], [`systemd`], [`web`], [`telemetry`].
 //! The words: [`wire`] (what crosses the API), [`agent`] (a deployable folder), [`session`]
 //! (a conversation, pure), [`bridge`] (ashd's talk with a sandbox), [`sandbox`],
 //! [`sandboxd`] (what wants privilege), [`egress`]
@@ -36,6 +36,7 @@ mod session;
 mod simulation;
 mod store;
 mod systemd;
+mod telemetry;
 mod web;
 mod wire;
 

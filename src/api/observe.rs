@@ -1,6 +1,6 @@
 //! What is around every request: its id, how long it took, and a line for the log.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -8,7 +8,9 @@ use axum::middleware::Next;
 use axum::response::Response;
 use uuid::Uuid;
 
+use crate::clock::Timestamp;
 use crate::metrics::{Counter, Histogram, Page, QUICK};
+use crate::telemetry::{self, Context, Kind, Span, TRACE_PARENT};
 use crate::wire::operations::{OPERATIONS, Route};
 
 /// Names a request: a client's own name for it, or one that is made here. Every answer has it.
@@ -43,7 +45,9 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let route: Option<&'static Route> = row.and_then(|row| OPERATIONS.get(row));
     request.extensions_mut().insert(route);
     let id = own_id(request.headers()).unwrap_or_else(made_id);
-    let mut response = REQUEST.scope(id.clone(), next.run(request)).await;
+    let traced = Traced::begin(&request, route);
+    let work = telemetry::within(traced.context, next.run(request));
+    let mut response = REQUEST.scope(id.clone(), work).await;
     let (status, took) = (response.status(), began.elapsed());
     if let Some(requests) = REQUESTS.get(row.unwrap_or(OPERATIONS.len())) {
         requests.took.observe(took);
@@ -56,10 +60,62 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
         status = status.as_u16(),
         milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         request = id.to_str().unwrap_or_default(),
+        trace = traced.context.map(Context::trace),
         "answered"
     );
+    if let Some(context) = traced.context {
+        let value = HeaderValue::try_from(context.to_string());
+        response.headers_mut().insert(TRACE_PARENT, value.expect("digits are plain text"));
+    }
+    traced.end(route, status, took, &id);
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// The trace that a request is a part of, if it is one.
+#[derive(Debug)]
+struct Traced {
+    /// What the client says.
+    parent: Option<Context>,
+    /// What is done for the request is done for this span.
+    context: Option<Context>,
+    began: Timestamp,
+}
+
+impl Traced {
+    /// What makes something begins a trace; what only looks is a part of its client's.
+    fn begin(request: &Request, route: Option<&Route>) -> Self {
+        let given = request.headers().get(TRACE_PARENT).and_then(|value| value.to_str().ok());
+        let parent: Option<Context> = given.and_then(|text| text.parse().ok());
+        let makes = route.is_some() && request.method() == Method::POST;
+        let context = match parent {
+            // Nobody collects: it is passed on as it came.
+            Some(_) if !telemetry::is_on() => parent,
+            Some(parent) => Some(parent.child()),
+            None => (makes && telemetry::is_on()).then(|| Context::root(Uuid::new_v4())),
+        };
+        Self { parent, context, began: Timestamp::now() }
+    }
+
+    fn end(self, route: Option<&Route>, status: StatusCode, took: Duration, id: &HeaderValue) {
+        let (Some(context), true) = (self.context, telemetry::is_on()) else { return };
+        let (method, path) = route.map_or(("", "none"), |route| (route.method, route.path));
+        telemetry::tell(Span {
+            name: format!("{method} {path}").trim_start().to_owned(),
+            kind: Kind::Server,
+            context,
+            parent: self.parent,
+            began: self.began,
+            took,
+            error: status.is_server_error().then(|| status.as_u16().to_string()),
+            attributes: vec![
+                ("http.request.method", method.into()),
+                ("http.route", path.into()),
+                ("http.response.status_code", u64::from(status.as_u16()).into()),
+                ("ash.request", id.to_str().unwrap_or_default().into()),
+            ],
+        });
+    }
 }
 
 /// The operation that is asked for, if there is one, by its place in the table.

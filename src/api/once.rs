@@ -13,6 +13,7 @@ use super::answer::Refused;
 use super::params::{bad, header_text};
 use crate::control::answers::{Known, Repeatable};
 use crate::control::{Caller, Control, Refusal};
+use crate::telemetry;
 use crate::wire::problem::{Code, Problem};
 use crate::wire::turns::{IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_BYTES_MAX};
 
@@ -53,7 +54,7 @@ impl Once {
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<Response, Refused> {
         let (control, once) = (app.control.clone(), self.0);
-        let done = tokio::spawn(async move {
+        let done = tokio::spawn(telemetry::carried(async move {
             let Some(repeatable) = once else { return Ok((body(&work.await?), false)) };
             // The same request at the same time waits for the first, and has its answer.
             let _alone = control.alone.with(repeatable.name.clone()).await;
@@ -66,7 +67,7 @@ impl Once {
             let answer = body(&work.await?);
             keep(&control, &repeatable, &answer).await;
             Ok((answer, false))
-        });
+        }));
         let (answer, replayed) = done.await.map_err(|_panicked| Refusal::Worker)??;
         Ok(answered(answer, replayed))
     }

@@ -6,17 +6,19 @@ use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use crate::telemetry::TRACE_PARENT;
 use crate::wire::turns::TURN_ID;
 
 /// How long a browser need not ask again.
 const PREFLIGHT_LIFE: Duration = Duration::from_mins(10);
 
 /// What a page may read of an answer, beside its body.
-const SHOWN: [HeaderName; 8] = [
+const SHOWN: [HeaderName; 9] = [
     header::CONTENT_DISPOSITION,
     header::ETAG,
     header::RETRY_AFTER,
     HeaderName::from_static(TURN_ID),
+    HeaderName::from_static(TRACE_PARENT),
     HeaderName::from_static("ratelimit"),
     HeaderName::from_static("ratelimit-policy"),
     HeaderName::from_static("x-ash-source"),

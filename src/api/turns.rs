@@ -14,6 +14,7 @@ use crate::control::Caller;
 use crate::control::history::Page;
 use crate::control::send::Delivery;
 use crate::session::timeline;
+use crate::telemetry;
 use crate::wire::turns::{SendMessage, TURN_ID};
 
 /// Largest message: the original's limit, for images and documents.
@@ -35,7 +36,11 @@ pub(super) async fn send(
     body: Body,
 ) -> Result<Response, Refused> {
     let id = session_id(&id)?;
-    let delivery = Delivery { key: idempotency_key(&headers)?, after: last_event_id(&headers)? };
+    let delivery = Delivery {
+        key: idempotency_key(&headers)?,
+        trace: telemetry::current(),
+        after: last_event_id(&headers)?,
+    };
     let body = collect(&headers, body, MESSAGE_BYTES_MAX).await?;
     let request: SendMessage = json(&body)?;
     drop(body);

@@ -34,6 +34,7 @@ pub(super) struct Fragment {
     pub(super) jobs: Jobs,
     pub(super) webhooks: Webhooks,
     pub(super) budget: Budget,
+    pub(super) traces: Traces,
     pub(super) usage: Usage,
     pub(super) pool: Pool,
     pub(super) drain: Drain,
@@ -187,6 +188,14 @@ pub(super) struct Tiers {
 pub(super) struct Budget {
     pub(super) session_tokens: Option<u64>,
     pub(super) session_dollars: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Traces {
+    pub(super) endpoint: Option<String>,
+    pub(super) exporter: Option<String>,
+    pub(super) headers_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]

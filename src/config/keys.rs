@@ -41,7 +41,7 @@ const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
 const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
 const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
-pub(crate) const KEYS: [Key; 70] = [
+pub(crate) const KEYS: [Key; 73] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -395,6 +395,27 @@ pub(crate) const KEYS: [Key; 70] = [
         "0",
         "US dollars that a session may use in all if its creation does not say it; 0 for no limit.",
     ),
+    key(
+        "traces.endpoint",
+        Some("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        "",
+        "Collector that is told spans, by OTLP over HTTP: such as `http://127.0.0.1:4318`, or `unix:` and the path of a socket; none if empty.",
+    )
+    .restart(ASHD),
+    key(
+        "traces.exporter",
+        Some("OTEL_TRACES_EXPORTER"),
+        "otlp",
+        "`otlp`, or `none` for no spans whatever the endpoint is.",
+    )
+    .restart(ASHD),
+    key(
+        "traces.headers_file",
+        None,
+        "",
+        "File with headers for the collector, `name: value` in each line. systemd passes it as the credential `ash-otlp-headers`.",
+    )
+    .restart(ASHD),
     key(
         "usage.keep_days",
         None,

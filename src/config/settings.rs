@@ -100,6 +100,9 @@ pub(crate) struct Settings {
     pub(crate) metrics: Metrics,
     /// How long it is kept what turns used; `None` for ever.
     pub(crate) keep_usage: Option<Duration>,
+    /// The collector of spans, and the file with the headers for it.
+    pub(crate) traces_endpoint: Option<String>,
+    pub(crate) traces_headers_file: Option<PathBuf>,
     /// Jobs that run at the same time.
     pub(crate) jobs_at_once: usize,
     /// How long a job that is over can be looked at.
@@ -298,6 +301,11 @@ impl Settings {
             keep_pieces: (pieces_hours > 0)
                 .then(|| Duration::from_secs(u64::from(pieces_hours) * 60 * 60)),
             metrics: file.api.metrics.unwrap_or_default(),
+            traces_endpoint: collector(environment, &file.traces)?,
+            traces_headers_file: file
+                .traces
+                .headers_file
+                .filter(|path| !path.as_os_str().is_empty()),
             keep_usage: (usage_days > 0)
                 .then(|| Duration::from_secs(u64::from(usage_days) * 24 * 60 * 60)),
             jobs_at_once: at_once.into(),
@@ -324,6 +332,25 @@ impl Settings {
             state,
             runtime,
         })
+    }
+}
+
+/// Where spans are told, if they are.
+fn collector(
+    environment: &Environment,
+    file: &super::file::Traces,
+) -> Result<Option<String>, ConfigError> {
+    let chosen = |name, file: &Option<String>| {
+        environment.text(name).map(str::to_owned).or_else(|| file.clone())
+    };
+    let endpoint = chosen("OTEL_EXPORTER_OTLP_ENDPOINT", &file.endpoint);
+    match chosen("OTEL_TRACES_EXPORTER", &file.exporter).as_deref() {
+        Some("otlp" | "") | None => Ok(endpoint.filter(|endpoint| !endpoint.is_empty())),
+        Some("none") => Ok(None),
+        Some(other) => {
+            let text = format!("is `{other}`, and should be `otlp` or `none`");
+            Err(wrong("traces.exporter (OTEL_TRACES_EXPORTER)", text))
+        }
     }
 }
 

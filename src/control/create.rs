@@ -2,7 +2,7 @@
 //! answer. What fails leaves nothing behind.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::agents::preset_of;
 use super::{Caller, Control, Refusal, happening};
@@ -15,6 +15,7 @@ use crate::session::Status;
 use crate::session::options::{SessionOptions, check_environment};
 use crate::session::preset;
 use crate::store::{AgentRecord, NewSession, SessionRecord, StoreError, UsedRecord, VersionRecord};
+use crate::telemetry::{self, Kind, Span};
 use crate::wire::sessions::{CreateSession, Session};
 
 impl Control {
@@ -55,10 +56,14 @@ impl Control {
         };
         let new = self.new_session(caller, request, &options, &agent, job)?;
         let own_variables = !request.extra_env.is_empty();
-        let record = match self.claim(&new, &options, own_variables, cli).await? {
-            Some(record) => record,
-            None => self.make(new).await?,
+        let id = new.id;
+        let (began, made_at) = (Timestamp::now(), Instant::now());
+        let (record, way) = match self.claim(&new, &options, own_variables, cli).await? {
+            Some(record) => (Ok(record), "claimed"),
+            None => (self.make(new).await, "started"),
         };
+        trace_sandbox(id, &agent.name, began, made_at.elapsed(), (way, record.is_err()));
+        let record = record?;
         COUNTS.created.observe(asked.elapsed());
         let created = happening("session.created", &record);
         self.host.lifecycle.tell(created.with("version", record.agent_version));
@@ -185,4 +190,29 @@ impl Control {
             }
         }
     }
+}
+
+/// Tells how long the new session waited for its sandbox, and which way it came to it.
+fn trace_sandbox(
+    session: SessionId,
+    agent: &AgentName,
+    began: Timestamp,
+    took: Duration,
+    (way, failed): (&str, bool),
+) {
+    let Some(parent) = telemetry::current().filter(|_| telemetry::is_on()) else { return };
+    telemetry::tell(Span {
+        name: "wait for sandbox".to_owned(),
+        kind: Kind::Internal,
+        context: parent.child(),
+        parent: Some(parent),
+        began,
+        took,
+        error: failed.then(|| "sandbox_failed".to_owned()),
+        attributes: vec![
+            ("gen_ai.conversation.id", session.to_string().into()),
+            ("gen_ai.agent.name", agent.as_str().into()),
+            ("ash.sandbox", way.into()),
+        ],
+    });
 }

@@ -1,7 +1,7 @@
 //! Run a command in a session's sandbox, beside its turns.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,8 +13,10 @@ pub(crate) use crate::bridge::host::Said;
 use crate::bridge::host::{Execution, FileError};
 pub(crate) use crate::bridge::protocol::CommandEnd;
 use crate::bridge::protocol::RunCommand;
+use crate::clock::Timestamp;
 use crate::id::{SessionId, TurnId};
 use crate::session::options::{OptionError, check_environment};
+use crate::telemetry::{self, Context, Kind, Span};
 use crate::wire::exec::{Command, ExecCommand};
 
 /// How long a command may take if its request does not say it, and at most: the original's.
@@ -38,13 +40,47 @@ const SHELL: [&str; 2] = ["/bin/sh", "-c"];
 pub(crate) struct Started {
     pub(crate) id: String,
     execution: Execution,
+    session: SessionId,
+    began: Timestamp,
+    since: Instant,
+    /// The span that it is a part of.
+    trace: Option<Context>,
 }
 
 impl Started {
     /// What it says next; its end is the last. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<Said, Refusal> {
         let next = self.execution.next().await.unwrap_or(Err(FileError::Closed));
+        if let Ok(Said::Ended(ended)) = &next {
+            self.trace_end(ended);
+        }
         next.map_err(refused)
+    }
+
+    /// Tells the command, and neither its words nor what it said.
+    fn trace_end(&mut self, ended: &CommandEnd) {
+        let Some(parent) = self.trace.take().filter(|_| telemetry::is_on()) else { return };
+        let error = match (ended.timed_out, ended.code) {
+            (true, _) => Some("timeout"),
+            (false, Some(0)) => None,
+            (false, _) => Some("command_failed"),
+        };
+        let mut attributes = vec![
+            ("gen_ai.conversation.id", self.session.to_string().into()),
+            ("ash.exec", self.id.as_str().into()),
+        ];
+        let code = ended.code.and_then(|code| u64::try_from(code).ok());
+        attributes.extend(code.map(|code| ("process.exit.code", code.into())));
+        telemetry::tell(Span {
+            name: "exec".to_owned(),
+            kind: Kind::Internal,
+            context: parent.child(),
+            parent: Some(parent),
+            began: self.began,
+            took: self.since.elapsed(),
+            error: error.map(str::to_owned),
+            attributes,
+        });
     }
 }
 
@@ -78,6 +114,7 @@ impl Control {
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
             output_bytes_max,
         };
+        let (began, since) = (Timestamp::now(), Instant::now());
         let execution = reached.bridge.sender.run(command).await.map_err(refused)?;
         let exec = TurnId::new().to_string();
         tracing::info!(session = %id, exec, in_jail = reached.bridge.in_jail, "command started");
@@ -87,7 +124,8 @@ impl Control {
                 data.end();
             }
         });
-        Ok(Started { id: exec, execution })
+        let trace = telemetry::current();
+        Ok(Started { id: exec, execution, session: id, began, since, trace })
     }
 }
 

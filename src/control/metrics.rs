@@ -65,6 +65,9 @@ impl Control {
             .durations(&[("durable", "true")], &COUNTS.commits_durable)
             .durations(&[("durable", "false")], &COUNTS.commits);
         page.metric("ash_usage_records_removed_total").count(&[], &COUNTS.usage_removed);
+        page.metric("ash_spans_total")
+            .count(&[("outcome", "sent")], &COUNTS.spans_sent)
+            .count(&[("outcome", "dropped")], &COUNTS.spans_dropped);
         let own = Own::read();
         page.metric("process_cpu_seconds_total").value(&[], own.cpu_seconds);
         page.metric("process_resident_memory_bytes").value(&[], own.resident_bytes);

@@ -13,6 +13,7 @@ use crate::session::content::Content;
 use crate::session::options::TurnOptions;
 use crate::session::tier::Tier;
 use crate::store::{Idempotency, SessionRecord};
+use crate::telemetry::Context;
 use crate::wire::turns::SendMessage;
 
 /// How a message is sent, beside what it says.
@@ -20,6 +21,8 @@ use crate::wire::turns::SendMessage;
 pub(crate) struct Delivery {
     /// The client's name for this request.
     pub(crate) key: Option<String>,
+    /// The span that the turn is a part of.
+    pub(crate) trace: Option<Context>,
     /// The last event that the client has of the turn.
     pub(crate) after: Option<u64>,
 }
@@ -68,7 +71,8 @@ impl Control {
             }
             Tier::Hot | Tier::Frozen | Tier::Reclaimed => None,
         };
-        let turn = NewTurn { id: TurnId::new(), content, options, idempotency, seat };
+        let trace = delivery.trace;
+        let turn = NewTurn { id: TurnId::new(), content, options, idempotency, trace, seat };
         let accepted = handle.send(Box::new(turn)).await.map_err(Refusal::Send)?;
         let after = delivery.after.unwrap_or(0).max(accepted.after);
         Ok(stream(&accepted, self.host.follow(&handle, after), partial, after))

@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use http::{HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::data;
@@ -22,6 +23,7 @@ const API_KEY_CREDENTIAL: &str = "ash-api-key";
 const INITIAL_KEY_FILE: &str = "initial-api-key";
 const ARCHIVE_KEY_CREDENTIAL: &str = "ash-archive-key";
 const ARCHIVE_KEY_FILE: &str = "archive-key";
+const COLLECTOR_CREDENTIAL: &str = "ash-otlp-headers";
 const OPENING_KEY_CREDENTIAL: &str = "ash-credential-key";
 const OPENING_KEY_FILE: &str = "credential-key";
 
@@ -89,6 +91,29 @@ pub(super) fn opening_keys(settings: &Settings) -> Result<OpeningKeys, Failure> 
         made_once(&settings.state.join(OPENING_KEY_FILE), OpeningKeys::random_text)?
     };
     Ok(OpeningKeys::parse(&text)?)
+}
+
+/// Headers for the collector of spans: a file or a credential; none is usual.
+pub(super) fn collector_headers(
+    settings: &Settings,
+) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
+    let passed = settings
+        .credentials
+        .as_ref()
+        .map(|folder| folder.join(COLLECTOR_CREDENTIAL))
+        .filter(|path| path.exists());
+    let Some(path) = settings.traces_headers_file.clone().or(passed) else {
+        return Ok(Vec::new());
+    };
+    let text = read(&path)?;
+    let header = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        let mut value = HeaderValue::try_from(value.trim()).ok()?;
+        value.set_sensitive(true);
+        Some((HeaderName::try_from(name.trim()).ok()?, value))
+    };
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| header(line).ok_or_else(|| Failure::Header { path: path.clone() })).collect()
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {

@@ -17,6 +17,7 @@ use crate::sandbox::LauncherError;
 use crate::sandboxd::SandboxdError;
 use crate::store::StoreError;
 use crate::systemd::activation::ActivationError;
+use crate::web::client::ClientError;
 
 /// Exit statuses, of sysexits(3) where one fits.
 const EX_CONFIG: u8 = 78;
@@ -65,6 +66,10 @@ pub(super) enum Failure {
     CredentialKey(#[from] SealingKeyError),
     #[error("could not open the archive")]
     Archive(#[from] ArchiveError),
+    #[error("the collector of spans cannot be used")]
+    Collector(#[from] ClientError),
+    #[error("`{path}` has a line that is no header")]
+    Header { path: PathBuf },
     #[error("could not prepare the way to the model")]
     Egress(#[from] EgressError),
     #[error("the walls {} are not hard on this host: {}", walls.join(", "), notes.join(" "))]
@@ -102,6 +107,10 @@ impl Failure {
                 "repair them, or accept that with ASH_ALLOW_DEGRADED={} or `[sandbox] allow_degraded` (add what it names already)",
                 walls.join(",")
             ),
+            Self::Collector(_) => {
+                "set `[traces] endpoint` to an address such as http://127.0.0.1:4318, or leave it out".to_owned()
+            }
+            Self::Header { .. } => "write `name: value` in each line".to_owned(),
             _ => return None,
         })
     }
@@ -110,6 +119,8 @@ impl Failure {
         match self {
             Self::Config(_)
             | Self::Activation(_)
+            | Self::Collector(_)
+            | Self::Header { .. }
             | Self::Degraded { .. }
             | Self::Untrusted { .. } => EX_CONFIG,
             Self::Folder { .. } | Self::File { .. } => EX_CANTCREAT,

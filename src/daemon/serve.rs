@@ -12,13 +12,14 @@ use super::listen::{self, Doors};
 use super::logging::LogFilter;
 use super::reload::Reload;
 use super::wire_up::{Parts, wire_up};
-use super::{logging, program};
+use super::{credentials, logging, program};
 use crate::api::{Door, router};
 use crate::config::Settings;
 use crate::control::Control;
 use crate::control::administration::ReloadRequest;
 use crate::lifecycle::Happening;
 use crate::systemd::notify;
+use crate::telemetry::{self, CollectorSettings};
 use crate::web::server::{self, Listener, ServerLimits};
 
 pub(super) async fn serve(
@@ -33,6 +34,7 @@ pub(super) async fn serve(
     let tasks = TaskTracker::new();
     let Parts { control, reloads, egress, store, _lock } = parts;
     let egress_stop = CancellationToken::new();
+    let spans_stop = collect_spans(&settings, &tasks)?;
     control.load_keys().await?;
     store.remove_incomplete_attachments().await?;
     control.undo_half_made().await?;
@@ -95,12 +97,24 @@ pub(super) async fn serve(
     control.close_pool().await;
     control.host.close().await;
     egress_stop.cancel();
+    spans_stop.cancel();
     tasks.close();
     if tokio::time::timeout(settings.drain, tasks.wait()).await.is_err() {
         tracing::warn!("some requests were still open and were cut off");
     }
     store.close().await;
     Ok(())
+}
+
+/// Sends spans to the collector, if there is one, until what is answered is cancelled.
+fn collect_spans(settings: &Settings, tasks: &TaskTracker) -> Result<CancellationToken, Failure> {
+    let stop = CancellationToken::new();
+    if let Some(endpoint) = settings.traces_endpoint.clone() {
+        let headers = credentials::collector_headers(settings)?;
+        let collector = CollectorSettings { endpoint, headers };
+        tasks.spawn(telemetry::start(&collector, stop.clone())?);
+    }
+    Ok(stop)
 }
 
 /// For ever.

@@ -71,6 +71,9 @@ pub(crate) struct Decision {
     pub(crate) request: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
+    /// Of a request: how long it took, up to `at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) milliseconds: Option<u64>,
     /// Bytes out of the sandbox, and into it.
     pub(crate) sent: u64,
     pub(crate) received: u64,
@@ -97,6 +100,7 @@ impl Decision {
             port: None,
             request: None,
             status: None,
+            milliseconds: None,
             sent: 0,
             received: 0,
             used: None,

@@ -120,6 +120,7 @@ impl Drop for Exchange {
             reason: format!("{:?}", self.outcome).to_lowercase(),
             request: Some(format!("{} {}", self.method, self.path)),
             status: self.status.map(|status| status.as_u16()),
+            milliseconds: Some(milliseconds),
             sent: self.request_bytes.load(Ordering::Relaxed),
             received: self.response_bytes,
             used: self.meter.as_ref().map(|meter| meter.used()),

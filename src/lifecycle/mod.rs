@@ -19,6 +19,9 @@ const EVENTS_MAX: usize = 4096;
 /// are greater than those of an earlier one; no host has so many events in a millisecond for long.
 const NUMBERS_PER_MILLISECOND: u64 = 1000;
 
+/// The trace that a turn is a part of: a field of its own in the log.
+const TRACE: &str = "trace";
+
 /// Something that happens, before it has its number.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Happening {
@@ -112,11 +115,26 @@ impl Lifecycle {
             turn.as_ref().map(|id| shown(id)),
         );
         let said = sentence(event, &more);
+        let trace = more.get(TRACE).and_then(Value::as_str);
         let failed = matches!(event, "session.failed" | "config.refused");
         if failed {
-            tracing::warn!(event, session = in_session, agent = of_agent, turn = in_turn, "{said}");
+            tracing::warn!(
+                event,
+                session = in_session,
+                agent = of_agent,
+                turn = in_turn,
+                trace,
+                "{said}"
+            );
         } else {
-            tracing::info!(event, session = in_session, agent = of_agent, turn = in_turn, "{said}");
+            tracing::info!(
+                event,
+                session = in_session,
+                agent = of_agent,
+                turn = in_turn,
+                trace,
+                "{said}"
+            );
         }
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let number = *self.0.last.borrow() + 1;
@@ -190,7 +208,7 @@ impl LifecycleReader {
 /// The event in words, for the log.
 fn sentence(event: &str, more: &Map<String, Value>) -> String {
     let mut text = event.replace('.', " ");
-    for (name, value) in more {
+    for (name, value) in more.iter().filter(|(name, _)| *name != TRACE) {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         write!(text, ", {name} {value}").expect("a text takes more text");
     }

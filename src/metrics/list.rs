@@ -109,6 +109,12 @@ pub(crate) const METRICS: &[Metric] = &[
         "",
         "Records of what turns used that were older than `usage.keep_days`.",
     ),
+    metric(
+        "ash_spans_total",
+        "counter",
+        "outcome",
+        "Spans that a collector took, and those that none did.",
+    ),
     metric("process_cpu_seconds_total", "counter", "", "Processor time of ashd."),
     metric("process_resident_memory_bytes", "gauge", "", "Memory of ashd."),
     metric("process_open_fds", "gauge", "", "Open files of ashd."),

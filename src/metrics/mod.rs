@@ -66,6 +66,9 @@ pub(crate) struct Counts {
     pub(crate) egress_sent: Counter,
     pub(crate) egress_received: Counter,
     pub(crate) usage_removed: Counter,
+    /// What a collector took, and what none did.
+    pub(crate) spans_sent: Counter,
+    pub(crate) spans_dropped: Counter,
 }
 
 pub(crate) static COUNTS: Counts = Counts {
@@ -92,4 +95,6 @@ pub(crate) static COUNTS: Counts = Counts {
     egress_sent: Counter::new(),
     egress_received: Counter::new(),
     usage_removed: Counter::new(),
+    spans_sent: Counter::new(),
+    spans_dropped: Counter::new(),
 };

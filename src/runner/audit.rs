@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use super::budget::used;
 use super::host::Host;
+use super::span::{Traced, trace_request};
 use crate::clock::Timestamp;
 use crate::egress::{Decision, Report, Subject, Verdict};
+use crate::id::SessionId;
 use crate::metrics::COUNTS;
 use crate::store::{NewAudit, NewAuditEntry, UsedRecord};
+use crate::telemetry;
 
 /// Pause before a report that could not be stored is tried again: the disk is full, or somebody
 /// holds the database. Egress keeps it so long.
@@ -36,12 +39,27 @@ impl Host {
                     () = closing.cancelled() => return,
                 }
             };
-            report.entries.iter().for_each(count);
+            for decision in &report.entries {
+                count(decision);
+                if decision.subject == Subject::Model
+                    && let Some(traced) = self.traced(decision.session)
+                {
+                    trace_request(traced, decision);
+                }
+            }
             for (tenant, sum) in tenants {
                 self.egress.remember_used(&tenant, &used(sum));
             }
             receipt.stored();
         }
+    }
+
+    /// The turn that a request of a session's sandbox is a part of, if its spans are told.
+    fn traced(&self, session: SessionId) -> Option<Traced> {
+        if !telemetry::is_on() {
+            return None;
+        }
+        self.known(session)?.view().traced
     }
 }
 

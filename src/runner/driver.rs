@@ -20,6 +20,7 @@ use super::log::{Batch, Log};
 use super::permissions::Questions;
 use super::rest::{self, Rest};
 use super::seats::Seat;
+use super::span::{OpenTool, Traced};
 use super::spent::{Spent, count};
 use super::transcript::packed;
 use crate::bridge::host::BridgeEvent;
@@ -33,9 +34,11 @@ use crate::session::content::Content;
 use crate::session::frame::{FrameKind, Head};
 use crate::session::options::{SessionOptions, SpawnOptions, TurnOptions};
 use crate::session::reading::Reading;
+use crate::session::tier::Tier;
 use crate::session::transcript;
 use crate::session::turn::{Outcome, Turns};
 use crate::store::{KernelRecord, SessionRecord, TurnState, TurnUsage};
+use crate::telemetry::{self, Context};
 
 /// Packets stored in one commit: the more wait, the fewer commits.
 const BATCH_PACKETS_MAX: usize = 256;
@@ -53,6 +56,8 @@ pub(super) struct Turn {
     pub(super) started_at: Option<Timestamp>,
     /// The same, if this ashd began it.
     pub(super) began: Option<Instant>,
+    /// The span that it is a part of for whoever asked for it.
+    pub(super) trace: Option<Context>,
     /// Its model has said something.
     pub(super) answered: bool,
     /// The number under which its message goes to the bridge, once it runs: that of its first
@@ -68,6 +73,8 @@ pub(super) struct TurnRequest {
     pub(super) content: serde_json::Value,
     #[serde(default)]
     pub(super) options: TurnOptions,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trace: Option<Context>,
 }
 
 /// Its task is as large as the largest thing that it waits for, for as long as the session has a
@@ -105,6 +112,10 @@ pub(super) struct Driver {
     /// What the CLI asks and nobody has answered.
     pub(super) questions: Questions,
     pub(super) disk: DiskWatch,
+    /// Tools of the running turn that have not answered, if somebody collects spans.
+    pub(super) open_tools: Vec<OpenTool>,
+    /// The turn that runs, or the last one.
+    pub(super) traced: Option<Traced>,
 }
 
 impl Driver {
@@ -246,7 +257,7 @@ impl Driver {
         let started = json!({ "sessionId": self.record.id, "turnId": turn.id, "version": version });
         batch.push(FrameKind::TurnStarted, Some(turn.ordinal), started.to_string());
         batch.push(FrameKind::User, Some(turn.ordinal), turn.content.history());
-        batch.tell(self.happening("turn.started").turn(turn.id));
+        batch.tell(self.of_turn("turn.started", turn));
         batch.turn = Some((turn.ordinal, TurnState::Running));
         batch.status = (self.record.status != Status::Active).then_some(Status::Active);
         batch
@@ -257,6 +268,7 @@ impl Driver {
         self.record.status = Status::Active;
         self.turns.begin(turn.ordinal);
         (turn.started_at, turn.began) = (Some(Timestamp::now()), Some(Instant::now()));
+        self.traced = turn.traced();
         self.running = Some(turn);
         self.watch_the_clock();
         self.show();
@@ -267,7 +279,12 @@ impl Driver {
         if self.refuse_over_disk().await {
             return;
         }
-        if let Err(error) = Box::pin(self.wake()).await {
+        let (tier, began, asked) = (self.rest.tier, Timestamp::now(), Instant::now());
+        let awake = Box::pin(self.wake()).await;
+        if tier != Tier::Hot || awake.is_err() {
+            self.trace_wait(began, asked.elapsed(), tier, awake.is_err());
+        }
+        if let Err(error) = awake {
             Box::pin(self.fail(&chain(&error))).await;
             return;
         }
@@ -308,6 +325,9 @@ impl Driver {
                     } else {
                         if head.is_answer() {
                             self.note_answer();
+                        }
+                        if telemetry::is_on() && matches!(&*head.kind, "assistant" | "user") {
+                            self.trace_tools(&line);
                         }
                         ended = self.turns.line(&head);
                         if head.kind == "result" {
@@ -368,9 +388,11 @@ impl Driver {
         self.drop_questions(batch);
         let told = self.spent.take();
         count(&turn, &outcome, told);
+        let model = self.spent.model.take();
+        self.trace_end(&turn, &outcome, told, model.as_deref());
         batch.usage = Some(TurnUsage {
             ordinal: turn.ordinal,
-            model: self.spent.model.take(),
+            model,
             milliseconds: turn.milliseconds(),
             told,
             told_in_all: self.spent.in_all,

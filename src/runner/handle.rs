@@ -10,6 +10,7 @@ use super::archiving::ArchivingError;
 pub(crate) use super::claim::Parked;
 use super::feed::Feed;
 use super::seats::Seat;
+use super::span::Traced;
 use crate::bridge::host::{BridgeSender, Hold};
 use crate::clock::Timestamp;
 use crate::id::{PermissionId, TurnId};
@@ -23,6 +24,7 @@ use crate::session::tier::Tier;
 use crate::store::{
     ArchiveNote, BudgetRecord, Idempotency, NewSession, SessionRecord, StoreError, UsedRecord,
 };
+use crate::telemetry::Context;
 
 /// Commands that wait for a driver. A driver is busy for milliseconds, or while a sandbox
 /// starts; more callers than this wait in line.
@@ -64,6 +66,8 @@ pub(crate) struct View {
     /// Memory can be taken from its processes.
     pub(crate) reclaims: bool,
     pub(crate) parked: Parked,
+    /// The turn that runs, or the last one, if spans of it are told.
+    pub(crate) traced: Option<Traced>,
 }
 
 #[derive(Debug)]
@@ -222,6 +226,8 @@ pub(crate) struct NewTurn {
     pub(crate) content: Content,
     pub(crate) options: TurnOptions,
     pub(crate) idempotency: Option<Idempotency>,
+    /// The span that it is a part of for whoever asks for it.
+    pub(crate) trace: Option<Context>,
     /// Room for its sandbox, if the session had none.
     pub(crate) seat: Option<Seat>,
 }

@@ -236,6 +236,8 @@ impl Host {
             kernel: KernelRecord::default(),
             questions: Questions::default(),
             disk: DiskWatch::default(),
+            open_tools: Vec::new(),
+            traced: None,
         };
         self.tasks.spawn(driver.run());
         drivers.insert(record.id, handle.clone());

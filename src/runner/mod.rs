@@ -22,6 +22,7 @@ mod queue;
 mod recovery;
 mod rest;
 pub(crate) mod seats;
+pub(crate) mod span;
 mod spent;
 mod transcript;
 

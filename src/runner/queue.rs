@@ -46,9 +46,10 @@ impl Driver {
         if self.queue.len() >= QUEUE_MAX {
             return Err(SendError::QueueFull { max: QUEUE_MAX });
         }
-        let NewTurn { id, content, options, idempotency, seat } = new;
+        let NewTurn { id, content, options, idempotency, trace, seat } = new;
         self.seat = self.seat.take().or(seat);
-        let request = TurnRequest { content: content.value().clone(), options: options.clone() };
+        let request =
+            TurnRequest { content: content.value().clone(), options: options.clone(), trace };
         let request = serde_json::to_string(&request).expect("a request has a JSON form");
         let (ordinal, after) = (self.log.next_turn(), self.log.last());
         let accepted_at = Timestamp::now();
@@ -63,6 +64,7 @@ impl Driver {
             accepted_at,
             started_at: None,
             began: None,
+            trace,
             answered: false,
             input,
             may_try_again,
@@ -77,7 +79,7 @@ impl Driver {
             self.mark_running(turn);
             self.log.show(frames);
         } else {
-            self.host.lifecycle.tell(self.happening("turn.queued").turn(turn.id));
+            self.host.lifecycle.tell(self.of_turn("turn.queued", &turn));
             self.queue.push_back(turn);
         }
         Ok((Accepted { id, ordinal, after }, begins))

@@ -34,6 +34,7 @@ impl Driver {
             pending.into_iter().partition(|turn| turn.state == TurnState::Running);
         self.queue.extend(queued.iter().map(turn));
         self.running = running.first().map(turn);
+        self.traced = self.running.as_ref().and_then(Turn::traced);
         self.watch_the_clock();
         self.reconnect().await;
         self.recover_questions().await;
@@ -59,6 +60,7 @@ impl Driver {
         (self.running, self.limit, self.turns) = (None, None, Turns::new());
         self.queue.clear();
         self.questions = Questions::default();
+        self.open_tools.clear();
         let session = self.record.id;
         let record = self.host.store.session(&self.record.tenant, session).await;
         match (record, self.log.reload().await) {
@@ -213,6 +215,7 @@ fn turn(record: &TurnRecord) -> Turn {
         serde_json::from_str(&record.request).unwrap_or_else(|_| TurnRequest {
             content: serde_json::Value::String(String::new()),
             options: crate::session::options::TurnOptions::default(),
+            trace: None,
         });
     Turn {
         ordinal: record.ordinal,
@@ -222,6 +225,7 @@ fn turn(record: &TurnRecord) -> Turn {
         accepted_at: record.created_at,
         started_at: record.started_at,
         began: None,
+        trace: request.trace,
         may_try_again: false,
         answered: false,
         // Of the first schema: it was sent under its ordinal.

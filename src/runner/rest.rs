@@ -81,6 +81,7 @@ impl Driver {
             rests_since: rests.then_some(self.rest.since),
             reclaims: self.rest.abilities.reclaim,
             parked: self.parked(),
+            traced: self.traced,
         };
         self.view.send_if_modified(|seen| std::mem::replace(seen, view) != view);
     }

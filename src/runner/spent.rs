@@ -167,6 +167,15 @@ impl Driver {
         Happening::new(event).session(self.record.id).agent(&self.record.agent_name)
     }
 
+    /// Something that happens to a turn.
+    pub(super) fn of_turn(&self, event: &'static str, turn: &Turn) -> Happening {
+        let told = self.happening(event).turn(turn.id);
+        match turn.context() {
+            Some(context) => told.with("trace", context.trace()),
+            None => told,
+        }
+    }
+
     /// The end of a turn, which may never have run.
     pub(super) fn turn_ended(&self, turn: &Turn, outcome: &Outcome) -> Happening {
         let (name, reason) = match outcome {
@@ -174,7 +183,7 @@ impl Driver {
             Outcome::Interrupted => ("interrupted", None),
             Outcome::Failed(reason) => ("failed", Some(reason.as_str())),
         };
-        let ended = self.happening("turn.ended").turn(turn.id).with("outcome", name);
+        let ended = self.of_turn("turn.ended", turn).with("outcome", name);
         let ended = match turn.started_at {
             Some(_) => ended.with("milliseconds", turn.milliseconds()),
             None => ended,

@@ -19,6 +19,7 @@ pub(crate) mod shown;
 pub(crate) mod status;
 pub(crate) mod tier;
 pub(crate) mod timeline;
+pub(crate) mod tools;
 pub(crate) mod transcript;
 pub(crate) mod turn;
 pub(crate) mod webhook;

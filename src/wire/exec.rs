@@ -94,8 +94,10 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
     use super::openapi::operation;
     use super::operations::Operation;
     use super::problem::Code;
+    use super::turns::{TRACE_PARENT, TRACE_PARENT_ABOUT};
     vec![
         operation(Operation::ExecCommand, "Runs a command in a session.")
+            .header(TRACE_PARENT, TRACE_PARENT_ABOUT)
             .body::<ExecCommand>()
             .answers::<ExecResult>(200)
             .streams("`POST /api/sessions/{id}/exec`")

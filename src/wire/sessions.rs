@@ -376,8 +376,10 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
     use super::openapi::{flag, one_of, operation, text, whole};
     use super::operations::Operation;
     use super::problem::Code;
+    use super::turns::{TRACE_PARENT, TRACE_PARENT_ABOUT};
     vec![
         operation(Operation::CreateSession, "Creates a session of an agent.")
+            .header(TRACE_PARENT, TRACE_PARENT_ABOUT)
             .body::<CreateSession>()
             .answers::<SessionEnvelope>(201)
             .refuses(STARTS)
@@ -412,6 +414,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
             .answers::<SessionEnvelope>(200)
             .refuses(&[Code::SessionState]),
         operation(Operation::ForkSession, "Makes a new session of one.")
+            .header(TRACE_PARENT, TRACE_PARENT_ABOUT)
             .query("turn", whole(1, u64::from(u32::MAX)), "The last turn that it has; absent: all.")
             .answers::<ForkEnvelope>(201)
             .refuses(STARTS)

@@ -129,6 +129,13 @@ pub(crate) const TURN_ID: &str = "ash-turn-id";
 /// The header that tells the last event that a client has.
 pub(crate) const LAST_EVENT_ID: &str = "last-event-id";
 
+/// The span that a request is a part of, by W3C Trace Context.
+#[cfg(test)]
+pub(super) const TRACE_PARENT: &str = "traceparent";
+#[cfg(test)]
+pub(super) const TRACE_PARENT_ABOUT: &str =
+    "The span that this is a part of, by W3C Trace Context.";
+
 /// One row of `GET /api/sessions/:id/messages`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -265,6 +272,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
     vec![
         operation(Operation::SendMessage, "Sends a message and streams its turn.")
             .header(LAST_EVENT_ID, "Of a repeated request: the event behind which to go on.")
+            .header(TRACE_PARENT, TRACE_PARENT_ABOUT)
             .body::<SendMessage>()
             .streams("The stream")
             .refuses(STARTS)

@@ -34,6 +34,7 @@ mod server;
 mod sessions;
 mod stream;
 mod tiers;
+mod traces;
 mod turns;
 mod usage;
 mod versions;

@@ -35,6 +35,8 @@ export interface Options {
   apiKey: string;
   /** How long the server may be away before a request or a stream fails; default 60. */
   patienceSeconds?: number;
+  /** Asked before each request for the span that it is a part of, as the header `traceparent` has it. */
+  traceparent?: () => string | undefined;
   /** In place of the global `fetch`. */
   fetch?: typeof fetch;
 }
@@ -110,7 +112,12 @@ export class Http {
     for (const [key, value] of Object.entries((request.query ?? {}) as object)) {
       if (value !== undefined) query.set(key, String(value));
     }
-    const headers: Record<string, string> = { authorization: `Bearer ${this.options.apiKey}`, ...request.headers };
+    const traceparent = this.options.traceparent?.();
+    const headers: Record<string, string> = {
+      authorization: `Bearer ${this.options.apiKey}`,
+      ...(traceparent === undefined ? {} : { traceparent }),
+      ...request.headers,
+    };
     let body = request.body as BodyInit | undefined;
     if (body !== undefined && isPlain(body)) {
       body = JSON.stringify(body);

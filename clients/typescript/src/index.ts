@@ -15,7 +15,11 @@ export { WebhookError, type WebhookEvent, verifyWebhook } from "./webhooks.js";
 type Schemas = components["schemas"];
 export type Agent = Schemas["Agent"];
 export type SessionRecord = Schemas["Session"];
-export type MessageOptions = Omit<Schemas["SendMessage"], "content"> & { signal?: AbortSignal };
+export type MessageOptions = Omit<Schemas["SendMessage"], "content"> & {
+  signal?: AbortSignal;
+  /** The span that the turn is a part of, as the header has it. */
+  traceparent?: string;
+};
 
 export class Ash {
   private readonly http: Http;
@@ -80,11 +84,12 @@ export class Session {
 
   /** Sends a message; its turn begins when the answer is read. It is never taken twice. */
   send(content: Schemas["SendMessage"]["content"], options: MessageOptions = {}): Turn {
-    const { signal, ...more } = options;
+    const { signal, traceparent, ...more } = options;
     const key = newKey();
     const body = { ...more, content } as Schemas["SendMessage"];
     const open = (after: number): Promise<Response> => {
       const headers: Record<string, string> = { "idempotency-key": key };
+      if (traceparent !== undefined) headers["traceparent"] = traceparent;
       if (after > 0) headers["last-event-id"] = String(after);
       const path = { id: this.id };
       return this.http.once("sendMessage", { path, body, headers, ...(signal ? { signal } : {}) });

@@ -123,7 +123,7 @@ impl Control {
         session: SessionId,
     ) -> Result<(TurnId, EventStream), Refusal> {
         let key = format!("job-{}-{}", job.id, job.retries);
-        let delivery = Delivery { key: Some(key), after: None };
+        let delivery = Delivery { key: Some(key), trace: None, after: None };
         self.send(caller, session, SendMessage::text(job.prompt.as_str()), delivery).await
     }
 }

@@ -32,12 +32,19 @@ class AsyncAsh:
     """A client of Ash; `async with`, or `aclose()` at its end.
 
     `patience` is how many seconds the server may be away before a request or a stream fails.
+    `traceparent` is asked before each request for the span that it is a part of.
     """
 
     def __init__(
-        self, url: str, api_key: str, *, patience: float = 60.0, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        url: str,
+        api_key: str,
+        *,
+        patience: float = 60.0,
+        traceparent: Callable[[], str | None] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._client = httpx.AsyncClient(**settings(url, api_key), transport=transport)
+        self._client = httpx.AsyncClient(**settings(url, api_key, traceparent), transport=transport)
         self._patience = patience
 
     async def __aenter__(self) -> AsyncAsh:
@@ -152,7 +159,7 @@ class AsyncSession:
     def send(self, content: Any, **options: Any) -> AsyncTurn:
         """Sends a message; its turn begins when it is read. It is never taken twice.
 
-        `options` are the members of `SendMessage`, as the API names them.
+        `options` are the members of `SendMessage`, as the API names them; and `traceparent`.
         """
         call = message(self.id, content, options)
 

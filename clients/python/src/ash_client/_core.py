@@ -6,7 +6,7 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -135,8 +135,22 @@ class Call:
         return client.build_request(self.method, url, params=query, headers=self.headers, json=self.body)
 
 
-def settings(url: str, api_key: str) -> dict[str, Any]:
+class Traced(httpx.Auth):
+    """Names in each request the span that it is a part of, unless the request names one itself."""
+
+    def __init__(self, traceparent: Callable[[], str | None]) -> None:
+        self._traceparent = traceparent
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        current = self._traceparent()
+        if current is not None and "traceparent" not in request.headers:
+            request.headers["traceparent"] = current
+        yield request
+
+
+def settings(url: str, api_key: str, traceparent: Callable[[], str | None] | None) -> dict[str, Any]:
     return {
+        "auth": None if traceparent is None else Traced(traceparent),
         "base_url": url,
         "headers": {"authorization": f"Bearer {api_key}"},
         "timeout": httpx.Timeout(SILENCE_SECONDS, connect=10.0),
@@ -188,6 +202,8 @@ class Tools:
 
 def message(session: str, content: Any, options: dict[str, Any]) -> Call:
     named = {"idempotency-key": str(uuid.uuid4())}
+    if (traceparent := options.pop("traceparent", None)) is not None:
+        named["traceparent"] = traceparent
     return Call("sendMessage", path={"id": session}, body={"content": content, **options}, headers=named)
 
 
