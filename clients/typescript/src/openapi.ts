@@ -1434,6 +1434,8 @@ export interface paths {
          *       next is refused with 429 `queue_full` and `Retry-After: 5`.
          *     - A turn belongs to the server. If the connection is lost the turn goes on; whoever comes back gets
          *       the rest of it by one of the two next ways, and later finds its answer in the history.
+         *     - With a header `traceparent` the turn and what is done in it are part of the client's trace, also
+         *       across a restart of ashd, and its lines in the journal and its events of the host name the trace.
          *     - The answer's header `ash-turn-id` names the turn. `GET …/stream?turn=…` streams it again.
          *     - With a header `Idempotency-Key` (1 to 255 bytes, chosen by the client) a message is **never taken
          *       twice**: a request with a key that was used before in this session gets the turn of that time, from
@@ -7122,6 +7124,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The span that this is a part of, by W3C Trace Context. */
+                traceparent?: string;
                 /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
                 "Idempotency-Key"?: string;
             };
@@ -7486,7 +7490,10 @@ export interface operations {
     execCommand: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The span that this is a part of, by W3C Trace Context. */
+                traceparent?: string;
+            };
             path: {
                 /** @description The id of a session. */
                 id: string;
@@ -7727,6 +7734,8 @@ export interface operations {
                 turn?: number;
             };
             header?: {
+                /** @description The span that this is a part of, by W3C Trace Context. */
+                traceparent?: string;
                 /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
                 "Idempotency-Key"?: string;
             };
@@ -7865,6 +7874,8 @@ export interface operations {
             header?: {
                 /** @description Of a repeated request: the event behind which to go on. */
                 "last-event-id"?: string;
+                /** @description The span that this is a part of, by W3C Trace Context. */
+                traceparent?: string;
                 /** @description A name for this request, chosen by the client: the same request with the same name is done once. */
                 "Idempotency-Key"?: string;
             };
