@@ -8,6 +8,7 @@ mod claim;
 mod configure;
 mod disk;
 mod driver;
+mod ending;
 pub(crate) mod feed;
 pub(crate) mod handle;
 pub(crate) mod host;
