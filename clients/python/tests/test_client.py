@@ -51,6 +51,26 @@ class Webhooks(unittest.TestCase):
                 verify_webhook(secret, headers, body, now=now)
 
 
+class Traces(unittest.TestCase):
+    """What a request is a part of is named in it."""
+
+    def test_each_request_names_the_current_span_and_a_message_may_name_its_own(self):
+        seen, spans = [], iter(["00-one", None, "00-three"])
+
+        def answer(request):
+            seen.append(request.headers.get("traceparent"))
+            done = 'id: 1\nevent: done\ndata: {"sessionId":"s"}\n\n'
+            stream = request.url.path.endswith("/messages")
+            return httpx.Response(200, text=done) if stream else httpx.Response(200, json={"agents": []})
+
+        transport = httpx.MockTransport(answer)
+        with Ash("http://ash", KEY, traceparent=lambda: next(spans), transport=transport) as ash:
+            ash.agents()
+            ash.agents()
+            list(ash.session("s").send("hi", traceparent="00-own"))
+        self.assertEqual(seen, ["00-one", None, "00-own"])
+
+
 class Daemon:
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="ash-python.", dir="/tmp")

@@ -42,6 +42,23 @@ test("deltas make the text, and tools come with their results", async () => {
   assert.deepEqual(tools[0].input, { command: "true" });
 });
 
+test("each request names the span that it is a part of, and a message may name its own", async () => {
+  const seen = [];
+  const noting = (url, request) => {
+    seen.push(request.headers.traceparent);
+    return fetch(url, request);
+  };
+  const spans = ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"];
+  const traced = new Ash({ url: daemon.url, apiKey: KEY, fetch: noting, traceparent: () => spans.pop() });
+  await traced.agents();
+  await traced.agents();
+  const own = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b8-01";
+  const session = await traced.createSession({ agent: "tester" });
+  await session.send("[[say:hi]]", { traceparent: own }).text();
+  assert.deepEqual(seen, ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", undefined, undefined, own]);
+  await session.end();
+});
+
 test("an error has its code, its field and its hint", async () => {
   await assert.rejects(ash.createSession({ agent: "nobody" }), (error) => {
     assert.ok(error instanceof AshError);
