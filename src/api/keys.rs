@@ -11,7 +11,7 @@ use super::once::Once;
 use super::params::{collect, json, key_id};
 use crate::control::Caller;
 use crate::wire::Done;
-use crate::wire::keys::CreateApiKey;
+use crate::wire::keys::{CreateApiKey, TENANT};
 
 /// Largest request: a label and a few words.
 const BODY_BYTES_MAX: u64 = 16 << 10;
@@ -35,8 +35,10 @@ pub(super) async fn create(
 pub(super) async fn list(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    Ok(axum::Json(app.control.list_keys(&caller)).into_response())
+    let names_tenant = headers.contains_key(TENANT);
+    Ok(axum::Json(app.control.list_keys(&caller, names_tenant)).into_response())
 }
 
 pub(super) async fn revoke(

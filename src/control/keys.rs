@@ -254,12 +254,12 @@ impl Control {
         Ok(CreatedApiKey { key: key.to_string(), about })
     }
 
-    /// The keys of the caller's tenant; for an administrator of the host, of all. The oldest first.
-    pub(crate) fn list_keys(&self, caller: &Caller) -> ApiKeyList {
+    /// The keys of the caller's tenant; for an administrator of the host who names none, of all. The
+    /// oldest first.
+    pub(crate) fn list_keys(&self, caller: &Caller, names_tenant: bool) -> ApiKeyList {
         let keys = self.keys.read();
-        let seen = keys
-            .values()
-            .filter(|made| caller.administrator || made.record.tenant == caller.tenant);
+        let of_all = caller.administrator && !names_tenant;
+        let seen = keys.values().filter(|made| of_all || made.record.tenant == caller.tenant);
         let mut keys: Vec<ApiKey> = seen.map(|made| made.shown()).collect();
         keys.sort_by_key(|key| (key.created_at, key.id));
         ApiKeyList { keys }

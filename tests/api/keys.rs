@@ -1,5 +1,6 @@
 //! API keys: what they are good for, how long, and whose.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 
@@ -294,6 +295,13 @@ fn a_tenant_sees_runs_and_deletes_nothing_of_another() {
     };
     assert_eq!(seen(&[("ash-tenant", "ours")]), Some(1));
     assert_eq!(seen(&[]), Some(0));
+    let keys = |headers: &[(&str, &str)]| {
+        let (_, list) = administer(&server, "GET", "/api/api-keys", headers, "");
+        let keys = list["keys"].as_array().unwrap().iter();
+        keys.map(|key| key["tenantId"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(keys(&[("ash-tenant", "ours")]), BTreeSet::from(["ours".to_owned()]));
+    assert!(keys(&[]).len() > 1, "without a name they are those of all");
     let (status, odd) = administer(&server, "GET", "/api/sessions", &[("ash-tenant", "a b")], "");
     assert_eq!((status, &odd["field"]), (400, &json!("ash-tenant")));
 }

@@ -138,11 +138,15 @@ fn files_of_a_version_are_listed_and_printed_as_they_are() {
         { "path": "run me.sh", "size": 2048, "modifiedAt": "2026-11-20T08:00:00.000Z" },
     ] });
     let server = Scripted::new(move |seen| match seen.line.as_str() {
-        "GET /api/agents/qa-bot/files?version=3" => reply(files.to_string()),
+        "GET /api/agents/qa-bot/files?version=3" | "GET /api/agents/qa-bot/files" => {
+            reply(files.to_string())
+        }
         "GET /api/agents/qa-bot/files/run%20me.sh?format=raw&version=3" => reply("#!/bin/sh\n"),
         line => problem(500, "internal", line),
     });
     let words = ["agent", "files", "qa-bot", "--of", "3"];
+    // Without a version there is no query, not even an empty one.
+    ashctl(&server, ["agent", "files", "qa-bot", "-o", "id"]).succeeds("CLAUDE.md\nrun me.sh\n");
     ashctl(&server, [&words[..], &["--full"]].concat()).succeeds(
         "SIZE      MODIFIED                  PATH\n\
          16 B      2026-11-20T08:00:00.000Z  CLAUDE.md\n\

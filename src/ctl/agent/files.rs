@@ -59,7 +59,8 @@ pub(super) async fn run(context: &mut Context, files: Files) -> Result<(), Failu
     let version = of.map(|version| format!("&version={version}")).unwrap_or_default();
     let target = format!("/api/agents/{}/files", files.agent);
     let Some(path) = &files.path else {
-        let answer = server.get(&format!("{target}?{}", version.trim_start_matches('&'))).await?;
+        let query = version.strip_prefix('&').map(|query| format!("?{query}")).unwrap_or_default();
+        let answer = server.get(&format!("{target}{query}")).await?;
         let times = output.times;
         let id = |file: &WorkspaceFile| file.path.clone();
         return output.list(&answer, "files", id, |files| {
