@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::way_out::{self, CLOSED_PORT};
-use super::{Attack, Context, Outcome, Sibling, processes};
+use super::{Attack, Context, Outcome, Sibling, network, processes};
 use crate::bridge::host::{self, BridgeEvent, Link};
 use crate::bridge::protocol::StartCli;
 use crate::egress::{Egress, Placeholder, Terms};
@@ -297,6 +297,8 @@ impl Arena {
         let way_out = directory("egress", 0)?;
         fs::set_permissions(&way_out, fs::Permissions::from_mode(0o755))?;
         self.serve_egress(&way_out.join("api.sock"))?;
+        // Where there is a control group, it counts processes as well as the limits of each do.
+        let tasks = if self.without.contains(&Layer::Limits) { 2 * TASKS } else { TASKS };
         Ok(SandboxSpec {
             name: SandboxName::from(SessionId::new()),
             uid: Some(uid),
@@ -309,7 +311,7 @@ impl Arena {
                 tmp_bytes: MEMORY_BYTES,
                 shm_bytes: MEMORY_BYTES,
                 spill_bytes: MEMORY_BYTES,
-                tasks: TASKS,
+                tasks,
                 open_files: OPEN_FILES,
                 file_bytes: FILE_BYTES,
                 ..Limits::default()
@@ -358,6 +360,7 @@ fn host_of(directory: &Path, token: &str) -> io::Result<Context> {
         abstract_name,
         port,
         address: own_address(),
+        by_ipv6: network::has_route_by_ipv6(),
         host_process: 0,
         sibling: Sibling {
             key: i32::try_from(key).unwrap_or(1),
@@ -389,9 +392,12 @@ fn serve() -> io::Result<u16> {
     let packets = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))?;
     std::thread::spawn(move || {
         while let Ok((mut stream, _peer)) = listener.accept() {
-            let mut byte = [0];
-            drop(stream.set_read_timeout(Some(Duration::from_millis(1))));
-            drop(stream.read(&mut byte).and_then(|_| stream.write(b"x")));
+            // A thread each: who says nothing, or says it late on a slow machine, delays nobody.
+            std::thread::spawn(move || {
+                let mut byte = [0];
+                drop(stream.set_read_timeout(Some(FIGHT_DEADLINE)));
+                drop(stream.read(&mut byte).and_then(|_| stream.write(b"x")));
+            });
         }
     });
     std::thread::spawn(move || {

@@ -127,6 +127,8 @@ pub struct Context {
     port: u16,
     /// An address of the host beside its loopback.
     address: Option<IpAddr>,
+    /// Whether packets leave the host by IPv6.
+    by_ipv6: bool,
     /// A process of the host with the token in its arguments.
     host_process: i32,
     /// What the sandbox of another tenant has.

@@ -92,7 +92,7 @@ health_tells_what_this_machine_enforces() {
 ashd_refuses_a_host_whose_walls_nobody_named() {
   local told
   told=$(ASH_ALLOW_DEGRADED=files ASH_DATA_DIR=/run/ash-case ASH_RUNTIME_DIR=/run/ash-case/run ASH_PORT=0 \
-    timeout 60 ashd --config /dev/null 2>&1) && fail "it started: $told"
+    timeout $((60 * SLOWNESS)) ashd --config /dev/null 2>&1) && fail "it started: $told"
   rm -rf /run/ash-case
   contains "$told" "are not hard on this host"
   contains "$told" "ASH_ALLOW_DEGRADED="

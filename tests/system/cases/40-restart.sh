@@ -58,7 +58,7 @@ a_request_that_comes_before_ashd_waits_for_it() {
   local uid placeholder
   uid=$(stat -c %u "/proc/$(process_of "$session" claude)")
   placeholder=$(tr '\0' '\n' <"/proc/$(process_of "$session" claude)/environ" | sed -n 's/^ANTHROPIC_API_KEY=//p')
-  setpriv --reuid="$uid" --regid="$uid" --clear-groups curl --silent --max-time 60 --unix-socket /run/ash/egress/api.sock \
+  setpriv --reuid="$uid" --regid="$uid" --clear-groups curl --silent --max-time $((60 * SLOWNESS)) --unix-socket /run/ash/egress/api.sock \
     --head --output /dev/null --write-out '%{http_code}' --header "x-api-key: $placeholder" http://api.ash.invalid/ >/run/ash-case.status &
   systemctl start ashd.socket ashd-admin.socket ashd.service
   wait $!
@@ -66,11 +66,12 @@ a_request_that_comes_before_ashd_waits_for_it() {
 }
 
 a_stream_of_the_model_goes_on_while_ashd_restarts() {
-  local session before
+  local session before began
   session=$(new_session)
   ask "$session" '[[say:up]]' >/dev/null
   before=$(property ash-egress.service MainPID)
-  ask "$session" '[[say:0123456789]][[chunks:10:300]]' >/run/ash-case.cut 2>&1 &
+  began=$(date '+%Y-%m-%d %H:%M:%S')
+  ask "$session" '[[say:0123456789]][[chunks:10:'"$PIECE_MS"']]' >/run/ash-case.cut 2>&1 &
   within 10 grep -q 01 /run/ash-case.cut
   systemctl restart ashd.service
   wait $! || true
@@ -78,14 +79,14 @@ a_stream_of_the_model_goes_on_while_ashd_restarts() {
   within 20 told
   equal "$before" "$(property ash-egress.service MainPID)" "the process of egress"
   # One request, answered to its end: nothing was cut and asked again.
-  lacks "$(journalctl --no-pager -u ash-egress.service --since -30s)" Revoked "outcomes"
+  lacks "$(journalctl --no-pager -u ash-egress.service --since "$began")" Revoked "outcomes"
 }
 
 a_turn_that_runs_while_ashd_dies_is_told_to_its_end() {
   local session
   session=$(new_session)
   ask "$session" '[[say:up]]' >/dev/null
-  ask "$session" '[[say:0123456789]][[chunks:10:300]]' >/run/ash-case.cut 2>&1 &
+  ask "$session" '[[say:0123456789]][[chunks:10:'"$PIECE_MS"']]' >/run/ash-case.cut 2>&1 &
   within 10 grep -q 01 /run/ash-case.cut
   _killed
   wait $! || true

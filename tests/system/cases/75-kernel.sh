@@ -92,14 +92,14 @@ closed: Permission denied" "$told" "before and after"
 
 new_sandboxes_wait_while_memory_is_short() {
   _needs_such_a_kernel
-  local drop_in=/etc/ash/ash.toml.d/zz-case.toml waiting told
+  local waiting told began
+  drop_in=/etc/ash/ash.toml.d/zz-case.toml # the trap needs it behind this function, too
   trap 'systemctl stop ash-case-hog || true; rm -f $drop_in; systemctl reload ashd.service; clean_up' EXIT
+  began=$(date '+%Y-%m-%d %H:%M:%S')
   # It wants more than it may hold, and is held up for it: the kernel counts that as time lost to a want of memory.
   systemd-run --quiet --unit=ash-case-hog --property=MemoryHigh=16M --property=MemorySwapMax=0 \
     sh -c 'head -c 400M /dev/zero | tail'
-  _short() { journalctl --no-pager --quiet -u ashd.service --since "$began" "ASH_HIGH=$1" | grep -q .; }
-  local began
-  began=$(date '+%Y-%m-%d %H:%M:%S')
+  _short() { [ -n "$(journalctl --no-pager --quiet -u ashd.service --since "$began" "ASH_HIGH=$1")" ]; }
   within 20 _short true
   printf '[sandbox]\nwait_seconds = 1\n' >$drop_in
   systemctl reload ashd.service

@@ -22,10 +22,11 @@ turns_run_as_the_plug_is_pulled() {
   done <"$STATE/unplugged.sessions"
   sync -f "$STATE" # these notes are the test's own, and go with the disk
   while read -r session; do
-    body='{"content":"[[chunks:200:500]][[say:'$(printf 'x%.0s' {1..400})']]","includePartialMessages":true}'
-    curl --silent --max-time 3 --no-buffer --unix-socket /run/ash/admin.sock --output "/run/ash-case.$session" \
-      --header 'content-type: application/json' --data "$body" "http://ash/api/sessions/$session/messages" || true
-    grep -q text_delta "/run/ash-case.$session" || fail "$session does not speak"
+    body='{"content":"[[chunks:200:'$((500 * SLOWNESS))']][[say:'$(printf 'x%.0s' {1..400})']]","includePartialMessages":true}'
+    curl --silent --no-buffer --unix-socket /run/ash/admin.sock --output "/run/ash-case.$session" \
+      --header 'content-type: application/json' --data "$body" "http://ash/api/sessions/$session/messages" &
+    within 20 grep -q text_delta "/run/ash-case.$session"
+    kill $!
   done <"$STATE/unplugged.sessions"
   equal "$UNPLUGGED" "$(api GET /api/sessions | jq '[.sessions[] | select(.busy)] | length')" "turns that run"
 }
