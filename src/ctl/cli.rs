@@ -23,7 +23,7 @@ use super::key::KeyVerb;
 use super::logs::Logs;
 use super::manual::Manual;
 use super::mcp::Mcp;
-use super::output::Format;
+use super::output::Choice;
 use super::queue::QueueVerb;
 use super::quota::QuotaVerb;
 use super::schedule::ScheduleVerb;
@@ -53,7 +53,7 @@ pub(crate) struct Cli {
 pub(crate) struct Global {
     /// How data is printed
     #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) output: Format,
+    pub(crate) output: Choice,
 
     /// Print errors and warnings only, beside the data
     #[arg(short, long, global = true)]

@@ -1,13 +1,14 @@
 //! Where everything is printed: data to the standard output in the chosen format, messages to
 //! the standard error.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::ValueEnum;
 use clap::builder::styling::{AnsiColor, Style};
-use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+use comfy_table::{Row, Table};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -23,17 +24,28 @@ const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 /// Blanks between two columns of a table.
 const COLUMN_GAP: u16 = 2;
 
-/// How data is printed.
+/// What `-o` takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
+pub(crate) enum Choice {
+    /// For people, no wider than the terminal
     #[default]
     Table,
+    /// For people, with more columns and nothing cut off
+    Wide,
     /// The server's answer as it is
     Json,
     /// One JSON value per line
     Jsonl,
     /// Names and ids only, one per line
+    Id,
+}
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Jsonl,
     Id,
 }
 
@@ -68,6 +80,7 @@ pub(crate) enum Messages {
 #[derive(Debug)]
 pub(crate) struct Output {
     pub(crate) format: Format,
+    choice: Choice,
     pub(crate) times: Times,
     messages: Messages,
     /// Whether the standard output is a terminal.
@@ -81,9 +94,16 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(crate) fn new(format: Format, times: Times, messages: Messages) -> Self {
+    pub(crate) fn new(choice: Choice, times: Times, messages: Messages) -> Self {
+        let format = match choice {
+            Choice::Table | Choice::Wide => Format::Table,
+            Choice::Json => Format::Json,
+            Choice::Jsonl => Format::Jsonl,
+            Choice::Id => Format::Id,
+        };
         Self {
             format,
+            choice,
             times,
             messages,
             terminal: io::stdout().is_terminal(),
@@ -92,6 +112,11 @@ impl Output {
             plain: Plain::default(),
             stdout: io::stdout(),
         }
+    }
+
+    /// Whether tables have all their columns, whole.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.choice == Choice::Wide
     }
 
     /// Prints a line that this program made up itself.
@@ -130,15 +155,17 @@ impl Output {
         if self.terminal { self.line(&plain::json(json)) } else { self.line(json) }
     }
 
-    /// Prints a table.
+    /// Prints a table. On a terminal, a line of a list is cut where the terminal ends.
     pub(crate) fn table(&self, mut table: Table) -> Result<(), Failure> {
         table.load_style(NOTHING);
         for column in table.column_iter_mut() {
             column.set_padding((0, COLUMN_GAP));
         }
         let has_header = table.header().is_some();
+        let width = terminal_size::terminal_size_of(&self.stdout);
+        let width = width.filter(|_| has_header && !self.is_wide()).map(|(width, _)| width.0);
         for (number, line) in table.lines().enumerate() {
-            let line = line.trim_end();
+            let line = &*cut(line.trim_end(), width);
             if number == 0 && has_header && self.colored {
                 self.line(&format!("{HEADER}{line}{HEADER:#}"))?;
             } else {
@@ -218,6 +245,16 @@ impl Output {
     }
 }
 
+/// A line that is no wider than that.
+fn cut(line: &str, width: Option<u16>) -> Cow<'_, str> {
+    let Some(width) = width.map(usize::from) else { return line.into() };
+    let mut ends = line.char_indices().map(|(at, _)| at).skip(width.saturating_sub(1));
+    match (ends.next(), ends.next()) {
+        (Some(end), Some(_)) => format!("{}…", line.get(..end).unwrap_or_default()).into(),
+        _ => line.into(),
+    }
+}
+
 /// JSON on one line: a line break can stand between its tokens only, where a blank does as well.
 fn one_line(json: &RawValue) -> String {
     json.get().replace(['\n', '\r'], " ")
@@ -234,7 +271,7 @@ pub(crate) fn warn(warning: &str) {
 }
 
 /// A table with these column names.
-pub(crate) fn columns<const N: usize>(names: [&str; N]) -> Table {
+pub(crate) fn columns(names: impl Into<Row>) -> Table {
     let mut table = Table::new();
     table.set_header(names);
     table

@@ -4,15 +4,22 @@ use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
-use nix::pty::openpty;
+use nix::pty::{Winsize, openpty};
 
 use crate::program::Ashctl;
 use crate::scripted::{Reply, Scripted, event, json};
 use crate::sessions::ONE;
 
 /// Runs `ashctl` with a terminal as its standard output, and tells what reached it.
-fn on_a_terminal(mut ashctl: Ashctl) -> String {
-    let terminal = openpty(None, None).unwrap();
+fn on_a_terminal(ashctl: Ashctl) -> String {
+    on_a_terminal_of(ashctl, None)
+}
+
+/// The same with that many columns.
+fn on_a_terminal_of(mut ashctl: Ashctl, columns: Option<u16>) -> String {
+    let size =
+        columns.map(|columns| Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 });
+    let terminal = openpty(size.as_ref(), None).unwrap();
     ashctl.command.stdin(Stdio::null()).stdout(Stdio::from(terminal.slave)).stderr(Stdio::null());
     let mut child = ashctl.command.spawn().unwrap();
     // The last one who holds the terminal open is the program.
@@ -77,6 +84,18 @@ fn a_terminal_has_colors_unless_they_are_not_wanted() {
     assert_eq!(on_a_terminal(list()), format!("\u{1b}[1m{header}\u{1b}[0m\n"));
     assert_eq!(on_a_terminal(list().env("NO_COLOR", "1")), format!("{header}\n"));
     list().run().succeeds(&format!("{header}\n"));
+}
+
+#[test]
+fn a_list_is_no_wider_than_the_terminal_unless_it_may_be() {
+    let server = hostile();
+    let list = |format| Ashctl::new().server(&server).args(["agent", "list", "-o", format]);
+    let narrow = |ashctl| on_a_terminal_of(ashctl, Some(20));
+    assert_eq!(narrow(list("table")), "NAME  VERSION  FILE…\n");
+    let all = "NAME  VERSION  FILES  SIZE  DEPLOYED  CREATED  ID  DIGEST\n";
+    assert_eq!(narrow(list("wide")), all);
+    assert_eq!(on_a_terminal_of(list("table"), Some(36)), "NAME  VERSION  FILES  SIZE  DEPLOYED\n");
+    list("wide").run().succeeds(all);
 }
 
 #[test]

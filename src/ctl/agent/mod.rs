@@ -15,7 +15,7 @@ use self::version::VersionVerb;
 use super::Context;
 use super::failure::Failure;
 use super::limits::listed;
-use super::output::{Format, Times, cell, columns};
+use super::output::{Format, Output, Times, cell, columns};
 use crate::id::AgentName;
 use crate::wire::agents::{Agent, AgentConfig};
 
@@ -55,7 +55,7 @@ pub(crate) async fn run(context: &mut Context, verb: AgentVerb) -> Result<(), Fa
         AgentVerb::Remove(remove) => files::remove(context, remove).await,
         AgentVerb::List => {
             let answer = server.get("/api/agents").await?;
-            output.list(&answer, "agents", id, |agents| table(agents, output.times))
+            output.list(&answer, "agents", id, |agents| table(agents, output))
         }
         AgentVerb::Show { agent } => {
             let answer = server.get(&format!("/api/agents/{agent}")).await?;
@@ -72,20 +72,29 @@ pub(crate) async fn run(context: &mut Context, verb: AgentVerb) -> Result<(), Fa
     }
 }
 
+/// Columns of the list that are shown unless all are asked for.
+const NARROW_COLUMNS: usize = 5;
+
 fn id(agent: &Agent) -> String {
     agent.name.to_string()
 }
 
-fn table(agents: Vec<Agent>, times: Times) -> Table {
-    let mut table = columns(["NAME", "VERSION", "FILES", "SIZE", "DEPLOYED"]);
+fn table(agents: Vec<Agent>, output: &Output) -> Table {
+    let names = ["NAME", "VERSION", "FILES", "SIZE", "DEPLOYED", "CREATED", "ID", "DIGEST"];
+    let shown = if output.is_wide() { names.len() } else { NARROW_COLUMNS };
+    let mut table = columns(names.into_iter().take(shown));
     for agent in agents {
-        table.add_row([
+        let cells = [
             agent.name.to_string(),
             agent.version.to_string(),
             agent.files.to_string(),
             HumanBytes(agent.bytes).to_string(),
-            times.show(agent.updated_at),
-        ]);
+            output.times.show(agent.updated_at),
+            output.times.show(agent.created_at),
+            agent.id.to_string(),
+            cell(&agent.digest),
+        ];
+        table.add_row(cells.into_iter().take(shown));
     }
     table
 }

@@ -12,9 +12,12 @@ use crate::ctl::output::{Format, Output, Times, cell, columns, optional};
 use crate::ctl::server::understand;
 use crate::wire::sessions::{Session, SessionArchive, SessionList, Tier};
 
+/// Columns of a list that are shown unless all are asked for.
+const NARROW_COLUMNS: usize = 5;
+
 /// Prints the answer to a request for sessions, the first `offset` of which were skipped.
 pub(super) fn list(output: &Output, answer: &[u8], offset: u32) -> Result<(), Failure> {
-    output.list(answer, "sessions", id, |sessions| table(sessions, output.times))?;
+    output.list(answer, "sessions", id, |sessions| table(sessions, output))?;
     if output.format == Format::Table && output.is_watched() {
         let list: SessionList = understand(answer)?;
         let seen = u64::from(offset) + list.sessions.len() as u64;
@@ -34,16 +37,22 @@ pub(super) fn one(output: &Output, answer: &[u8]) -> Result<(), Failure> {
     output.one(answer, "session", id, |session| output.table(details(&session, output.times)))
 }
 
-fn table(sessions: Vec<Session>, times: Times) -> Table {
-    let mut table = columns(["ID", "AGENT", "STATUS", "LAST ACTIVE", "CREATED"]);
+fn table(sessions: Vec<Session>, output: &Output) -> Table {
+    let names = ["ID", "AGENT", "STATUS", "LAST ACTIVE", "CREATED", "VERSION", "MODEL", "USED"];
+    let shown = if output.is_wide() { names.len() } else { NARROW_COLUMNS };
+    let mut table = columns(names.into_iter().take(shown));
     for session in sessions {
-        table.add_row([
+        let cells = [
             session.id.to_string(),
             session.agent_name.to_string(),
             status(&session),
-            times.show(session.last_active_at),
-            times.show(session.created_at),
-        ]);
+            output.times.show(session.last_active_at),
+            output.times.show(session.created_at),
+            session.agent_version.to_string(),
+            optional(session.model.as_deref()),
+            used(&session.usage, session.budget.as_ref()),
+        ];
+        table.add_row(cells.into_iter().take(shown));
     }
     table
 }

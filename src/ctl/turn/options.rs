@@ -174,7 +174,7 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::ctl::output::{Messages, Times};
+    use crate::ctl::output::{Choice, Messages, Times};
 
     #[derive(Debug, clap::Parser)]
     struct Line {
@@ -184,7 +184,7 @@ mod tests {
 
     fn request(arguments: &[&str]) -> serde_json::Value {
         let line = Line::try_parse_from([&["send"], arguments].concat()).unwrap();
-        let output = Output::new(Format::Jsonl, Times::Absolute, Messages::All);
+        let output = Output::new(Choice::Jsonl, Times::Absolute, Messages::All);
         serde_json::to_value(line.options.request("hi".to_owned(), &output).unwrap()).unwrap()
     }
 
