@@ -1,11 +1,12 @@
 //! What is cleaned up while ashd runs: the files of sessions that ended a while ago, agent versions
 //! that nothing refers to, old idempotency keys, jobs and deliveries that are over, the pieces of
-//! messages that are long whole, and old records of what turns used.
+//! messages that are long whole, old records of what turns used, and memory that is free.
 
 use std::time::Duration;
 
 use super::{Control, Refusal};
 use crate::clock::Timestamp;
+use crate::os::sys;
 use crate::session::frame::{FrameKind, is_piece};
 use crate::store::{Pruned, Pruning};
 
@@ -33,6 +34,8 @@ impl Control {
             if let Err(error) = self.sweep_once(&mut pruned).await {
                 tracing::warn!(%error, "could not clean up after ended sessions");
             }
+            // What a burst of sessions took is not needed until the next one.
+            drop(tokio::task::spawn_blocking(sys::give_free_memory_back).await);
         }
     }
 

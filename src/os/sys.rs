@@ -129,6 +129,17 @@ pub(crate) fn default_signals() -> io::Result<()> {
     Ok(())
 }
 
+/// Gives the kernel back what the allocator keeps of memory that was freed. Takes milliseconds.
+#[cfg(target_env = "gnu")]
+pub(crate) fn give_free_memory_back() {
+    // SAFETY: takes a number only; the allocator locks what it looks at.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// Other allocators do that by themselves, or not at all.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) fn give_free_memory_back() {}
+
 /// What the kernel keeps of a file beside its mode: `struct fsxattr` of linux/fs.h.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(C)]

@@ -13,6 +13,7 @@ use tracing::warn;
 use super::copy::{self, CopyError};
 use super::disk::{self, DiskError};
 use super::error::{LaunchError, LauncherError};
+use super::expected::Preparing;
 use super::freezing::FreezeError;
 use super::isolation::{Isolation, Level};
 use super::live::Live;
@@ -54,14 +55,14 @@ pub(crate) struct LauncherSettings {
 /// Starts, finds and ends sandboxes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Launcher {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    placement: Placement,
+pub(super) struct Inner {
+    pub(super) placement: Placement,
     records: Records,
-    programs: Programs,
+    pub(super) programs: Programs,
     bwrap: PathBuf,
     deadline: Duration,
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "nothing is ever missing"))]
@@ -70,8 +71,10 @@ struct Inner {
     isolation: watch::Receiver<Option<Isolation>>,
 }
 
-#[derive(Debug, Clone)]
-enum Slot {
+#[derive(Debug)]
+pub(super) enum Slot {
+    /// Its scope is ready, or will be.
+    Expected(Preparing),
     Starting,
     Live(Arc<Live>),
 }
@@ -345,6 +348,9 @@ impl Launcher {
                 Err(error) => warn!(%error, "systemd does not list the scopes of sandboxes"),
             }
         }
+        let table = inner.table();
+        living.retain(|name| !matches!(table.get(name), Some(Slot::Expected(_))));
+        drop(table);
         living.sort();
         living.dedup();
         living
@@ -364,11 +370,11 @@ impl Inner {
         }
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<SandboxName, Slot>> {
+    pub(super) fn table(&self) -> MutexGuard<'_, HashMap<SandboxName, Slot>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn launch(&self, spec: &SandboxSpec) -> Result<BridgeStream, LaunchError> {
+    async fn launch(self: &Arc<Self>, spec: &SandboxSpec) -> Result<BridgeStream, LaunchError> {
         if matches!(self.placement, Placement::Simulated) {
             return Ok(BridgeStream::Simulated(simulated(SimulatedBridge {
                 workspace: spec.workspace.clone(),
@@ -386,30 +392,40 @@ impl Inner {
             }
             None => false,
         };
-        let _claim = match self.table().entry(name.clone()) {
+        let expected = match self.table().entry(name.clone()) {
             Entry::Vacant(free) if !exists => {
                 free.insert(Slot::Starting);
-                Claim { inner: self, name }
+                None
+            }
+            Entry::Occupied(mut slot) if matches!(slot.get(), Slot::Expected(_)) => {
+                Some(slot.insert(Slot::Starting))
             }
             _ => return Err(LaunchError::Exists { name: name.clone() }),
         };
-        let (live, stream) = start::bridge(self.site(), spec).await?;
+        let _claim = Claim { inner: self, name };
+        let ready = Box::pin(async {
+            match expected {
+                Some(Slot::Expected(preparing)) => self.ready(preparing, spec).await,
+                _ => None,
+            }
+        });
+        let (live, stream) = start::bridge(self.site(), spec, ready).await?;
         self.table().insert(name.clone(), Slot::Live(live));
         Ok(BridgeStream::Unix(stream))
     }
 
     /// The sandbox of this name, dead or alive, that has been started and not ended.
-    async fn find(&self, name: &SandboxName) -> Option<Arc<Live>> {
+    pub(super) async fn find(&self, name: &SandboxName) -> Option<Arc<Live>> {
         match self.table().get(name) {
             Some(Slot::Live(live)) => return Some(Arc::clone(live)),
-            Some(Slot::Starting) => return None,
+            Some(Slot::Starting | Slot::Expected(_)) => return None,
             None => {}
         }
         let live = self.adopt(name).await?;
         let mut table = self.table();
         match table.entry(name.clone()).or_insert(Slot::Live(live)) {
             Slot::Live(live) => Some(Arc::clone(live)),
-            Slot::Starting => None,
+            Slot::Starting | Slot::Expected(_) => None,
         }
     }
 
@@ -452,7 +468,7 @@ impl Inner {
         Some(Arc::new(live))
     }
 
-    async fn end(&self, name: &SandboxName) -> EndReport {
+    async fn end(self: &Arc<Self>, name: &SandboxName) -> EndReport {
         let Some(live) = self.find(name).await else { return self.end_unknown(name).await };
         let _ending = live.ending.lock().await;
         let is_here =
@@ -467,7 +483,8 @@ impl Inner {
     }
 
     /// A scope that nothing is written down about is ended all the same.
-    async fn end_unknown(&self, name: &SandboxName) -> EndReport {
+    async fn end_unknown(self: &Arc<Self>, name: &SandboxName) -> EndReport {
+        self.give_up(name, None).await;
         let is_starting = self.table().contains_key(name);
         if let Placement::Scope(manager) = &self.placement
             && !is_starting

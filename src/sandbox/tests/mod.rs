@@ -18,6 +18,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 
 mod copying;
 mod ends;
+mod expected;
 mod inside;
 mod jail;
 mod refusals;
