@@ -26,8 +26,7 @@ use super::start::{self, START_DEADLINE, Site};
 use super::stream::BridgeStream;
 use super::{blocking, probe, scope};
 use crate::bridge::{SimulatedBridge, simulated};
-use crate::os::cgroup::Cgroup;
-use crate::os::cgroup::Usage;
+use crate::os::cgroup::{Cgroup, Usage};
 use crate::os::fs::Root;
 
 /// What a test takes away.
@@ -404,10 +403,8 @@ impl Inner {
         };
         let _claim = Claim { inner: self, name };
         let ready = Box::pin(async {
-            match expected {
-                Some(Slot::Expected(preparing)) => self.ready(preparing, spec).await,
-                _ => None,
-            }
+            let Some(Slot::Expected(preparing)) = expected else { return None };
+            self.ready(preparing, spec).await
         });
         let (live, stream) = start::bridge(self.site(), spec, ready).await?;
         self.table().insert(name.clone(), Slot::Live(live));

@@ -233,6 +233,7 @@ prepared_scopes() {
     [ "$(processes_of "$id" 2>/dev/null | xargs -I{} cat /proc/{}/comm 2>/dev/null)" != ash-launch ] || echo "$id"
   done
 }
+prepared_scopes_are_ready() { [ "$(prepared_scopes | wc -l)" = "$PREPARED" ]; }
 processes_of() { find "$(cgroup_of "$1")" -name cgroup.procs -exec cat {} +; } # SESSION
 # The processes of a session by the name of their program.
 process_of() { # SESSION NAME

@@ -6,18 +6,17 @@ _waiting() {
   local id
   for id in $(prepared_scopes); do echo "$id $(processes_of "$id")"; done
 }
-_are_ready() { [ "$(prepared_scopes | wc -l)" = "$PREPARED" ]; }
 _is_gone() { [ -z "$(systemctl list-units --all --no-legend --plain "$(scope_of "$1")")" ]; } # SESSION
 
 a_session_is_born_in_a_scope_that_was_there_before_it() {
   local waiting session own name
-  within 20 _are_ready
+  within 20 prepared_scopes_are_ready
   waiting=$(_waiting)
   session=$(new_session)
   contains "$waiting" "$session $(process_of "$session" bwrap)" "what waited before the session"
   contains "$(ask "$session" '[[say:here]]')" here
   # Limits of its own are in force, too.
-  within 20 _are_ready
+  within 20 prepared_scopes_are_ready
   waiting=$(_waiting)
   own=$(new_session '{"agent":"hello","limits":{"tasks":150,"memoryMib":700}}')
   contains "$waiting" "$own $(process_of "$own" bwrap)" "what waited before the session"
@@ -47,7 +46,7 @@ a_session_that_comes_back_has_its_scope_again() {
 
 nobody_takes_a_prepared_scope_for_a_session() {
   local id
-  within 20 _are_ready
+  within 20 prepared_scopes_are_ready
   for id in $(prepared_scopes); do
     lacks "$(api GET '/api/sessions?limit=1000')" "$id" "the sessions"
     lacks "$(health)" "$id" "the health"
@@ -57,26 +56,26 @@ nobody_takes_a_prepared_scope_for_a_session() {
 
 a_session_starts_when_its_prepared_scope_is_gone() {
   local session
-  within 20 _are_ready
+  within 20 prepared_scopes_are_ready
   # shellcheck disable=SC2046 # many words
   systemctl kill --signal=KILL $(prepared_scopes | sed 's/.*/ash-s-&.scope/')
   session=$(new_session)
   contains "$(ask "$session" '[[say:here]]')" here
   equal active "$(property "$(scope_of "$session")" ActiveState)"
-  within 20 _are_ready
+  within 20 prepared_scopes_are_ready
 }
 
 prepared_scopes_go_with_who_asked_for_them() {
   local how before id
   for how in 'kill --signal=KILL ashd' 'restart ashd' 'kill --signal=KILL ash-sandboxd'; do
-    within 20 _are_ready
+    within 20 prepared_scopes_are_ready
     before=$(prepared_scopes)
     # shellcheck disable=SC2086 # words
     systemctl $how
     for id in $before; do within 10 _is_gone "$id"; done
     within 20 health
     new_session >/dev/null
-    within 20 _are_ready
+    within 20 prepared_scopes_are_ready
   done
   systemctl stop ashd
   _none() { [ -z "$(prepared_scopes)" ]; }

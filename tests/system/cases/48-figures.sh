@@ -3,7 +3,6 @@
 
 ROUNDS=${ASH_TEST_ROUNDS:-20}
 _drop_in=/etc/ash/ash.toml.d/zz-prepared.toml
-_are_ready() { [ "$(prepared_scopes | wc -l)" = "$PREPARED" ]; }
 # timed METHOD PATH [BODY] : the milliseconds from the request to the whole answer
 _timed() {
   curl --silent --show-error --fail --output /run/ash-case.answer --write-out '%{time_total}' --max-time 60 \
@@ -30,7 +29,7 @@ figures_of_starts_and_ends() {
     within 20 health
     rm -f /run/ash-case.{create,end,stop,resume}
     for _ in $(seq "$ROUNDS"); do
-      [ "$prepared" = 0 ] || within 20 _are_ready
+      [ "$prepared" = 0 ] || within 20 prepared_scopes_are_ready
       _timed POST /api/sessions '{"agent":"hello"}' >>/run/ash-case.create
       session=$(jq -er .session.id /run/ash-case.answer)
       echo "$session" >>/run/ash-case.sessions
@@ -45,7 +44,7 @@ figures_of_starts_and_ends() {
   rm $_drop_in
   systemctl restart ashd.service
   within 20 health
-  within 20 _are_ready
+  within 20 prepared_scopes_are_ready
   scopes=$(prepared_scopes)
   for session in $scopes; do launch="$launch $(processes_of "$session")"; done
   # shellcheck disable=SC2086 # numbers

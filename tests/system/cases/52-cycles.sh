@@ -15,7 +15,6 @@ _counts() {
   echo "folders of sockets and notes $(find /run/ash/s /run/ash/j /run/ash/sandboxes -mindepth 1 | wc -l)"
   echo "folders of sessions $(find /var/lib/ash/sessions -mindepth 1 -maxdepth 1 ! -name lost+found | wc -l)"
 }
-_are_ready() { [ "$(prepared_scopes | wc -l)" = "$PREPARED" ]; }
 _descriptors() { find "/proc/$(property "$1.service" MainPID)/fd" -mindepth 1 | wc -l; } # UNIT
 
 sessions_that_come_and_go_leave_nothing() {
@@ -34,7 +33,7 @@ sessions_that_come_and_go_leave_nothing() {
   first=$(stat -c %u "/var/lib/ash/sessions/$session/home")
   ashctl session end "$session" >/dev/null
   _swept
-  within 20 _are_ready
+  within 20 prepared_scopes_are_ready
   before=$(_counts)
   descriptors=$(_descriptors ash-sandboxd)
   started=$(date +%s%N)
@@ -43,11 +42,11 @@ sessions_that_come_and_go_leave_nothing() {
     ashctl session end "$session" >/dev/null
   done
   echo "$count sessions came and went in $((($(date +%s%N) - started) / 1000000)) ms"
-  within 20 _are_ready
+  within 20 prepared_scopes_are_ready
   unit=$(_descriptors ash-sandboxd)
   [ "$unit" -le $((descriptors + 4)) ] || fail "ash-sandboxd has $unit descriptors, and had $descriptors"
   _swept
-  within 20 _are_ready
+  within 20 prepared_scopes_are_ready
   after=$(_counts)
   equal "$before" "$after" "what is there"
   session=$(new_session)
