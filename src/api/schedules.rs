@@ -2,13 +2,13 @@
 
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Response};
 
 use super::App;
 use super::answer::Refused;
 use super::once::Once;
-use super::params::{collect, json, schedule_id};
+use super::params::{Query, collect, json, schedule_id};
 use crate::control::Caller;
 use crate::wire::Deleted;
 use crate::wire::jobs::JobAnswer;
@@ -37,8 +37,10 @@ pub(super) async fn create(
 pub(super) async fn list(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
+    uri: Uri,
 ) -> Result<Response, Refused> {
-    Ok(axum::Json(app.control.schedules(&caller).await?).into_response())
+    let of_all = Query::parse(&uri)?.flag("allTenants")?.unwrap_or(false);
+    Ok(axum::Json(app.control.schedules(&caller, of_all).await?).into_response())
 }
 
 pub(super) async fn get(

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Extension, OriginalUri, Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Response};
 
 use super::App;
@@ -39,8 +39,10 @@ pub(super) async fn create(
 pub(super) async fn list(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
+    uri: Uri,
 ) -> Result<Response, Refused> {
-    Ok(axum::Json(app.control.webhooks(&caller).await?).into_response())
+    let of_all = Query::parse(&uri)?.flag("allTenants")?.unwrap_or(false);
+    Ok(axum::Json(app.control.webhooks(&caller, of_all).await?).into_response())
 }
 
 pub(super) async fn get(

@@ -44,6 +44,8 @@ fn explain(refusal: &Refusal) -> Problem {
         Refusal::HostNotAllowed { host } => Problem::new(Code::Forbidden, text)
             .field("allowedHosts")
             .hint(format!("an administrator can add `{host}` to `[egress] allow` in ash.toml and restart ashd and ash-egress")),
+        Refusal::OfAllTenants => Problem::new(Code::Forbidden, text)
+            .hint("ask over the admin socket, as root or a member of the group `ash`"),
         Refusal::KeyNotFound => Problem::new(Code::KeyNotFound, text)
             .hint("list the keys with `ashctl key list`"),
         Refusal::TooManyKeys { .. } => {

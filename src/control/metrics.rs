@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::metrics::{COUNTS, Page};
 use crate::os::own::Own;
 use crate::session::Status;
+use crate::store::{EVERYBODY, WebhookRecord};
 
 /// Who may read the metrics over TCP.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,6 +66,7 @@ impl Control {
             .durations(&[("durable", "true")], &COUNTS.commits_durable)
             .durations(&[("durable", "false")], &COUNTS.commits);
         page.metric("ash_usage_records_removed_total").count(&[], &COUNTS.usage_removed);
+        self.background(page).await;
         page.metric("ash_spans_total")
             .count(&[("outcome", "sent")], &COUNTS.spans_sent)
             .count(&[("outcome", "dropped")], &COUNTS.spans_dropped);
@@ -74,6 +76,46 @@ impl Control {
         page.metric("process_open_fds").value(&[], own.open_files);
         let now = u64::try_from(Timestamp::now().as_millis()).unwrap_or(0) / 1000;
         page.metric("process_start_time_seconds").value(&[], now.saturating_sub(uptime.as_secs()));
+    }
+}
+
+impl Control {
+    /// What is done without a client: jobs, schedules, webhooks.
+    async fn background(&self, page: &mut Page) {
+        page.metric("ash_jobs_total")
+            .count(&[("outcome", "completed")], &COUNTS.jobs_completed)
+            .count(&[("outcome", "failed")], &COUNTS.jobs_failed)
+            .count(&[("outcome", "retried")], &COUNTS.jobs_retried);
+        let schedules = self.host.store.schedules(EVERYBODY).await.unwrap_or_default();
+        let enabled = schedules.iter().filter(|schedule| schedule.next_at.is_some()).count();
+        page.metric("ash_schedules")
+            .value(&[("state", "enabled")], enabled)
+            .value(&[("state", "disabled")], schedules.len() - enabled);
+        page.metric("ash_schedule_runs_total")
+            .count(&[("outcome", "started")], &COUNTS.runs_started)
+            .count(&[("outcome", "held")], &COUNTS.runs_held)
+            .count(&[("outcome", "skipped_overlap")], &COUNTS.runs_skipped_overlap)
+            .count(&[("outcome", "skipped_missed")], &COUNTS.runs_skipped_missed)
+            .count(&[("outcome", "skipped_full")], &COUNTS.runs_skipped_full)
+            .count(&[("outcome", "failed")], &COUNTS.runs_failed);
+        let webhooks = self.host.store.webhooks(EVERYBODY).await.unwrap_or_default();
+        let are =
+            |state: fn(&WebhookRecord) -> bool| webhooks.iter().filter(|one| state(one)).count();
+        page.metric("ash_webhooks")
+            .value(&[("state", "enabled")], are(|one| one.disabled.is_none() && one.failures == 0))
+            .value(&[("state", "failing")], are(|one| one.disabled.is_none() && one.failures > 0))
+            .value(&[("state", "disabled")], are(|one| one.disabled.is_some()));
+        page.metric("ash_webhook_deliveries_total")
+            .count(&[("outcome", "delivered")], &COUNTS.deliveries_delivered)
+            .count(&[("outcome", "retried")], &COUNTS.deliveries_retried)
+            .count(&[("outcome", "failed")], &COUNTS.deliveries_failed);
+        let waiting: u64 = webhooks.iter().map(|webhook| webhook.waiting).sum();
+        page.metric("ash_webhook_deliveries_waiting").value(&[], waiting);
+        let oldest = webhooks.iter().filter_map(|webhook| webhook.oldest_waiting).min();
+        let now = Timestamp::now().as_millis();
+        let age = oldest.map_or(0, |oldest| now.saturating_sub(oldest.as_millis()).max(0) / 1000);
+        page.metric("ash_webhook_oldest_waiting_seconds").value(&[], age);
+        page.metric("ash_webhooks_disabled_total").count(&[], &COUNTS.webhooks_disabled);
     }
 }
 

@@ -128,6 +128,17 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Whose things are listed: the caller's, or those of everybody for an administrator who asks.
+    fn listed(&self, of_all: bool) -> Result<&str, Refusal> {
+        match (of_all, self.administrator) {
+            (false, _) => Ok(&self.tenant),
+            (true, true) => Ok(EVERYBODY),
+            (true, false) => Err(Refusal::OfAllTenants),
+        }
+    }
+}
+
+impl Caller {
     /// As it is noted beside what he makes.
     fn by(&self) -> String {
         match self.key {

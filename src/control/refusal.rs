@@ -39,6 +39,8 @@ pub(crate) enum Refusal {
     /// The original's words.
     #[error("API key not found")]
     KeyNotFound,
+    #[error("what belongs to all tenants is for an administrator of the host")]
+    OfAllTenants,
     #[error("there are {max} API keys, and no more may be made")]
     TooManyKeys { max: usize },
     #[error("`label` has at most {max} characters")]

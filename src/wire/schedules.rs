@@ -188,7 +188,7 @@ pub(crate) struct ScheduleList {
 #[cfg(test)]
 pub(super) fn described() -> Vec<super::openapi::Described> {
     use super::jobs::JobAnswer;
-    use super::openapi::operation;
+    use super::openapi::{flag, operation};
     use super::operations::Operation;
     use super::problem::Code;
     vec![
@@ -202,7 +202,9 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
                 Code::SessionState,
                 Code::TooManySchedules,
             ]),
-        operation(Operation::ListSchedules, "Lists the schedules.").answers::<ScheduleList>(200),
+        operation(Operation::ListSchedules, "Lists the schedules.")
+            .query("allTenants", flag(), "Of all tenants; over the admin socket only.")
+            .answers::<ScheduleList>(200),
         operation(Operation::GetSchedule, "Tells about a schedule.")
             .answers::<ScheduleEnvelope>(200)
             .refuses(&[Code::ScheduleNotFound]),

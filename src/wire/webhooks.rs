@@ -97,6 +97,9 @@ pub(crate) struct Webhook {
     pub(crate) failures: u32,
     /// Deliveries that wait.
     pub(crate) waiting: u64,
+    /// When the oldest of them was made.
+    #[serde(default)]
+    pub(crate) oldest_waiting_at: Option<Timestamp>,
     pub(crate) created_at: Timestamp,
 }
 
@@ -185,7 +188,7 @@ pub(crate) struct DeliveryList {
 
 #[cfg(test)]
 pub(super) fn described() -> Vec<super::openapi::Described> {
-    use super::openapi::{one_of, operation, whole};
+    use super::openapi::{flag, one_of, operation, whole};
     use super::operations::Operation;
     use super::problem::Code;
     vec![
@@ -197,7 +200,9 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
                 Code::IdempotencyMismatch,
                 Code::TooManyWebhooks,
             ]),
-        operation(Operation::ListWebhooks, "Lists the webhooks.").answers::<WebhookList>(200),
+        operation(Operation::ListWebhooks, "Lists the webhooks.")
+            .query("allTenants", flag(), "Of all tenants; over the admin socket only.")
+            .answers::<WebhookList>(200),
         operation(Operation::GetWebhook, "Tells about a webhook.")
             .answers::<WebhookEnvelope>(200)
             .refuses(&[Code::WebhookNotFound]),

@@ -34,7 +34,7 @@ fn bearer(key: &str) -> String {
     format!("authorization: Bearer {key}\r\n")
 }
 
-fn page(server: &Server) -> String {
+pub(crate) fn page(server: &Server) -> String {
     let socket = server.folder.path().join("run/admin.sock");
     let (status, head, page) = ask(UnixStream::connect(socket).unwrap(), "/metrics", "");
     assert_eq!(status, 200, "{page}");
@@ -43,7 +43,7 @@ fn page(server: &Server) -> String {
 }
 
 /// The value of a sample.
-fn value(page: &str, sample: &str) -> f64 {
+pub(crate) fn value(page: &str, sample: &str) -> f64 {
     let line = page.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("no {sample} in {page}")).parse().unwrap()
 }

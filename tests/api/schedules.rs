@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::keys::{key, with};
+use crate::metrics::{page, value};
 use crate::server::{Server, eventually};
 
 const MINUTE: i64 = 60_000;
@@ -129,6 +130,11 @@ fn what_was_missed_is_left_out_or_made_up_for_once_as_it_says() {
     assert_eq!(clock.schedule(&skips)["lastJobId"], Value::Null);
     assert_eq!(clock.schedule(&makes_up)["lastOutcome"], "started");
     assert_eq!(clock.jobs().len(), 1);
+    let seen = page(&clock.server);
+    for outcome in ["skipped_missed", "started"] {
+        let runs = value(&seen, &format!("ash_schedule_runs_total{{outcome=\"{outcome}\"}}"));
+        assert!((runs - 1.0).abs() < f64::EPSILON, "{outcome} in {seen}");
+    }
     for id in [&skips, &makes_up] {
         assert!(until(&clock.schedule(id)["nextRunAt"]) > late, "it goes on");
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::keys::{key, with};
+use crate::metrics::{page, value};
 use crate::server::{Answer, Server, command, eventually};
 
 /// A request as a receiver got it.
@@ -369,4 +370,38 @@ fn a_tenant_sees_and_changes_no_webhook_of_another() {
     for heard in receiver.heard() {
         assert_eq!(heard.json()["data"]["sessionId"], ours);
     }
+}
+
+/// Nobody waits for what a webhook is told, so that who looks after the host has to see it.
+#[test]
+fn a_receiver_that_fails_is_counted_and_seen_of_all_tenants() {
+    let receiver = Receiver::start(&[500]);
+    let server = server(&[&receiver]);
+    let (_, theirs) = key(&server, &json!({ "tenantId": "theirs", "scope": "admin" }));
+    let request = json!({ "url": format!("{}/in", receiver.base) }).to_string();
+    let added = with(&server, &theirs, "POST", "/api/webhooks", request.as_bytes());
+    let id = added.body["webhook"]["id"].as_str().unwrap().to_owned();
+    assert!(value(&page(&server), "ash_webhooks{state=\"enabled\"}") > 0.0);
+    let trial = with(&server, &theirs, "POST", &format!("/api/webhooks/{id}/test"), b"");
+    assert_eq!(trial.status, 201, "{trial:?}");
+    eventually("an attempt that failed", || {
+        value(&page(&server), "ash_webhook_deliveries_total{outcome=\"retried\"}") > 0.0
+    });
+    let seen = page(&server);
+    for (sample, expected) in [
+        ("ash_webhooks{state=\"failing\"}", 1.0),
+        ("ash_webhook_deliveries_waiting", 1.0),
+        ("ash_webhook_deliveries_total{outcome=\"delivered\"}", 0.0),
+    ] {
+        assert!((value(&seen, sample) - expected).abs() < f64::EPSILON, "{sample} in {seen}");
+    }
+    let all = server.administer("/api/webhooks?allTenants=true");
+    let one = &all["webhooks"][0];
+    assert_eq!((&one["id"], &one["tenantId"]), (&json!(id), &json!("theirs")), "{all}");
+    assert!(one["oldestWaitingAt"].is_string(), "{one}");
+    assert_eq!(server.administer("/api/webhooks")["webhooks"], json!([]));
+    for list in ["/api/webhooks?allTenants=true", "/api/schedules?allTenants=true"] {
+        assert_eq!(server.get(list).status, 403, "{list}");
+    }
+    assert_eq!(server.administer("/api/schedules?allTenants=true")["schedules"], json!([]));
 }

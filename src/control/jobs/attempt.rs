@@ -10,6 +10,7 @@ use super::session_for;
 use crate::chain::chain;
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TurnId};
+use crate::metrics::COUNTS;
 use crate::runner::handle::{SendError, StartError};
 use crate::session::evals::score;
 use crate::session::frame::FrameKind;
@@ -41,6 +42,17 @@ impl Control {
             }
             JobChange::Failed { .. } | JobChange::Again { .. } => None,
         };
+        let counter = match &change {
+            JobChange::Completed { .. } => &COUNTS.jobs_completed,
+            JobChange::Failed { .. } => &COUNTS.jobs_failed,
+            JobChange::Again { .. } => &COUNTS.jobs_retried,
+        };
+        counter.add(1);
+        if matches!(change, JobChange::Failed { .. }) {
+            let schedules = store.schedules(&job.tenant).await?;
+            let is_run = schedules.iter().any(|schedule| schedule.last_job == Some(job.id));
+            COUNTS.runs_failed.add(u64::from(is_run));
+        }
         store.job_was_tried(job.id, change, scores, Timestamp::now()).await?;
         self.schedules.notify_one();
         Ok(())

@@ -10,6 +10,8 @@ use tokio::time::sleep;
 use super::super::Control;
 use super::{came, job_of, next};
 use crate::clock::Timestamp;
+use crate::id::JobId;
+use crate::metrics::COUNTS;
 use crate::session::schedule::{Coming, RunOutcome};
 use crate::store::{ScheduleRecord, StoreError};
 
@@ -86,12 +88,35 @@ impl Control {
         let starts = coming.outcome == RunOutcome::Started;
         let job = starts.then(|| job_of(&schedule, now));
         let (id, outcome) = (schedule.id, coming.outcome.as_str());
-        let made = job.as_ref().map(|job| tracing::field::display(job.id));
-        tracing::info!(schedule = %id, outcome, job = made, "a schedule came");
+        let about = job.as_ref().map(|job| tracing::field::display(job.id));
+        tracing::info!(schedule = %id, outcome, job = about, "a schedule came");
+        let (tenant, made) = (schedule.tenant.clone(), job.as_ref().map(|job| job.id));
         let stored = came(coming, now, next_at, job);
-        if self.host.store.schedule_came(schedule, stored).await? && starts {
+        if !self.host.store.schedule_came(schedule, stored).await? {
+            return Ok(());
+        }
+        let counter = match coming.outcome {
+            // There was no room for its job.
+            RunOutcome::Started if !self.is_there(&tenant, made).await? => {
+                &COUNTS.runs_skipped_full
+            }
+            RunOutcome::Started => &COUNTS.runs_started,
+            RunOutcome::Held => &COUNTS.runs_held,
+            RunOutcome::SkippedOverlap => &COUNTS.runs_skipped_overlap,
+            RunOutcome::SkippedMissed => &COUNTS.runs_skipped_missed,
+            RunOutcome::SkippedFull => &COUNTS.runs_skipped_full,
+        };
+        counter.add(1);
+        if starts {
             self.jobs.notify_one();
         }
         Ok(())
+    }
+
+    async fn is_there(&self, tenant: &str, job: Option<JobId>) -> Result<bool, StoreError> {
+        match job {
+            Some(job) => Ok(self.host.store.job(tenant, job).await?.is_some()),
+            None => Ok(false),
+        }
     }
 }

@@ -72,8 +72,12 @@ impl Control {
     }
 
     /// The oldest first.
-    pub(crate) async fn schedules(&self, caller: &Caller) -> Result<ScheduleList, Refusal> {
-        let found = self.host.store.schedules(&caller.tenant).await?;
+    pub(crate) async fn schedules(
+        &self,
+        caller: &Caller,
+        of_all: bool,
+    ) -> Result<ScheduleList, Refusal> {
+        let found = self.host.store.schedules(caller.listed(of_all)?).await?;
         Ok(ScheduleList { schedules: found.into_iter().map(shown).collect() })
     }
 

@@ -13,6 +13,7 @@ use super::super::Control;
 use crate::clock::Timestamp;
 use crate::egress::{Posted, Posting, Sealed};
 use crate::lifecycle::Happening;
+use crate::metrics::COUNTS;
 use crate::session::webhook::{Attempt, Outcome};
 use crate::store::{DueDelivery, StoreError, Tried};
 
@@ -127,6 +128,13 @@ impl Control {
         let chance = getrandom::u32().unwrap_or(0);
         let (store, now) = (&self.host.store, Timestamp::now());
         if let Some(tried) = store.delivery_was_tried(due.key, attempt, chance, now).await? {
+            let outcome = match tried.outcome {
+                Outcome::Delivered => &COUNTS.deliveries_delivered,
+                Outcome::Again(_) => &COUNTS.deliveries_retried,
+                Outcome::GivenUp => &COUNTS.deliveries_failed,
+            };
+            outcome.add(1);
+            COUNTS.webhooks_disabled.add(u64::from(tried.disabled.is_some()));
             self.tell_of(&posting, tried);
         }
         Ok(())

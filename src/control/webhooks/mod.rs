@@ -57,6 +57,7 @@ impl Control {
             failures: 0,
             disabled: None,
             created_at: Timestamp::now(),
+            oldest_waiting: None,
         };
         if !self.host.store.create_webhook(record.clone(), WEBHOOKS_MAX).await? {
             return Err(Refusal::TooManyWebhooks { max: WEBHOOKS_MAX });
@@ -66,8 +67,12 @@ impl Control {
     }
 
     /// The oldest first.
-    pub(crate) async fn webhooks(&self, caller: &Caller) -> Result<WebhookList, Refusal> {
-        let found = self.host.store.webhooks(&caller.tenant).await?;
+    pub(crate) async fn webhooks(
+        &self,
+        caller: &Caller,
+        of_all: bool,
+    ) -> Result<WebhookList, Refusal> {
+        let found = self.host.store.webhooks(caller.listed(of_all)?).await?;
         Ok(WebhookList { webhooks: found.into_iter().map(shown).collect() })
     }
 
@@ -159,6 +164,7 @@ fn shown(record: WebhookRecord) -> Webhook {
         disabled_at,
         failures: record.failures,
         waiting: record.waiting,
+        oldest_waiting_at: record.oldest_waiting,
         created_at: record.created_at,
     }
 }

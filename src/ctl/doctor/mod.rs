@@ -13,6 +13,7 @@ use super::server::understand;
 use super::status::{claude, walls};
 use crate::wire::health::{Health, Level};
 
+mod background;
 mod host;
 
 use self::host::{Check, Verdict};
@@ -36,8 +37,17 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     let health: Health = understand(&answer)?;
     match output.format {
         Format::Table => {
-            output.table(report(&health))?;
-            for note in &health.isolation.notes {
+            // Only who may administer the host sees what belongs to everybody.
+            let background =
+                if server.administers() { background::look(server).await? } else { Vec::new() };
+            let mut table = report(&health);
+            for (what, state) in background::states(&background) {
+                table.add_row([what, state]);
+            }
+            output.table(table)?;
+            for note in
+                health.isolation.notes.iter().chain(background.iter().map(|found| &found.note))
+            {
                 output.note(&format!("- {note}"));
             }
         }

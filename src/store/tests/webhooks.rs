@@ -22,6 +22,7 @@ pub(super) fn webhook(tenant: &str, events: &[WebhookEvent]) -> WebhookRecord {
         failures: 0,
         disabled: None,
         created_at: at(0),
+        oldest_waiting: None,
     }
 }
 
