@@ -65,7 +65,7 @@ use crate::id::KeyId;
 use crate::lifecycle::Happening;
 use crate::runner::Host;
 use crate::session::pool::PoolSettings;
-use crate::store::{BudgetRecord, SessionRecord};
+use crate::store::{BudgetRecord, EVERYBODY, SessionRecord};
 use crate::wire::config::Configuration;
 use crate::wire::sessions::SessionIsolation;
 
