@@ -12,6 +12,7 @@ use crate::id::{AgentName, JobId, SessionId};
 use crate::metrics::COUNTS;
 use crate::runner::handle::StartError;
 use crate::session::Status;
+use crate::session::credential::Purpose;
 use crate::session::options::{SessionOptions, check_environment};
 use crate::session::preset;
 use crate::store::{AgentRecord, NewSession, SessionRecord, StoreError, UsedRecord, VersionRecord};
@@ -44,7 +45,7 @@ impl Control {
         let agent = self.agent_to_run(caller, request).await?;
         let request = &preset::over(request.clone(), &preset_of(&agent)?);
         let mut options = SessionOptions::parse(request)?;
-        self.check_credential(caller, options.credential_id).await?;
+        let lent = self.check_credential(caller, options.credential_id).await?;
         // The session's own wishes win over the agent's.
         options.limits = agent.limits.clone().into_iter().chain(options.limits).collect();
         let cli = if self.host.launcher.is_simulated() {
@@ -54,6 +55,7 @@ impl Control {
             let cli = found.map_err(|error| Refusal::Start(StartError::Cli(error)))?;
             format!("{} {}", cli.version, cli.path.display())
         };
+        let agent = without(agent, lent.as_ref());
         let new = self.new_session(caller, request, &options, &agent, job)?;
         let own_variables = !request.extra_env.is_empty();
         let id = new.id;
@@ -192,6 +194,13 @@ impl Control {
             }
         }
     }
+}
+
+/// The agent without the variables that the session has of its credential, which win over it.
+fn without(mut agent: AgentRecord, lent: Option<&Purpose>) -> AgentRecord {
+    let names = lent.map(|lent| lent.environment("")).unwrap_or_default();
+    agent.environment.retain(|name, _| !names.contains_key(name));
+    agent
 }
 
 /// Tells how long the new session waited for its sandbox, and which way it came to it.

@@ -1,6 +1,7 @@
 //! The files of a session's workspace, read inside its sandbox: the host never opens a path
 //! that untrusted code can shape.
 
+use std::collections::BTreeMap;
 use super::{Caller, Control, Refusal};
 use crate::bridge::host::{FileChunks, FileError};
 use crate::bridge::protocol::{COMMANDS_MAX, Refusal as Refused};
@@ -75,7 +76,13 @@ impl Control {
             Status::Ended if !self.host.store.has_workspace(id).await? => Err(Refusal::NoWorkspace),
             _ => {
                 let bridge = self.host.reach(&record).await.map_err(Refusal::Start)?;
-                Ok(Reach { bridge, environment: record.environment })
+                // A jail has no way out, and so no placeholder.
+                let mut environment = match bridge.in_jail {
+                    true => BTreeMap::new(),
+                    false => self.host.credential_environment(&record).await,
+                };
+                environment.extend(record.environment);
+                Ok(Reach { bridge, environment })
             }
         }
     }
@@ -86,7 +93,7 @@ impl Control {
 pub(super) struct Reach {
     pub(super) bridge: Reached,
     /// The variables of the agent and the session.
-    pub(super) environment: std::collections::BTreeMap<String, String>,
+    pub(super) environment: BTreeMap<String, String>,
 }
 
 /// Where the original says that files come from.

@@ -22,8 +22,11 @@ use super::answer::{Failure, RETRY_HEADER};
 #[cfg(feature = "testing")]
 use super::dial::Guard;
 use super::exchange::{Answer, Exchange};
+use super::frames;
 use super::meter::Metering;
 use super::secret::{API_KEY_HEADER, Placeholder};
+use super::target::Api;
+use super::usage::UsageReader;
 use super::{headers, target};
 
 /// How long a request waits for an egress that has just started to be told who may pass: as long
@@ -67,9 +70,13 @@ impl Shared {
                 exchange.answered(response.status());
                 let metering = (is_message && response.status().is_success()).then(|| {
                     let kind = response.headers().get(CONTENT_TYPE);
-                    let streamed =
-                        kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-                    Metering::new(streamed, Arc::clone(&self.prices), Arc::clone(&pass.meter))
+                    let is = |begin| kind.is_some_and(|kind| kind.as_bytes().starts_with(begin));
+                    let reader = if is(frames::CONTENT_TYPE) {
+                        UsageReader::of_frames()
+                    } else {
+                        UsageReader::new(is(b"text/event-stream"))
+                    };
+                    Metering::new(reader, Arc::clone(&self.prices), Arc::clone(&pass.meter))
                 });
                 let Pass { meter, revoked, .. } = pass;
                 response.map(|body| Answer::relayed(body, meter, revoked, metering, exchange))
@@ -118,18 +125,22 @@ impl Shared {
         pass: &Pass,
         exchange: &Exchange,
     ) -> Result<Response<Guarded<Incoming>>, Failure> {
-        target::judge(request.method(), request.uri())?;
+        let api = target::judge(request.method(), request.uri())?;
         let is_message = target::is_message(request.method(), request.uri());
         if is_message && let Some(spent) = pass.meter.refuses() {
             return Err(Failure::Budget(spent));
         }
-        let (key, upstream) = self.signed_with(pass)?;
+        let (key, upstream) = self.signed_with(pass, api)?;
         let limits = &self.limits;
         let bytes_max = limits.request_bytes_max;
         if request.body().size_hint().lower() > bytes_max {
             return Err(Failure::TooLarge { bytes_max });
         }
-        let uri = upstream.locate(request.uri()).ok_or(Failure::UnknownPath)?;
+        let uri = match api {
+            Api::Model | Api::Bedrock => upstream.locate(request.uri()),
+            Api::Tools => target::of_tools(request.uri()).and_then(|uri| upstream.locate(&uri)),
+        };
+        let uri = uri.ok_or(Failure::UnknownPath)?;
 
         // Made new, so that nothing hyper knows of the incoming one goes along.
         let (mut head, body) = request.into_parts();

@@ -131,8 +131,8 @@ pub(super) struct Metering {
 }
 
 impl Metering {
-    pub(super) fn new(streamed: bool, prices: Arc<Prices>, meter: Arc<Meter>) -> Self {
-        Self { reader: UsageReader::new(streamed), prices, meter, counted: Used::default() }
+    pub(super) fn new(reader: UsageReader, prices: Arc<Prices>, meter: Arc<Meter>) -> Self {
+        Self { reader, prices, meter, counted: Used::default() }
     }
 
     /// The next bytes of the answer; `at_end` if no more come.
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn an_answer_is_counted_once_while_it_passes() {
         let meter = Arc::new(Meter::default());
-        let mut metering = Metering::new(true, Arc::default(), Arc::clone(&meter));
+        let mut metering = Metering::new(UsageReader::new(true), Arc::default(), Arc::clone(&meter));
         let start = br#"data: {"type":"message_start","message":{"model":"claude-sonnet-4","usage":{"input_tokens":100,"output_tokens":1}}}"#;
         metering.read(&[&start[..], b"\n\n"].concat(), false);
         assert_eq!(meter.used().tokens.total(), 101);

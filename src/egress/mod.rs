@@ -26,6 +26,7 @@ mod control;
 mod dial;
 mod exchange;
 mod forward;
+mod frames;
 #[cfg(feature = "testing")]
 mod fuzzing;
 mod gate;
@@ -85,7 +86,7 @@ pub(crate) use post::{Posted, Posting};
 pub(crate) use price::{PRICE_MAX, Price, Prices, Tokens};
 pub(crate) use receivers::{ReceiverError, Receivers};
 pub(crate) use sealing::{
-    OpeningKeys, SECRET_BYTES_MAX, Sealed, Sealing, SealingKeyError, TenantSecret, WebhookSecret,
+    OpeningKeys, SECRET_BYTES_MAX, Sealed, Sealing, SealingKeyError, TenantSecret, Use, WebhookSecret,
 };
 pub(crate) use secret::{KeyError, ModelKey, Placeholder};
 pub(crate) use upstream::EgressError;

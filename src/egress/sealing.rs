@@ -245,6 +245,32 @@ pub(crate) struct TenantSecret {
     /// It is sent as `Authorization: Bearer`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) bearer: bool,
+    /// For what it is good: it must not be ashd that says for what a key is used.
+    #[serde(default, skip_serializing_if = "Use::is_model")]
+    pub(crate) used_for: Use,
+    /// Of one for tools: the header that it is sent in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) header: Option<String>,
+}
+
+/// What a credential signs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Use {
+    /// Requests to a model API of the usual shape, in place of the host's key.
+    #[default]
+    Model,
+    /// Requests to the model API of Amazon Bedrock, in place of the host's key.
+    Bedrock,
+    /// Requests of tools to another API, beside the key for the model.
+    Tools,
+}
+
+impl Use {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_model(&self) -> bool {
+        *self == Self::Model
+    }
 }
 
 impl std::fmt::Debug for TenantSecret {
@@ -344,7 +370,13 @@ mod tests {
 
     fn secret() -> TenantSecret {
         let key = Zeroizing::new("sk-ant-api03-of-a-tenant".to_owned());
-        TenantSecret { key, base_url: Some("https://gateway.example".to_owned()), bearer: true }
+        TenantSecret {
+            key,
+            base_url: Some("https://gateway.example".to_owned()),
+            bearer: true,
+            used_for: Use::Model,
+            header: None,
+        }
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl ModelKey {
         Self::new(AUTHORIZATION, "Bearer ", text.trim())
     }
 
+    /// A key that is sent as it is, in a header of its own.
+    pub(super) fn in_header(name: HeaderName, text: &str) -> Result<Self, KeyError> {
+        Self::new(name, "", text.trim())
+    }
+
     /// As the text says it: a token of the model API's sign-in, or a key.
     pub(super) fn of_tenant(text: &str) -> Result<Self, KeyError> {
         if text.starts_with(OAUTH_PREFIX) { Self::auth_token(text) } else { Self::api_key(text) }

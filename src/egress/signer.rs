@@ -3,13 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::header::InvalidHeaderName;
+
 use crate::id::{CredentialId, SessionId};
 
 use super::Shared;
 use super::admissions::{Pass, Terms};
 use super::answer::Failure;
-use super::sealing::{CredentialFault, TenantSecret};
+use super::sealing::{CredentialFault, TenantSecret, Use};
 use super::secret::ModelKey;
+use super::target::Api;
 use super::upstream::Upstream;
 
 /// What a session's requests are signed with. The key of a tenant is wiped when the session, or its
@@ -21,6 +24,7 @@ pub(super) enum Signer {
         credential: CredentialId,
         key: ModelKey,
         upstream: Arc<Upstream>,
+        used_for: Use,
     },
     /// A tenant's credential that is of no use. Never the host's key in its place.
     Nothing {
@@ -58,7 +62,9 @@ impl Shared {
             Some(sealed) => self.opening.open(&terms.tenant, credential, sealed),
         };
         match opened.and_then(|secret| self.usable(&secret)) {
-            Ok((key, upstream)) => Signer::Tenant { credential, key, upstream },
+            Ok((key, upstream, used_for)) => {
+                Signer::Tenant { credential, key, upstream, used_for }
+            }
             Err(fault) => {
                 tracing::warn!(
                     target: "ash::egress", %session, %credential, ?fault,
@@ -69,28 +75,46 @@ impl Shared {
         }
     }
 
-    fn usable(&self, secret: &TenantSecret) -> Result<(ModelKey, Arc<Upstream>), CredentialFault> {
+    fn usable(
+        &self,
+        secret: &TenantSecret,
+    ) -> Result<(ModelKey, Arc<Upstream>, Use), CredentialFault> {
         let upstream = match &secret.base_url {
             None => &self.upstream,
             Some(base) => self.upstreams.get(&address(base)).ok_or(CredentialFault::Upstream)?,
         };
-        let key = if secret.bearer {
-            ModelKey::auth_token(&secret.key)
-        } else {
-            ModelKey::of_tenant(&secret.key)
+        // Only a key of the model API goes to the configured one.
+        if secret.base_url.is_none() && secret.used_for != Use::Model {
+            return Err(CredentialFault::Upstream);
+        }
+        let name = secret.header.as_deref().map(str::parse).transpose();
+        let name = name.map_err(|_odd: InvalidHeaderName| CredentialFault::Sealed)?;
+        let key = match name {
+            Some(name) => ModelKey::in_header(name, &secret.key),
+            None if secret.bearer => ModelKey::auth_token(&secret.key),
+            None => ModelKey::of_tenant(&secret.key),
         };
-        Ok((key.map_err(|_unusable| CredentialFault::Sealed)?, Arc::clone(upstream)))
+        let key = key.map_err(|_unusable| CredentialFault::Sealed)?;
+        Ok((key, Arc::clone(upstream), secret.used_for))
     }
 
     /// With what a request of a session is signed, and where it goes.
     pub(super) fn signed_with<'a>(
         &'a self,
         pass: &'a Pass,
+        api: Api,
     ) -> Result<(&'a ModelKey, &'a Upstream), Failure> {
-        match &*pass.signer {
-            Signer::Host => Ok((self.key.as_ref().ok_or(Failure::NoKey)?, &*self.upstream)),
-            Signer::Tenant { key, upstream, .. } => Ok((key, &**upstream)),
-            Signer::Nothing { fault, .. } => {
+        let of_host = || Ok((self.key.as_ref().ok_or(Failure::NoKey)?, &*self.upstream));
+        match (&*pass.signer, api) {
+            (Signer::Host, Api::Model)
+            | (Signer::Tenant { used_for: Use::Tools, .. }, Api::Model) => of_host(),
+            (Signer::Tenant { key, upstream, used_for: Use::Model, .. }, Api::Model)
+            | (Signer::Tenant { key, upstream, used_for: Use::Bedrock, .. }, Api::Bedrock)
+            | (Signer::Tenant { key, upstream, used_for: Use::Tools, .. }, Api::Tools) => {
+                Ok((key, &**upstream))
+            }
+            (Signer::Host | Signer::Tenant { .. }, _) => Err(Failure::UnknownPath),
+            (Signer::Nothing { fault, .. }, _) => {
                 pass.meter.has_no_credential(*fault);
                 Err(Failure::Credential(*fault))
             }

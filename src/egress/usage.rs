@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use super::account::Used;
+use super::frames::Frames;
 use super::price::{Extras, Prices, Tokens};
 
 /// Longest line of a stream that is read: those that tell usage have some 500 bytes.
@@ -102,6 +103,8 @@ impl Usage {
 #[derive(Debug)]
 pub(super) struct UsageReader {
     streamed: bool,
+    /// Its events come in frames.
+    frames: Option<Frames>,
     /// The line, or the document, as far as it came.
     kept: Vec<u8>,
     /// The rest of it is not read.
@@ -118,6 +121,7 @@ impl UsageReader {
     pub(super) fn new(streamed: bool) -> Self {
         Self {
             streamed,
+            frames: None,
             kept: Vec::new(),
             skips: false,
             model: None,
@@ -128,9 +132,18 @@ impl UsageReader {
         }
     }
 
+    /// Of an answer whose events come in the frames of Bedrock.
+    pub(super) fn of_frames() -> Self {
+        Self { frames: Some(Frames::default()), ..Self::new(true) }
+    }
+
     /// The next bytes.
     pub(super) fn read(&mut self, bytes: &[u8]) {
-        if self.streamed {
+        if let Some(frames) = &mut self.frames {
+            for event in frames.read(bytes) {
+                self.event(event.trim_ascii());
+            }
+        } else if self.streamed {
             for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
                 self.keep(piece, LINE_BYTES_MAX);
                 if piece.ends_with(b"\n") {
@@ -152,7 +165,15 @@ impl UsageReader {
     }
 
     fn line(&mut self) {
-        let Some(data) = self.kept.strip_prefix(b"data:").map(<[u8]>::trim_ascii) else { return };
+        let line = std::mem::take(&mut self.kept);
+        if let Some(data) = line.strip_prefix(b"data:") {
+            self.event(data.trim_ascii());
+        }
+        // Its room is used again.
+        self.kept = line;
+    }
+
+    fn event(&mut self, data: &[u8]) {
         let starts = |kind: &[u8]| data.get(..kind.len()).is_some_and(|start| start == kind);
         if starts(br#"{"type":"content_block_delta"#) {
             self.estimate += (data.len().saturating_sub(EVENT_BYTES) / TOKEN_BYTES).max(1);
@@ -267,5 +288,17 @@ mod tests {
         reader.read(long.as_bytes());
         reader.read(stream().as_bytes());
         assert_eq!(reader.cost(&prices(), true).tokens.total(), 6500);
+    }
+
+    #[test]
+    fn the_frames_of_bedrock_are_read_as_the_stream_that_they_carry() {
+        let event = |line: &str| super::super::frames::tests::frame(line.trim_start_matches("data: "));
+        let stream = [event(START), event(TEXT), event(DELTA)].concat();
+        let mut reader = UsageReader::of_frames();
+        for piece in stream.chunks(100) {
+            reader.read(piece);
+        }
+        let cost = reader.cost(&prices(), true);
+        assert_eq!((cost.tokens.total(), cost.tokens.output), (6500, 300));
     }
 }

@@ -232,9 +232,11 @@ impl Driver {
         self.wake().await?;
         let model = self.record.model.clone();
         self.restore_conversation().await;
+        let lent = self.host.credential_environment(&self.record).await;
         self.ensure_cli(
             &SpawnOptions::new(&self.options, &TurnOptions::default()),
             model.as_deref(),
+            lent,
         );
         Ok(())
     }
@@ -292,7 +294,8 @@ impl Driver {
         let model = turn.options.model.clone().or_else(|| self.record.model.clone());
         let spawn = SpawnOptions::new(&self.options, &turn.options);
         Box::pin(self.restore_conversation()).await;
-        self.ensure_cli(&spawn, model.as_deref());
+        let lent = Box::pin(self.host.credential_environment(&self.record)).await;
+        self.ensure_cli(&spawn, model.as_deref(), lent);
         if let Err(error) = self.deliver(input, &line, model) {
             let reason = format!("the message did not reach the sandbox: {error}");
             Box::pin(self.fail(&reason)).await;

@@ -1,6 +1,6 @@
 //! The live sessions of this host: finds or starts the driver of each.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::{Deref, Range};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -30,6 +30,7 @@ use crate::lifecycle::Lifecycle;
 use crate::sandbox::{CliFinder, Isolation, Limits};
 use crate::sandboxd::{SandboxdError, Sandboxes};
 use crate::session::Status;
+use crate::session::credential::Purpose;
 use crate::session::options::SessionOptions;
 use crate::session::tier::{Tier, TierPolicy};
 use crate::session::turn::Turns;
@@ -294,6 +295,19 @@ impl Host {
             None
         });
         Some(Lent { id, sealed: found.map(|found| Sealed::new(found.sealed)) })
+    }
+
+    /// The variables that a session has for what its credential is for. Of one that is gone, or of a newer
+    /// kind, there are none: its requests are refused.
+    pub(crate) async fn credential_environment(
+        &self,
+        record: &SessionRecord,
+    ) -> BTreeMap<String, String> {
+        let options: SessionOptions = serde_json::from_str(&record.options).unwrap_or_default();
+        let Some(id) = options.credential_id else { return BTreeMap::new() };
+        let found = self.store.credential(&record.tenant, id).await.ok().flatten();
+        let purpose = found.and_then(|found| found.kind.parse::<Purpose>().ok());
+        purpose.map(|purpose| purpose.environment(&record.placeholder)).unwrap_or_default()
     }
 
     /// A parked session is somebody's from now on.

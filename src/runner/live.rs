@@ -192,12 +192,24 @@ impl Driver {
 
     /// Has a CLI that runs with `spawn`. Does not wait for it: what it is sent next waits in the
     /// bridge, and a CLI that does not come up says so in a notice.
-    pub(super) fn ensure_cli(&mut self, spawn: &SpawnOptions, model: Option<&str>) {
-        let environment = self.record.environment.clone();
+    /// `lent` are the variables of its credential; the session's own win over them.
+    pub(super) fn ensure_cli(
+        &mut self,
+        spawn: &SpawnOptions,
+        model: Option<&str>,
+        lent: BTreeMap<String, String>,
+    ) {
+        let mut label = spawn.label();
+        if !lent.is_empty()
+            && let Some(credential) = self.options.credential_id
+        {
+            label.push_str(&format!("+{credential}"));
+        }
+        let mut environment = lent;
+        environment.extend(self.record.environment.clone());
         let script_timeout = self.host.policy().script_timeout;
         let timeout_ms = u64::try_from(script_timeout.as_millis()).unwrap_or(u64::MAX);
         let Some(live) = &mut self.live else { return };
-        let label = spawn.label();
         if live.spawn.as_ref() == Some(&label) && !spawn.one_message {
             return;
         }

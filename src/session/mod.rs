@@ -5,6 +5,7 @@
 //! timeline as any number of events ([`timeline`]). [`turn`] decides when a turn ends.
 
 pub(crate) mod content;
+pub(crate) mod credential;
 pub(crate) mod evals;
 pub(crate) mod frame;
 pub(crate) mod job;

@@ -8,16 +8,18 @@ use zeroize::Zeroizing;
 use crate::clock::Timestamp;
 use crate::id::CredentialId;
 
-/// For what a credential is. Some are known only to be refused by name.
+/// For what a credential is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CredentialKind {
     /// The configured model API.
     Anthropic,
-    /// Another API of the same shape.
+    /// Another API of the same shape; or with `tools` any API, for tools in the sandbox.
     Custom,
+    /// The API of OpenAI, or one of its shape, for tools in the sandbox.
     Openai,
+    /// The model API of Amazon Bedrock.
     Bedrock,
 }
 
@@ -54,12 +56,21 @@ pub(crate) struct CreateCredential {
     pub(crate) key: Secret,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) label: Option<String>,
-    /// Ours: of `custom`, an address that the configuration lists.
+    /// Ours: an address that the configuration lists. Required of `custom`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) base_url: Option<String>,
     /// Ours: of `custom`, it is sent as `Authorization: Bearer`, and not as `x-api-key`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) bearer: bool,
+    /// Ours: of `bedrock`, required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) region: Option<String>,
+    /// Ours: of `custom`, it is for an API that tools in the sandbox ask, and not for the model.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) tools: bool,
+    /// Ours: of `custom` with `tools`, the header that it is sent in, and not as `Authorization: Bearer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) header: Option<String>,
 }
 
 /// A credential, without its secret.
@@ -73,6 +84,12 @@ pub(crate) struct Credential {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) label: Option<String>,
+    /// It is for tools in the sandbox, and the model has the host's key.
+    #[serde(default)]
+    pub(crate) tools: bool,
+    /// Of `bedrock`.
+    #[serde(default)]
+    pub(crate) region: Option<String>,
     /// It can be opened with the keys of this host.
     pub(crate) active: bool,
     pub(crate) created_at: Timestamp,
@@ -98,7 +115,7 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
     use super::operations::Operation;
     use super::problem::Code;
     vec![
-        operation(Operation::CreateCredential, "Stores a key of the model API for the tenant.")
+        operation(Operation::CreateCredential, "Stores a key of the tenant that its sessions can have used for them.")
             .body::<CreateCredential>()
             .answers::<CredentialEnvelope>(201)
             .refuses(&[Code::CredentialsUnavailable, Code::IdempotencyMismatch, Code::TooManyKeys]),

@@ -44,13 +44,21 @@ fn a_credential_is_listed_without_its_secret_until_it_is_deleted() {
 fn what_cannot_be_kept_out_of_the_sandbox_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ash.toml");
-    std::fs::write(&file, "[model]\nupstreams = [\"https://gateway.example/api/\"]\n").unwrap();
+    let listed = r#"["https://gateway.example/api/", "https://api.openai.com/v1",
+        "https://bedrock-runtime.eu-west-1.amazonaws.com"]"#;
+    std::fs::write(&file, format!("[model]\nupstreams = {listed}\n")).unwrap();
     let mut command = crate::server::command(folder.path(), &[]);
     command.arg("--config").arg(file);
     let server = Server::run(folder, command);
     for (request, field) in [
-        (json!({ "type": "openai", "key": SECRET }), "type"),
-        (json!({ "type": "bedrock", "key": "AKIA:secret:eu-west-1" }), "type"),
+        (json!({ "type": "openai", "key": SECRET, "baseUrl": "https://evil.example" }), "baseUrl"),
+        (json!({ "type": "openai", "key": SECRET, "header": "x-key" }), "header"),
+        (json!({ "type": "bedrock", "key": SECRET }), "region"),
+        (json!({ "type": "bedrock", "key": SECRET, "region": "../x" }), "region"),
+        (json!({ "type": "bedrock", "key": SECRET, "region": "eu-west-2" }), "baseUrl"),
+        (json!({ "type": "bedrock", "key": "AKIAXXXXXXXXXXXXXXXX", "region": "eu-west-1" }), "key"),
+        (json!({ "type": "anthropic", "key": SECRET, "region": "eu-west-1" }), "region"),
+        (json!({ "type": "anthropic", "key": SECRET, "tools": true }), "tools"),
         (json!({ "type": "vertex", "key": SECRET }), "type"),
         (json!({ "type": "anthropic", "key": " " }), "key"),
         (json!({ "type": "anthropic", "key": "two words" }), "key"),
@@ -69,6 +77,24 @@ fn what_cannot_be_kept_out_of_the_sandbox_is_refused_by_name() {
         "type": "custom", "key": SECRET, "baseUrl": "https://gateway.example/api", "bearer": true,
     });
     assert_eq!(create(&server, &custom)["type"], "custom");
+    let tools = json!({
+        "type": "custom", "key": SECRET, "baseUrl": "https://gateway.example/api", "tools": true,
+    });
+    for header in ["Host", "proxy-authorization", "a b", ""] {
+        let mut odd = tools.clone();
+        odd["header"] = json!(header);
+        let refused = server.post("/api/credentials", &odd);
+        assert_eq!((refused.status, &refused.body["field"]), (400, &json!("header")), "{header}");
+    }
+    for (request, tools, region) in [
+        (tools, true, Value::Null),
+        (json!({ "type": "openai", "key": SECRET }), true, Value::Null),
+        (json!({ "type": "bedrock", "key": SECRET, "region": "eu-west-1" }), false, json!("eu-west-1")),
+    ] {
+        let made = create(&server, &request);
+        assert_eq!((&made["type"], &made["tools"]), (&request["type"], &json!(tools)));
+        assert_eq!(made["region"], region);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod agents;
 mod attachments;
+mod borrowed;
 mod conversation;
 mod credentials;
 mod deaths;

@@ -100,6 +100,10 @@ impl Model {
         self.come();
     }
 
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.settings.listen
+    }
+
     pub(crate) fn seen(&self) -> Requests {
         self.api.as_ref().unwrap().requests()
     }

@@ -1,4 +1,4 @@
-//! The way from the sandbox's loopback to egress: programs know proxies by address and port, and
+//! The way from the sandbox's loopback to egress: programs know proxies and APIs by address and port, and
 //! a sandbox has only a unix socket out. It passes bytes and judges nothing; egress does.
 
 use std::io;
@@ -10,9 +10,6 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Semaphore;
 
-/// A sandbox that has it set has a proxy, and it is this one.
-pub(super) const PROXY_VARIABLE: &str = "HTTPS_PROXY";
-
 /// As the proxy's URL says it.
 const ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 3128);
 
@@ -21,6 +18,11 @@ const EGRESS_SOCKET: &str = "/run/ash/api.sock";
 
 /// Connections at one time; egress takes as many from one sandbox. The next waits in the kernel.
 const CONNECTIONS_MAX: usize = 64;
+
+/// Whether there is a way to egress: a jail has none.
+pub(super) fn is_wanted() -> bool {
+    Path::new(EGRESS_SOCKET).exists()
+}
 
 /// Listens, and forwards as long as the bridge lives.
 pub(super) fn start() -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! The program `ash-bridge`: process 1 of a sandbox.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::num::NonZeroU64;
@@ -119,7 +119,7 @@ fn run(arguments: Arguments) -> Result<(), StartError> {
         let termination = Termination::of_program().map_err(StartError::Runtime)?;
         let launcher = Launcher::Program(arguments.cli.clone(), reaper);
         let settings = settings(arguments);
-        if settings.environment.contains_key(OsStr::new(forwarder::PROXY_VARIABLE)) {
+        if forwarder::is_wanted() {
             forwarder::start().map_err(StartError::Forwarder)?;
         }
         let relay = Relay::new(settings, Door::Listener(listener), launcher, termination);

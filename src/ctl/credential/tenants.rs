@@ -26,20 +26,33 @@ pub(crate) struct Create {
     /// File with the key
     #[arg(long, value_name = "FILE")]
     file: Option<std::path::PathBuf>,
-    /// Of `custom`: address of the model API, which `model.upstreams` lists
+    /// Address of the API, which `model.upstreams` lists; of `custom` it is required
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
     /// Of `custom`: it is sent as `Authorization: Bearer`
     #[arg(long)]
     bearer: bool,
+    /// Of `bedrock`: the region of AWS
+    #[arg(long, value_name = "REGION", required_if_eq("kind", "bedrock"))]
+    region: Option<String>,
+    /// Of `custom`: it is for an API that tools in the sandbox ask, not for the model
+    #[arg(long)]
+    tools: bool,
+    /// Of `custom` with `--tools`: header that it is sent in, instead of `Authorization: Bearer`
+    #[arg(long, value_name = "NAME", requires = "tools", conflicts_with = "bearer")]
+    header: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
     /// The configured model API
     Anthropic,
-    /// Another one of the same shape
+    /// Another one of the same shape; or with `--tools` any API, for tools in the sandbox
     Custom,
+    /// OpenAI, for tools in the sandbox
+    Openai,
+    /// Amazon Bedrock, by one of its API keys
+    Bedrock,
 }
 
 pub(super) async fn create(context: &Context, create: Create) -> Result<(), Failure> {
@@ -52,11 +65,16 @@ pub(super) async fn create(context: &Context, create: Create) -> Result<(), Fail
         kind: match create.kind {
             Kind::Anthropic => CredentialKind::Anthropic,
             Kind::Custom => CredentialKind::Custom,
+            Kind::Openai => CredentialKind::Openai,
+            Kind::Bedrock => CredentialKind::Bedrock,
         },
         key: Secret(secret),
         label: create.label,
         base_url: create.base_url,
         bearer: create.bearer,
+        region: create.region,
+        tools: create.tools,
+        header: create.header,
     };
     let Context { server, output, .. } = context;
     let answer = whole(server.post("/api/credentials", &request).await?).await?;

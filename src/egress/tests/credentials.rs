@@ -2,14 +2,20 @@
 
 use zeroize::Zeroizing;
 
-use super::super::sealing::CredentialFault;
+use super::super::sealing::{CredentialFault, Use};
 use super::*;
 use crate::id::CredentialId;
 
 const TENANT_KEY: &str = "sk-ant-api03-of-the-tenant";
 
 fn secret(key: &str) -> TenantSecret {
-    TenantSecret { key: Zeroizing::new(key.to_owned()), base_url: None, bearer: false }
+    TenantSecret {
+        key: Zeroizing::new(key.to_owned()),
+        base_url: None,
+        bearer: false,
+        used_for: Use::Model,
+        header: None,
+    }
 }
 
 impl Rig {
@@ -127,4 +133,85 @@ async fn an_upstream_that_sends_the_key_of_the_tenant_back_does_not_get_it_insid
     let (status, headers, _) = rig.message("{}").await;
     assert_eq!(status, StatusCode::OK);
     assert!(!headers.contains_key("x-echo"));
+}
+
+/// Another request than a message, by the session.
+async fn asks(rig: &Rig, method: &str, target: &str) -> StatusCode {
+    let request = Request::builder()
+        .method(method)
+        .uri(target)
+        .header("host", "api.ash.invalid")
+        .header("authorization", format!("Bearer {}", rig.placeholder.expose()))
+        .body(Full::from("{}"))
+        .unwrap();
+    let mut client = rig.client().await;
+    let response = timeout(SOON, client.send_request(request)).await.unwrap().unwrap();
+    let status = response.status();
+    response.into_body().collect().await.unwrap();
+    status
+}
+
+#[tokio::test]
+async fn a_key_of_bedrock_signs_invocations_and_what_they_cost_is_counted() {
+    let stream = [
+        r#"{"type":"message_start","message":{"model":"claude-sonnet-4-5","usage":{"input_tokens":100,"output_tokens":1}}}"#,
+        r#"{"type":"message_delta","usage":{"output_tokens":9}}"#,
+    ];
+    let stream = stream.map(super::super::frames::tests::frame).concat();
+    let bedrock = Upstream::start(move || {
+        ([("content-type", "application/vnd.amazon.eventstream")], stream.clone()).into_response()
+    })
+    .await;
+    let upstream = Upstream::ok().await;
+    let rig = Rig::before_several(&upstream, &[&bedrock]);
+    let path = "/model/eu.anthropic.claude-sonnet-4-5/invoke-with-response-stream";
+    assert_eq!(asks(&rig, "POST", path).await, StatusCode::NOT_FOUND, "without such a credential");
+    rig.lend(
+        "acme",
+        &TenantSecret {
+            base_url: Some(bedrock.base.clone()),
+            bearer: true,
+            used_for: Use::Bedrock,
+            ..secret("ABSK-of-the-tenant")
+        },
+    );
+    assert_eq!(asks(&rig, "POST", path).await, StatusCode::OK);
+    let (head, _) = bedrock.seen()[0].clone();
+    assert_eq!(head.headers["authorization"], "Bearer ABSK-of-the-tenant");
+    assert_eq!(head.uri.path(), path);
+    let report = rig.egress.ledger().report().await;
+    let used = report.entries.last().and_then(|entry| entry.used).unwrap();
+    assert_eq!(used.tokens.total(), 109);
+    // Never the host's key for the rest.
+    assert_eq!(rig.message("{}").await.0, StatusCode::NOT_FOUND);
+    assert!(upstream.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_key_for_tools_goes_to_their_api_and_the_model_keeps_the_hosts() {
+    let (upstream, api) = (Upstream::ok().await, Upstream::ok().await);
+    let rig = Rig::before_several(&upstream, &[&api]);
+    let tools = |header: Option<&str>| TenantSecret {
+        base_url: Some(api.base.clone()),
+        bearer: true,
+        used_for: Use::Tools,
+        header: header.map(str::to_owned),
+        ..secret("of-the-tools")
+    };
+    rig.lend("acme", &tools(None));
+    assert_eq!(asks(&rig, "POST", "/tools/chat/completions?a=b").await, StatusCode::OK);
+    assert_eq!(asks(&rig, "GET", "/tools/../v1/messages").await, StatusCode::NOT_FOUND);
+    assert_eq!(rig.message("{}").await.0, StatusCode::OK);
+    rig.lend("acme", &tools(Some("x-tool-key")));
+    assert_eq!(asks(&rig, "DELETE", "/tools/things/1").await, StatusCode::OK);
+    let seen = api.seen();
+    assert_eq!(seen[0].0.uri.to_string(), "/chat/completions?a=b");
+    assert_eq!(seen[0].0.headers["authorization"], "Bearer of-the-tools");
+    assert_eq!((seen[1].0.method.as_str(), seen[1].0.uri.path()), ("DELETE", "/things/1"));
+    assert_eq!(seen[1].0.headers["x-tool-key"], "of-the-tools");
+    assert!(!seen[1].0.headers.contains_key("authorization"), "nor the placeholder");
+    assert_eq!(upstream.seen()[0].0.headers["x-api-key"], KEY, "the host's");
+    // What is for an API of its own never goes to the model's.
+    rig.lend("acme", &TenantSecret { base_url: None, ..tools(None) });
+    rig.is_refused(CredentialFault::Upstream).await;
 }
