@@ -141,7 +141,7 @@ pub(crate) const KEYS: [Key; 74] = [
         "model.upstreams",
         None,
         "[]",
-        "Addresses of other model APIs that credentials of tenants may be for (`type` `custom`).",
+        "Addresses that credentials of tenants may be for: other model APIs, Bedrock, OpenAI, and APIs of tools.",
     )
     .restart(ASHD_AND_EGRESS),
     key(

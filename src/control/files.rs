@@ -2,6 +2,7 @@
 //! that untrusted code can shape.
 
 use std::collections::BTreeMap;
+
 use super::{Caller, Control, Refusal};
 use crate::bridge::host::{FileChunks, FileError};
 use crate::bridge::protocol::{COMMANDS_MAX, Refusal as Refused};
