@@ -121,7 +121,10 @@ impl Control {
             }
             CredentialKind::Bedrock => {
                 let Some(region) = region.filter(|region| is_region(region)) else {
-                    return wrong("region", "it is the name of a region of AWS, such as `us-east-1`");
+                    return wrong(
+                        "region",
+                        "it is the name of a region of AWS, such as `us-east-1`",
+                    );
                 };
                 if ["AKIA", "ASIA"].iter().any(|begin| key.starts_with(begin)) {
                     let what = "this is the id of an access key, which would sign each request; make an \

@@ -78,9 +78,10 @@ impl Control {
             _ => {
                 let bridge = self.host.reach(&record).await.map_err(Refusal::Start)?;
                 // A jail has no way out, and so no placeholder.
-                let mut environment = match bridge.in_jail {
-                    true => BTreeMap::new(),
-                    false => self.host.credential_environment(&record).await,
+                let mut environment = if bridge.in_jail {
+                    BTreeMap::new()
+                } else {
+                    self.host.credential_environment(&record).await
                 };
                 environment.extend(record.environment);
                 Ok(Reach { bridge, environment })

@@ -185,7 +185,8 @@ mod tests {
     #[test]
     fn an_answer_is_counted_once_while_it_passes() {
         let meter = Arc::new(Meter::default());
-        let mut metering = Metering::new(UsageReader::new(true), Arc::default(), Arc::clone(&meter));
+        let mut metering =
+            Metering::new(UsageReader::new(true), Arc::default(), Arc::clone(&meter));
         let start = br#"data: {"type":"message_start","message":{"model":"claude-sonnet-4","usage":{"input_tokens":100,"output_tokens":1}}}"#;
         metering.read(&[&start[..], b"\n\n"].concat(), false);
         assert_eq!(meter.used().tokens.total(), 101);

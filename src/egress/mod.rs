@@ -86,7 +86,8 @@ pub(crate) use post::{Posted, Posting};
 pub(crate) use price::{PRICE_MAX, Price, Prices, Tokens};
 pub(crate) use receivers::{ReceiverError, Receivers};
 pub(crate) use sealing::{
-    OpeningKeys, SECRET_BYTES_MAX, Sealed, Sealing, SealingKeyError, TenantSecret, Use, WebhookSecret,
+    OpeningKeys, SECRET_BYTES_MAX, Sealed, Sealing, SealingKeyError, TenantSecret, Use,
+    WebhookSecret,
 };
 pub(crate) use secret::{KeyError, ModelKey, Placeholder};
 pub(crate) use upstream::EgressError;

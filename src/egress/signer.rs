@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::InvalidHeaderName;
+use http::HeaderName;
 
 use crate::id::{CredentialId, SessionId};
 
@@ -62,9 +62,7 @@ impl Shared {
             Some(sealed) => self.opening.open(&terms.tenant, credential, sealed),
         };
         match opened.and_then(|secret| self.usable(&secret)) {
-            Ok((key, upstream, used_for)) => {
-                Signer::Tenant { credential, key, upstream, used_for }
-            }
+            Ok((key, upstream, used_for)) => Signer::Tenant { credential, key, upstream, used_for },
             Err(fault) => {
                 tracing::warn!(
                     target: "ash::egress", %session, %credential, ?fault,
@@ -87,8 +85,8 @@ impl Shared {
         if secret.base_url.is_none() && secret.used_for != Use::Model {
             return Err(CredentialFault::Upstream);
         }
-        let name = secret.header.as_deref().map(str::parse).transpose();
-        let name = name.map_err(|_odd: InvalidHeaderName| CredentialFault::Sealed)?;
+        let name = secret.header.as_deref().map(str::parse::<HeaderName>).transpose();
+        let name = name.map_err(|_odd| CredentialFault::Sealed)?;
         let key = match name {
             Some(name) => ModelKey::in_header(name, &secret.key),
             None if secret.bearer => ModelKey::auth_token(&secret.key),
@@ -104,7 +102,9 @@ impl Shared {
         pass: &'a Pass,
         api: Api,
     ) -> Result<(&'a ModelKey, &'a Upstream), Failure> {
-        let of_host = || Ok((self.key.as_ref().ok_or(Failure::NoKey)?, &*self.upstream));
+        let of_host = || -> Result<(&ModelKey, &Upstream), Failure> {
+            Ok((self.key.as_ref().ok_or(Failure::NoKey)?, &*self.upstream))
+        };
         match (&*pass.signer, api) {
             (Signer::Host, Api::Model)
             | (Signer::Tenant { used_for: Use::Tools, .. }, Api::Model) => of_host(),

@@ -32,7 +32,10 @@ impl Api {
         let path = uri.path();
         if path.starts_with("/model/") {
             Self::Bedrock
-        } else if path.strip_prefix(TOOLS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        } else if path
+            .strip_prefix(TOOLS)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        {
             Self::Tools
         } else {
             Self::Model
@@ -83,13 +86,15 @@ pub(super) fn of_tools(uri: &Uri) -> Option<Uri> {
 
 /// Whether no step of the path leads out of the address that it goes below, however it is written.
 fn stays_below(path: &str) -> bool {
-    let plain = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "\\");
+    let plain =
+        path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "\\");
     !plain.contains('\\') && !plain.split('/').any(|step| step == ".." || step == ".")
 }
 
 /// A request for an answer of a model of Bedrock, whole or as a stream.
 fn is_invocation(path: &str) -> bool {
-    let Some((model, verb)) = path.strip_prefix("/model/").and_then(|rest| rest.split_once('/')) else {
+    let Some((model, verb)) = path.strip_prefix("/model/").and_then(|rest| rest.split_once('/'))
+    else {
         return false;
     };
     // Of an ARN the slashes come as `%2F`.
@@ -183,9 +188,13 @@ mod tests {
             }
             assert_eq!(upstream(path), goes_to);
         }
-        for path in
-            ["/tools/../v1/messages", "/tools/a/%2E%2e/b", "/tools/a/..", "/tools/.%2f..", "/tools/a%5c.."]
-        {
+        for path in [
+            "/tools/../v1/messages",
+            "/tools/a/%2E%2e/b",
+            "/tools/a/..",
+            "/tools/.%2f..",
+            "/tools/a%5c..",
+        ] {
             assert_eq!(status("GET", path), 404, "{path}");
         }
         assert_eq!(status("GET", "/toolsx"), 404);

@@ -292,7 +292,8 @@ mod tests {
 
     #[test]
     fn the_frames_of_bedrock_are_read_as_the_stream_that_they_carry() {
-        let event = |line: &str| super::super::frames::tests::frame(line.trim_start_matches("data: "));
+        let event =
+            |line: &str| super::super::frames::tests::frame(line.trim_start_matches("data: "));
         let stream = [event(START), event(TEXT), event(DELTA)].concat();
         let mut reader = UsageReader::of_frames();
         for piece in stream.chunks(100) {

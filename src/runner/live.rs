@@ -203,7 +203,8 @@ impl Driver {
         if !lent.is_empty()
             && let Some(credential) = self.options.credential_id
         {
-            label.push_str(&format!("+{credential}"));
+            label.push('+');
+            label.push_str(&credential.to_string());
         }
         let mut environment = lent;
         environment.extend(self.record.environment.clone());

@@ -90,9 +90,7 @@ impl FromStr for Purpose {
             ("custom", "") => Self::Custom,
             ("custom", "tools") => Self::CustomTools,
             ("openai", "") => Self::Openai,
-            ("bedrock", region) if is_region(region) => {
-                Self::Bedrock { region: region.to_owned() }
-            }
+            ("bedrock", region) if is_region(region) => Self::Bedrock { region: region.to_owned() },
             _ => return Err(Unknown),
         })
     }

@@ -115,10 +115,17 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
     use super::operations::Operation;
     use super::problem::Code;
     vec![
-        operation(Operation::CreateCredential, "Stores a key of the tenant that its sessions can have used for them.")
-            .body::<CreateCredential>()
-            .answers::<CredentialEnvelope>(201)
-            .refuses(&[Code::CredentialsUnavailable, Code::IdempotencyMismatch, Code::TooManyKeys]),
+        operation(
+            Operation::CreateCredential,
+            "Stores a key of the tenant that its sessions can have used for them.",
+        )
+        .body::<CreateCredential>()
+        .answers::<CredentialEnvelope>(201)
+        .refuses(&[
+            Code::CredentialsUnavailable,
+            Code::IdempotencyMismatch,
+            Code::TooManyKeys,
+        ]),
         operation(Operation::ListCredentials, "Lists the credentials of the tenant.")
             .answers::<CredentialList>(200),
         operation(Operation::DeleteCredential, "Deletes a credential.")

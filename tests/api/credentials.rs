@@ -89,7 +89,11 @@ fn what_cannot_be_kept_out_of_the_sandbox_is_refused_by_name() {
     for (request, tools, region) in [
         (tools, true, Value::Null),
         (json!({ "type": "openai", "key": SECRET }), true, Value::Null),
-        (json!({ "type": "bedrock", "key": SECRET, "region": "eu-west-1" }), false, json!("eu-west-1")),
+        (
+            json!({ "type": "bedrock", "key": SECRET, "region": "eu-west-1" }),
+            false,
+            json!("eu-west-1"),
+        ),
     ] {
         let made = create(&server, &request);
         assert_eq!((&made["type"], &made["tools"]), (&request["type"], &json!(tools)));

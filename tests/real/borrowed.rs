@@ -17,7 +17,9 @@ const KEY: &str = "ABSK-the-key-of-this-tenant";
 type Seen = Arc<Mutex<Vec<String>>>;
 
 /// An API that answers with `answer`, given the path and the body.
-fn api(answer: impl Fn(&str, &[u8]) -> (String, Vec<u8>) + Send + Sync + 'static) -> (String, Seen) {
+fn api(
+    answer: impl Fn(&str, &[u8]) -> (String, Vec<u8>) + Send + Sync + 'static,
+) -> (String, Seen) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let (seen, answer) = (Seen::default(), Arc::new(answer));
@@ -56,7 +58,8 @@ fn serve(stream: TcpStream, seen: &Seen, answer: &dyn Fn(&str, &[u8]) -> (String
         let path = line.split(' ').nth(1).unwrap_or_default();
         let (kind, body) = answer(path, &body);
         let length = body.len();
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");
         let said = stream.get_mut().write_all(&[head.as_bytes(), &body].concat());
         if said.is_err() {
             return;
@@ -82,20 +85,25 @@ fn chunked(stream: &mut impl std::io::BufRead) -> Vec<u8> {
 /// The checksum of each frame, which the client looks at.
 fn checksum(bytes: &[u8]) -> [u8; 4] {
     let table = |byte: u32| {
-        (0..8).fold(byte, |value, _| if value & 1 == 1 { value >> 1 ^ 0xedb8_8320 } else { value >> 1 })
+        (0..8).fold(
+            byte,
+            |value, _| if value & 1 == 1 { (value >> 1) ^ 0xedb8_8320 } else { value >> 1 },
+        )
     };
-    let sum = bytes.iter().fold(u32::MAX, |sum, byte| {
-        sum >> 8 ^ table(sum & 0xff ^ u32::from(*byte))
-    });
+    let sum = bytes
+        .iter()
+        .fold(u32::MAX, |sum, byte| (sum >> 8) ^ table((sum & 0xff) ^ u32::from(*byte)));
     (!sum).to_be_bytes()
 }
 
 /// An event of the Messages API as Bedrock sends it.
 fn frame(event: &str) -> Vec<u8> {
     let mut headers = Vec::new();
-    for (name, value) in
-        [(":event-type", "chunk"), (":content-type", "application/json"), (":message-type", "event")]
-    {
+    for (name, value) in [
+        (":event-type", "chunk"),
+        (":content-type", "application/json"),
+        (":message-type", "event"),
+    ] {
         headers.push(u8::try_from(name.len()).unwrap());
         headers.extend_from_slice(name.as_bytes());
         headers.push(7);
@@ -104,8 +112,7 @@ fn frame(event: &str) -> Vec<u8> {
     }
     let payload = json!({ "bytes": STANDARD.encode(event) }).to_string();
     let number = |number: usize| u32::try_from(number).unwrap().to_be_bytes();
-    let mut frame =
-        [number(16 + headers.len() + payload.len()), number(headers.len())].concat();
+    let mut frame = [number(16 + headers.len() + payload.len()), number(headers.len())].concat();
     frame.extend_from_slice(&checksum(&frame));
     frame.extend_from_slice(&headers);
     frame.extend_from_slice(payload.as_bytes());
@@ -124,7 +131,8 @@ fn bedrock() -> (String, Seen, Arc<OnceLock<String>>) {
         body["model"] = path.split('/').nth(2).into();
         body["stream"] = streams.into();
         let messages = format!("http://{}/v1/messages", told.get().unwrap());
-        let mut answer = ureq::post(messages).header("x-api-key", MODEL_KEY).send_json(&body).unwrap();
+        let mut answer =
+            ureq::post(messages).header("x-api-key", MODEL_KEY).send_json(&body).unwrap();
         let text = answer.body_mut().read_to_string().unwrap();
         if !streams {
             return ("application/json".to_owned(), text.into_bytes());
@@ -151,7 +159,8 @@ fn session_with(world: &World, request: &Value) -> String {
 }
 
 fn exec(world: &World, session: &str, command: &str) -> String {
-    let answer = world.post(&format!("/api/sessions/{session}/exec"), &json!({ "command": command }));
+    let answer =
+        world.post(&format!("/api/sessions/{session}/exec"), &json!({ "command": command }));
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.body["stdout"].as_str().unwrap().to_owned()
 }
@@ -187,7 +196,9 @@ fn claude_code_speaks_to_bedrock_with_a_key_that_it_never_has() {
 
 #[test]
 fn tools_ask_an_api_whose_key_is_not_inside() {
-    let (base, seen) = api(|path, _| ("application/json".to_owned(), json!({ "path": path }).to_string().into_bytes()));
+    let (base, seen) = api(|path, _| {
+        ("application/json".to_owned(), json!({ "path": path }).to_string().into_bytes())
+    });
     let Some(world) = world(&[&base, &format!("{base}/v1")]) else { return };
     let openai = session_with(
         &world,
@@ -208,7 +219,8 @@ fn tools_ask_an_api_whose_key_is_not_inside() {
         "type": "custom", "key": KEY, "baseUrl": base, "tools": true, "header": "X-Tool-Key",
     });
     let custom = session_with(&world, &custom);
-    let ask = "curl -sS -X DELETE $ASH_CUSTOM_BASE_URL/things/1 -H \"X-Api-Key: $ASH_CUSTOM_API_KEY\"";
+    let ask =
+        "curl -sS -X DELETE $ASH_CUSTOM_BASE_URL/things/1 -H \"X-Api-Key: $ASH_CUSTOM_API_KEY\"";
     assert_eq!(exec(&world, &custom, ask).trim(), r#"{"path":"/things/1"}"#);
     // The model keeps the host's key.
     assert!(world.say(&custom, "[[say:yes]]").contains("yes"));
