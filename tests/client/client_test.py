@@ -1,7 +1,8 @@
 """The published Python client `ash-ai-sdk`, unchanged, against a running ashd.
 
 Each test runs twice: with simulated sandboxes (`ashd --simulate`), and with the real Claude Code
-CLI behind the stand-in Messages API. Prints one line per test and the counts.
+CLI behind the stand-in Messages API. With `ASH_TEST_URL` and `ASH_TEST_KEY` each runs once, against
+the ashd that is there, whose sandboxes are real. Prints one line per test and the counts.
 """
 
 import asyncio
@@ -44,8 +45,8 @@ from functions import Functions
 
 START_SECONDS = 30  # a start within this, also on a busy machine
 STOP_SECONDS = 20  # as ashd's unit allows it
-KEY = "ash_client_test_key"
-BIN = os.environ["ASH_TEST_BIN"]
+KEY = os.environ.get("ASH_TEST_KEY", "ash_client_test_key")
+BIN = os.environ.get("ASH_TEST_BIN")
 
 
 class Daemon:
@@ -126,6 +127,24 @@ class Daemon:
                 program.kill()
                 program.wait()
         self.folder.cleanup()
+
+
+class Installed:
+    """An ashd that somebody else has started, and looks after."""
+
+    simulate = False
+
+    def __init__(self, url):
+        self.url = url
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_failure):
+        pass
+
+    def log(self, _name):
+        return "it is where ashd runs"
 
 
 class Published(Functions, unittest.TestCase):
@@ -351,8 +370,12 @@ class Lines(unittest.TestResult):
 
 def main():
     passed = failed = skipped = 0
-    for kind, simulate in (("simulated", True), ("real CLI", False)):
-        with Daemon(simulate) as daemon:
+    if url := os.environ.get("ASH_TEST_URL"):
+        daemons = [("installed", Installed(url))]
+    else:
+        daemons = [("simulated", Daemon(True)), ("real CLI", Daemon(False))]
+    for kind, program in daemons:
+        with program as daemon:
             Published.daemon = daemon
             result = Lines(kind)
             unittest.defaultTestLoader.loadTestsFromTestCase(Published).run(result)

@@ -236,6 +236,13 @@ boot_up() {
 # In a scope of its own: the right cgroup, and what it leaves running survives it.
 machine_exec() { enter systemd-run --quiet --scope --collect -- "$@"; }
 
+# A program of this host, with its files and its user, that finds what the machine's programs listen on.
+machine_beside() {
+  local pid
+  pid=$(alive "$RUN/init") || die "container '$NAME' is not running"
+  exec nsenter -t "$pid" -n "$@"
+}
+
 machine_reboot() {
   local before
   before=$(cat "$RUN/init")
