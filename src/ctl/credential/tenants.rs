@@ -116,9 +116,14 @@ fn id(credential: &Credential) -> String {
 }
 
 fn row(credential: &Credential, times: Times) -> [String; 6] {
+    let kind = match &credential.region {
+        Some(region) => format!("{} {region}", credential.kind),
+        None if credential.tools && credential.kind == "custom" => "custom tools".to_owned(),
+        None => credential.kind.clone(),
+    };
     [
         id(credential),
-        cell(&credential.kind),
+        cell(&kind),
         optional(credential.label.as_deref()),
         if credential.active { "active" } else { "cannot be opened" }.to_owned(),
         credential.last_used_at.map_or_else(|| "never".to_owned(), |at| times.show(at)),
