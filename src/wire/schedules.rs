@@ -204,7 +204,8 @@ pub(super) fn described() -> Vec<super::openapi::Described> {
             ]),
         operation(Operation::ListSchedules, "Lists the schedules.")
             .query("allTenants", flag(), "Of all tenants; over the admin socket only.")
-            .answers::<ScheduleList>(200),
+            .answers::<ScheduleList>(200)
+            .refuses(&[Code::Forbidden]),
         operation(Operation::GetSchedule, "Tells about a schedule.")
             .answers::<ScheduleEnvelope>(200)
             .refuses(&[Code::ScheduleNotFound]),
