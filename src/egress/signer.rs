@@ -106,8 +106,7 @@ impl Shared {
             Ok((self.key.as_ref().ok_or(Failure::NoKey)?, &*self.upstream))
         };
         match (&*pass.signer, api) {
-            (Signer::Host, Api::Model)
-            | (Signer::Tenant { used_for: Use::Tools, .. }, Api::Model) => of_host(),
+            (Signer::Host | Signer::Tenant { used_for: Use::Tools, .. }, Api::Model) => of_host(),
             (Signer::Tenant { key, upstream, used_for: Use::Model, .. }, Api::Model)
             | (Signer::Tenant { key, upstream, used_for: Use::Bedrock, .. }, Api::Bedrock)
             | (Signer::Tenant { key, upstream, used_for: Use::Tools, .. }, Api::Tools) => {
