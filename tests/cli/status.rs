@@ -17,7 +17,18 @@ fn health(change: impl FnOnce(&mut Value)) -> Scripted {
         "cli": {"path": "/usr/bin/claude", "version": "2.1.330", "problem": null},
     });
     change(&mut health);
-    Scripted::answering("GET /health", json(health.to_string()))
+    with_background(health.to_string(), r#"{"webhooks":[]}"#, r#"{"schedules":[]}"#)
+}
+
+/// The same with what is done without a client.
+fn with_background(health: String, webhooks: &str, schedules: &str) -> Scripted {
+    let (webhooks, schedules) = (webhooks.to_owned(), schedules.to_owned());
+    Scripted::new(move |seen| match seen.line.as_str() {
+        "GET /health" => json(health.clone()),
+        "GET /api/webhooks?allTenants=true" => json(webhooks.clone()),
+        "GET /api/schedules?allTenants=true" => json(schedules.clone()),
+        line => problem(500, "internal", line),
+    })
 }
 
 fn nothing() -> Ashctl {
@@ -97,6 +108,20 @@ fn the_doctor_tells_every_wall() {
          database   ok\n",
         "- the disk is watched, not limited\n",
     );
+}
+
+#[test]
+fn the_doctor_names_what_fails_without_a_client() {
+    let text = std::cell::RefCell::new(String::new());
+    drop(health(|health| *text.borrow_mut() = health.to_string()));
+    let webhooks = r#"{"webhooks":[{"id":"5b0f1a52-7d0e-4d43-9f0e-0b8e2c9a7c11","tenantId":"acme","url":"https://hooks.example.com/ash","events":["turn.ended"],"label":null,"enabled":true,"disabledReason":null,"disabledAt":null,"failures":3,"waiting":2,"oldestWaitingAt":"2026-11-22T18:19:06.641Z","createdAt":"2026-11-22T18:19:06.641Z"}]}"#;
+    let server = with_background(text.take(), webhooks, r#"{"schedules":[]}"#);
+    let said = ashctl(&server, ["doctor"]);
+    assert_eq!(said.status, 0, "{}", said.stderr);
+    assert!(said.stdout.ends_with("database   ok\nwebhooks   failing\n"), "{}", said.stdout);
+    for part in ["failed 3 times in a row", "2 deliveries wait", "webhook enable 5b0f1a52"] {
+        assert!(said.stderr.contains(part), "{}", said.stderr);
+    }
 }
 
 #[test]
