@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::super::sealing::{CredentialFault, Use};
+use super::super::sealing::CredentialFault;
 use super::*;
 use crate::id::CredentialId;
 
@@ -157,7 +157,7 @@ async fn a_key_of_bedrock_signs_invocations_and_what_they_cost_is_counted() {
         r#"{"type":"message_start","message":{"model":"claude-sonnet-4-5","usage":{"input_tokens":100,"output_tokens":1}}}"#,
         r#"{"type":"message_delta","usage":{"output_tokens":9}}"#,
     ];
-    let stream = stream.map(super::super::frames::tests::frame).concat();
+    let stream = stream.map(frames::tests::frame).concat();
     let bedrock = Upstream::start(move || {
         ([("content-type", "application/vnd.amazon.eventstream")], stream.clone()).into_response()
     })
