@@ -33,7 +33,7 @@ fn api(
     (base, seen)
 }
 
-fn serve(stream: TcpStream, seen: &Seen, answer: &dyn Fn(&str, &[u8]) -> (String, Vec<u8>)) {
+fn serve(stream: TcpStream, seen: &Seen, answer: &Answers) {
     let mut stream = BufReader::new(stream);
     loop {
         let (mut line, mut head) = (String::new(), String::new());
