@@ -16,7 +16,10 @@ const KEY: &str = "ABSK-the-key-of-this-tenant";
 /// A request: its line and its headers, in lower case but for the line.
 type Seen = Arc<Mutex<Vec<String>>>;
 
-/// An API that answers with `answer`, given the path and the body.
+/// What an API answers, its type and its body, given the path and the body of a request.
+type Answers = dyn Fn(&str, &[u8]) -> (String, Vec<u8>) + Send + Sync;
+
+/// An API that answers with `answer`.
 fn api(
     answer: impl Fn(&str, &[u8]) -> (String, Vec<u8>) + Send + Sync + 'static,
 ) -> (String, Seen) {
