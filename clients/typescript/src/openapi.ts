@@ -538,7 +538,7 @@ export interface paths {
         /**
          * Lists the API keys.
          * @description `{"keys": [ … ]}`, the oldest first, without the keys themselves and without that of the configuration.
-         *     `lastUsedAt` is right to the minute. Over the admin socket those of all tenants. Scope `admin`.
+         *     `lastUsedAt` is right to the minute. Over the admin socket those of all tenants, or of the one that `Ash-Tenant` names. Scope `admin`.
          */
         get: operations["listApiKeys"];
         put?: never;
@@ -687,14 +687,16 @@ export interface paths {
         get: operations["listCredentials"];
         put?: never;
         /**
-         * Stores a key of the model API for the tenant.
-         * @description Stores a key of the model API for the sessions of the tenant, and answers 201 with `{"credential": …}`. The key
-         *     is sealed to ash-egress and never shown again. Scope `admin`. Body,
+         * Stores a key of the tenant that its sessions can have used for them.
+         * @description Stores a key that ash-egress uses for sessions of the tenant, and answers 201 with `{"credential": …}`. The key
+         *     is sealed to ash-egress, never shown again, and in no sandbox. Scope `admin`. Body,
          *     at most 64 KiB:
          *
-         *     The original's types `openai` and `bedrock` are refused with 400 by name
-         *     (why): what a program inside needs to know is given to it
-         *     in `extraEnv`. A tenant has at most 1,000.
+         *     The variable for the key holds the session's placeholder. What a tool sends with it, as `Authorization: Bearer` or
+         *     `x-api-key`, to the address in the other variable goes on to the API with the key in its place, whatever method and
+         *     path it has below that address; who has a credential for tools keeps the host's key for the model. These variables win over the
+         *     agent's, and those of the session win over them. Access keys of AWS, which sign each request, are refused
+         *     (why). A tenant has at most 1,000.
          *
          *     A session is created with it (`credentialId`), or given it later
          *     (`PATCH …/config`). `active` is false if ash-egress has no key that opens it;
@@ -940,7 +942,7 @@ export interface paths {
         };
         /**
          * Lists the schedules.
-         * @description `{"schedules": [ … ]}`, the oldest first.
+         * @description `{"schedules": [ … ]}`, the oldest first. With `allTenants=true`, over the admin socket only, those of everybody.
          */
         get: operations["listSchedules"];
         put?: never;
@@ -1787,7 +1789,7 @@ export interface paths {
         };
         /**
          * Lists the webhooks.
-         * @description `{"webhooks": [ … ]}`, the oldest first.
+         * @description `{"webhooks": [ … ]}`, the oldest first. With `allTenants=true`, over the admin socket only, those of everybody.
          */
         get: operations["listWebhooks"];
         put?: never;
@@ -2428,12 +2430,18 @@ export interface components {
         };
         /** @description Body of `POST /api/credentials`. */
         CreateCredential: {
-            /** @description Ours: of `custom`, an address that the configuration lists. */
+            /** @description Ours: an address that the configuration lists. Required of `custom`. */
             baseUrl?: string | null;
             /** @description Ours: of `custom`, it is sent as `Authorization: Bearer`, and not as `x-api-key`. */
             bearer?: boolean;
+            /** @description Ours: of `custom` with `tools`, the header that it is sent in, and not as `Authorization: Bearer`. */
+            header?: string | null;
             key: components["schemas"]["Secret"];
             label?: string | null;
+            /** @description Ours: of `bedrock`, required. */
+            region?: string | null;
+            /** @description Ours: of `custom`, it is for an API that tools in the sandbox ask, and not for the model. */
+            tools?: boolean;
             type: components["schemas"]["CredentialKind"];
         };
         /** @description Body of `POST /api/queue`. */
@@ -2567,7 +2575,17 @@ export interface components {
             label: string | null;
             /** @description To the minute. */
             lastUsedAt: components["schemas"]["Timestamp"] | null;
+            /**
+             * @description Of `bedrock`.
+             * @default null
+             */
+            region: string | null;
             tenantId: string;
+            /**
+             * @description It is for tools in the sandbox, and the model has the host's key.
+             * @default false
+             */
+            tools: boolean;
             /** @description A kind, in a text: a newer one is listed, too. */
             type: string;
         };
@@ -2579,8 +2597,8 @@ export interface components {
          * @description A credential of a tenant; not its secret.
          */
         CredentialId: string;
-        /** @description For what a credential is. Some are known only to be refused by name. */
-        CredentialKind: ("openai" | "bedrock") | "anthropic" | "custom";
+        /** @description For what a credential is. */
+        CredentialKind: "anthropic" | "custom" | "openai" | "bedrock";
         CredentialList: {
             credentials: components["schemas"]["Credential"][];
         };
@@ -4012,6 +4030,11 @@ export interface components {
             failures: number;
             id: components["schemas"]["WebhookId"];
             label: string | null;
+            /**
+             * @description When the oldest of them was made.
+             * @default null
+             */
+            oldestWaitingAt: components["schemas"]["Timestamp"] | null;
             tenantId: string;
             url: string;
             /**
@@ -6893,7 +6916,10 @@ export interface operations {
     };
     listSchedules: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of all tenants; over the admin socket only. */
+                allTenants?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6909,7 +6935,9 @@ export interface operations {
                     "application/json": components["schemas"]["ScheduleList"];
                 };
             };
+            400: components["responses"]["400-bad_request"];
             401: components["responses"]["401-unauthorized"];
+            403: components["responses"]["403-forbidden"];
             429: components["responses"]["429-rate_limited"];
             500: components["responses"]["500-internal"];
             503: components["responses"]["503-shutting_down-store_unavailable"];
@@ -8450,7 +8478,10 @@ export interface operations {
     };
     listWebhooks: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of all tenants; over the admin socket only. */
+                allTenants?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -8466,6 +8497,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookList"];
                 };
             };
+            400: components["responses"]["400-bad_request"];
             401: components["responses"]["401-unauthorized"];
             403: components["responses"]["403-forbidden"];
             429: components["responses"]["429-rate_limited"];

@@ -326,8 +326,11 @@ class CreateAttachment(TypedDict):
 class CreateCredential(TypedDict):
     baseUrl: NotRequired[str | None]
     bearer: NotRequired[bool]
+    header: NotRequired[str | None]
     key: Secret
     label: NotRequired[str | None]
+    region: NotRequired[str | None]
+    tools: NotRequired[bool]
     type: CredentialKind
 
 
@@ -410,7 +413,9 @@ class Credential(TypedDict):
     id: CredentialId
     label: str | None
     lastUsedAt: Timestamp | None
+    region: str | None
     tenantId: str
+    tools: bool
     type: str
 
 
@@ -421,7 +426,7 @@ class CredentialEnvelope(TypedDict):
 CredentialId: TypeAlias = "str"
 
 
-CredentialKind: TypeAlias = "Literal['openai', 'bedrock'] | Literal['anthropic'] | Literal['custom']"
+CredentialKind: TypeAlias = "Literal['anthropic'] | Literal['custom'] | Literal['openai'] | Literal['bedrock']"
 
 
 class CredentialList(TypedDict):
@@ -1297,6 +1302,7 @@ class Webhook(TypedDict):
     failures: int
     id: WebhookId
     label: str | None
+    oldestWaitingAt: Timestamp | None
     tenantId: str
     url: str
     waiting: int
