@@ -225,6 +225,7 @@ cgroup_of() { # SESSION : the folder
   path=$(property "$(scope_of "$1")" ControlGroup)
   [ -n "$path" ] && echo "$CGROUP$path"
 }
+# shellcheck disable=SC2034 # the cases read it
 PREPARED=4 # scopes that are kept ready for new sessions, as it is configured
 # The ids of sessions to come: in their scopes nothing is but what waits.
 prepared_scopes() {

@@ -65,6 +65,8 @@ inner__supervise() { # RUN : process 1 of the namespaces; the machine's kernel i
   ip link set tap0 up
   local boot
   for ((boot = 1; boot <= BOOTS_MAX; boot++)); do
+    # A kernel that was killed lets go of the tap only when it is gone for good.
+    wait_until 30 tap_is_free || true
     boot_kernel rw quiet systemd.show_status=0 panic=5 \
       "systemd.hostname=$NAME" "systemd.machine_id=$MACHINE_ID" </dev/null >"$RUN/boot.log" 2>&1 || true
     cat "$RUN/boot.log" >>"$RUN/console.log"
@@ -75,6 +77,8 @@ inner__supervise() { # RUN : process 1 of the namespaces; the machine's kernel i
     fi
   done
 }
+
+tap_is_free() { ip -o link show dev tap0 | grep -q NO-CARRIER; }
 
 # ---- verbs ------------------------------------------------------------------------------------
 
@@ -90,7 +94,7 @@ guest() {
 
 # wait_ready : the console shows the mark of this boot, and ssh answers.
 wait_ready() {
-  if wait_until "$BOOT_SECONDS" marked_or_dead && wait_until 60 guest true; then
+  if wait_until "$BOOT_SECONDS" marked_or_dead && wait_until 60 answers; then
     return 0
   fi
   tail -15 "$RUN/boot.log" >&2
@@ -98,6 +102,7 @@ wait_ready() {
   machine_down
   die "'$NAME' did not boot"
 }
+answers() (guest true) # which ends with its shell, where the machine is gone
 marked_or_dead() { grep -aq "$READY_MARK" "$RUN/boot.log" || gone "$RUN/supervisor"; }
 
 machine_up() {
