@@ -93,6 +93,8 @@ async fn scripts_run_where_the_cli_runs_with_its_environment_and_once_where_they
     link.run(2, "kill -9 $$");
     let (_, ended) = told(&mut link).await;
     assert!(matches!(ended, Notice::Exited { requested: false, .. }), "{ended:?}");
+    let (_, refused) = told(&mut link).await;
+    assert!(matches!(refused, Notice::InputRefused { number: 2, .. }), "{refused:?}");
     link.sender.start(&start(&rig, 60_000)).unwrap();
     let (lines, notice) = told(&mut link).await;
     assert_eq!((count(&lines, "1"), count(&lines, "begun")), (0, 1), "{lines:?}");
