@@ -120,7 +120,11 @@ fn run(arguments: Arguments) -> Result<(), StartError> {
         let launcher = Launcher::Program(arguments.cli.clone(), reaper);
         let settings = settings(arguments);
         if forwarder::is_wanted() {
-            forwarder::start().map_err(StartError::Forwarder)?;
+            match forwarder::start() {
+                // Where the network is not its own, which is told of such a host, somebody was first.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                started => started.map_err(StartError::Forwarder)?,
+            }
         }
         let relay = Relay::new(settings, Door::Listener(listener), launcher, termination);
         relay.run().await;
