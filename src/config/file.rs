@@ -97,7 +97,6 @@ pub(super) struct Sandbox {
     pub(super) allow_degraded: Option<Vec<String>>,
     pub(super) max: Option<u32>,
     pub(super) wait_seconds: Option<u32>,
-    pub(super) prepared: Option<usize>,
     pub(super) memory_mib: Option<u64>,
     pub(super) swap_mib: Option<u64>,
     pub(super) tasks: Option<u64>,

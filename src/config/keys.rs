@@ -41,7 +41,7 @@ const ASHD_AND_SANDBOXD: &[&str] = &["ashd", "ash-sandboxd"];
 const ASHD_AND_EGRESS: &[&str] = &["ashd", "ash-egress"];
 const ALL: &[&str] = &["ashd", "ash-sandboxd", "ash-egress"];
 
-pub(crate) const KEYS: [Key; 74] = [
+pub(crate) const KEYS: [Key; 73] = [
     key(
         "data_dir",
         Some("ASH_DATA_DIR"),
@@ -191,13 +191,6 @@ pub(crate) const KEYS: [Key; 74] = [
         "30",
         "Seconds that a request waits for room for its sandbox before it is refused.",
     ),
-    key(
-        "sandbox.prepared",
-        None,
-        "4",
-        "Scopes that are kept ready for new sessions, where sandboxes have scopes; 0 for none, nor for sessions that come back.",
-    )
-    .restart(ASHD),
     key(
         "sandbox.memory_mib",
         Some("ASH_SANDBOX_MEMORY_MB"),

@@ -9,9 +9,7 @@ use zeroize::Zeroizing;
 
 use super::environment::Environment;
 use super::file::{Fragment, Metrics, Placement};
-use super::values::{
-    attachment_bytes_max, budget, origins, pool, prepared, prices, receivers, upstreams,
-};
+use super::values::{attachment_bytes_max, budget, origins, pool, prices, receivers, upstreams};
 use super::{ConfigError, KEYS};
 use crate::agent::AgentLimits;
 use crate::egress::{Budget, HostRules, Prices, Receivers};
@@ -74,8 +72,6 @@ pub(crate) struct Settings {
     /// Walls that may be less than hard, by name.
     pub(crate) allow_degraded: Vec<String>,
     pub(crate) sandboxes_max: usize,
-    /// Scopes that are kept ready for new sessions.
-    pub(crate) prepared: usize,
     pub(crate) limits: Limits,
     pub(crate) uids: Range<u32>,
     pub(crate) libexec: Option<PathBuf>,
@@ -282,7 +278,6 @@ impl Settings {
                 file.sandbox.allow_degraded,
             )?,
             sandboxes_max: sandboxes_max as usize,
-            prepared: prepared(file.sandbox.prepared)?,
             limits,
             uids,
             libexec: file.sandbox.libexec_dir,

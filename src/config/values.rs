@@ -10,8 +10,6 @@ use crate::session::pool::PoolSettings;
 
 /// Largest attachment: what can be read of a workspace, too.
 const ATTACHMENT_MIB_MAX: u64 = 100;
-/// Most scopes that are kept ready: a new one takes some 20 ms, and each is a process that waits.
-const PREPARED_MAX: usize = 16;
 /// Largest budgets: more is a slip, and still counted without loss.
 const BUDGET_TOKENS_MAX: u64 = 1_000_000_000_000;
 const BUDGET_DOLLARS_MAX: f64 = 1_000_000.0;
@@ -65,14 +63,6 @@ pub(super) fn attachment_bytes_max(mib: Option<u64>) -> Result<u64, ConfigError>
     match mib.unwrap_or_else(|| number_of(KEY)) {
         mib @ 1..=ATTACHMENT_MIB_MAX => Ok(mib << 20),
         mib => Err(wrong(KEY, format!("is {mib}, and should be from 1 to {ATTACHMENT_MIB_MAX}"))),
-    }
-}
-
-pub(super) fn prepared(scopes: Option<usize>) -> Result<usize, ConfigError> {
-    const KEY: &str = "sandbox.prepared";
-    match scopes.unwrap_or_else(|| number_of(KEY)) {
-        scopes @ 0..=PREPARED_MAX => Ok(scopes),
-        scopes => Err(wrong(KEY, format!("is {scopes}, and should be from 0 to {PREPARED_MAX}"))),
     }
 }
 

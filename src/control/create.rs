@@ -123,8 +123,6 @@ impl Control {
 
     /// Makes a session from the start.
     async fn make(&self, new: NewSession) -> Result<SessionRecord, Refusal> {
-        let expected = self.host.next_session();
-        let new = NewSession { id: expected.id, ..new };
         let record = self.store_session(new).await?;
         if let Err(refusal) = self.bring_up(&record).await {
             self.undo(&record).await;

@@ -67,10 +67,6 @@ pub(super) async fn serve(
         async move { control.keep_pool().await }
     });
     tasks.spawn({
-        let host = control.host.clone();
-        async move { host.keep_ahead().await }
-    });
-    tasks.spawn({
         let control = control.clone();
         async move { control.host.watch_memory().await }
     });

@@ -86,12 +86,7 @@ pub(super) async fn wire_up(settings: &Settings) -> Result<Parts, Failure> {
         sandboxes,
         gate,
         CliFinder::new(settings.claude.clone()),
-        HostSettings {
-            limits: settings.limits.clone(),
-            uids,
-            archive,
-            prepared: settings.prepared,
-        },
+        HostSettings { limits: settings.limits.clone(), uids, archive },
         reload::host_policy(settings),
     );
     let (reloads, asked) = mpsc::channel(RELOADS_MAX);

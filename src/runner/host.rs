@@ -9,7 +9,6 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::ahead::Ahead;
 use super::budget;
 use super::disk::DiskWatch;
 use super::driver::Driver;
@@ -87,8 +86,6 @@ pub(crate) struct HostSettings {
     pub(crate) uids: Option<Range<u32>>,
     /// Where sessions leave the host to.
     pub(crate) archive: Archive,
-    /// Scopes that are kept ready for new sessions.
-    pub(crate) prepared: usize,
 }
 
 /// Why it cannot be told what lives.
@@ -120,7 +117,6 @@ pub(crate) struct Shared {
     pub(crate) pressure: Pressure,
     /// Sandboxes that may start at the same time.
     pub(super) launches: Semaphore,
-    pub(super) ahead: Ahead,
     /// Jails that may live at the same time.
     pub(super) jails: Arc<Semaphore>,
     /// Tenants with a budget.
@@ -155,7 +151,6 @@ impl Host {
             seats: Seats::new(policy.sandboxes_max, policy.wait_max),
             pressure: Pressure::new(policy.pressure_percent_max),
             launches: Semaphore::new(launches_max()),
-            ahead: Ahead::new(settings.prepared),
             jails: Arc::new(Semaphore::new(JAILS_MAX)),
             settings,
             lifecycle: Lifecycle::new(Timestamp::now()),

@@ -104,9 +104,6 @@ impl Driver {
         if self.live.is_some() {
             return Ok(());
         }
-        // The first one is expected by whoever makes the session.
-        let is_first = self.record.status == Status::Starting;
-        let _expected = (!is_first).then(|| self.host.expect(self.record.id, self.limits()));
         self.jail_gives_way().await;
         let launched = self.launch_when_there_is_room().await;
         if launched.is_err() {

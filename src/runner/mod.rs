@@ -1,7 +1,6 @@
 //! One host's live sessions: a task per session drives its sandbox; everybody else holds a
 //! [`handle::Handle`], asks through a bounded channel and reads the session's [`feed`].
 
-mod ahead;
 mod archiving;
 mod audit;
 mod budget;

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 
 use super::order::Refusal;
 use super::placement::Programs;
-use super::waiting;
+use super::start;
 use crate::os::{fd, process};
 
 /// Largest answer: an outcome with the reason of its failure, which may hold a path.
@@ -24,7 +24,7 @@ pub(super) async fn run<Answer: DeserializeOwned, const COUNT: usize>(
     order: &impl Serialize,
     descriptors: [OwnedFd; COUNT],
 ) -> io::Result<Answer> {
-    let (mut orders, theirs) = waiting::pair()?;
+    let (mut orders, theirs) = start::pair()?;
     let mut command = process::command(&programs.launch, &programs.launch_arguments);
     command.stdin(Stdio::from(theirs)).kill_on_drop(true);
     let mut child = command.spawn()?;

@@ -13,7 +13,6 @@ use tracing::warn;
 use super::copy::{self, CopyError};
 use super::disk::{self, DiskError};
 use super::error::{LaunchError, LauncherError};
-use super::expected::Preparing;
 use super::freezing::FreezeError;
 use super::isolation::{Isolation, Level};
 use super::live::Live;
@@ -26,7 +25,8 @@ use super::start::{self, START_DEADLINE, Site};
 use super::stream::BridgeStream;
 use super::{blocking, probe, scope};
 use crate::bridge::{SimulatedBridge, simulated};
-use crate::os::cgroup::{Cgroup, Usage};
+use crate::os::cgroup::Cgroup;
+use crate::os::cgroup::Usage;
 use crate::os::fs::Root;
 
 /// What a test takes away.
@@ -54,14 +54,14 @@ pub(crate) struct LauncherSettings {
 /// Starts, finds and ends sandboxes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Launcher {
-    pub(super) inner: Arc<Inner>,
+    inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-pub(super) struct Inner {
-    pub(super) placement: Placement,
+struct Inner {
+    placement: Placement,
     records: Records,
-    pub(super) programs: Programs,
+    programs: Programs,
     bwrap: PathBuf,
     deadline: Duration,
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "nothing is ever missing"))]
@@ -70,10 +70,8 @@ pub(super) struct Inner {
     isolation: watch::Receiver<Option<Isolation>>,
 }
 
-#[derive(Debug)]
-pub(super) enum Slot {
-    /// Its scope is ready, or will be.
-    Expected(Preparing),
+#[derive(Debug, Clone)]
+enum Slot {
     Starting,
     Live(Arc<Live>),
 }
@@ -347,9 +345,6 @@ impl Launcher {
                 Err(error) => warn!(%error, "systemd does not list the scopes of sandboxes"),
             }
         }
-        let table = inner.table();
-        living.retain(|name| !matches!(table.get(name), Some(Slot::Expected(_))));
-        drop(table);
         living.sort();
         living.dedup();
         living
@@ -369,11 +364,11 @@ impl Inner {
         }
     }
 
-    pub(super) fn table(&self) -> MutexGuard<'_, HashMap<SandboxName, Slot>> {
+    fn table(&self) -> MutexGuard<'_, HashMap<SandboxName, Slot>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn launch(self: &Arc<Self>, spec: &SandboxSpec) -> Result<BridgeStream, LaunchError> {
+    async fn launch(&self, spec: &SandboxSpec) -> Result<BridgeStream, LaunchError> {
         if matches!(self.placement, Placement::Simulated) {
             return Ok(BridgeStream::Simulated(simulated(SimulatedBridge {
                 workspace: spec.workspace.clone(),
@@ -391,38 +386,30 @@ impl Inner {
             }
             None => false,
         };
-        let expected = match self.table().entry(name.clone()) {
+        let _claim = match self.table().entry(name.clone()) {
             Entry::Vacant(free) if !exists => {
                 free.insert(Slot::Starting);
-                None
-            }
-            Entry::Occupied(mut slot) if matches!(slot.get(), Slot::Expected(_)) => {
-                Some(slot.insert(Slot::Starting))
+                Claim { inner: self, name }
             }
             _ => return Err(LaunchError::Exists { name: name.clone() }),
         };
-        let _claim = Claim { inner: self, name };
-        let ready = Box::pin(async {
-            let Some(Slot::Expected(preparing)) = expected else { return None };
-            self.ready(preparing, spec).await
-        });
-        let (live, stream) = start::bridge(self.site(), spec, ready).await?;
+        let (live, stream) = start::bridge(self.site(), spec).await?;
         self.table().insert(name.clone(), Slot::Live(live));
         Ok(BridgeStream::Unix(stream))
     }
 
     /// The sandbox of this name, dead or alive, that has been started and not ended.
-    pub(super) async fn find(&self, name: &SandboxName) -> Option<Arc<Live>> {
+    async fn find(&self, name: &SandboxName) -> Option<Arc<Live>> {
         match self.table().get(name) {
             Some(Slot::Live(live)) => return Some(Arc::clone(live)),
-            Some(Slot::Starting | Slot::Expected(_)) => return None,
+            Some(Slot::Starting) => return None,
             None => {}
         }
         let live = self.adopt(name).await?;
         let mut table = self.table();
         match table.entry(name.clone()).or_insert(Slot::Live(live)) {
             Slot::Live(live) => Some(Arc::clone(live)),
-            Slot::Starting | Slot::Expected(_) => None,
+            Slot::Starting => None,
         }
     }
 
@@ -465,7 +452,7 @@ impl Inner {
         Some(Arc::new(live))
     }
 
-    async fn end(self: &Arc<Self>, name: &SandboxName) -> EndReport {
+    async fn end(&self, name: &SandboxName) -> EndReport {
         let Some(live) = self.find(name).await else { return self.end_unknown(name).await };
         let _ending = live.ending.lock().await;
         let is_here =
@@ -480,8 +467,7 @@ impl Inner {
     }
 
     /// A scope that nothing is written down about is ended all the same.
-    async fn end_unknown(self: &Arc<Self>, name: &SandboxName) -> EndReport {
-        self.give_up(name, None).await;
+    async fn end_unknown(&self, name: &SandboxName) -> EndReport {
         let is_starting = self.table().contains_key(name);
         if let Placement::Scope(manager) = &self.placement
             && !is_starting

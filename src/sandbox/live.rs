@@ -16,7 +16,6 @@ use super::report::{EndReport, Observed, Status};
 use super::scope::InForce;
 use super::spec::SandboxName;
 use super::tail::Tail;
-use super::waiting::Placed;
 use super::{BRIDGE_SOCKET, blocking};
 use crate::os::cgroup::{Cgroup, Usage};
 use crate::os::process::{self, Process, ProcessId};
@@ -25,7 +24,7 @@ use crate::systemd::scope::Manager;
 
 /// Longest wait for killed processes to be gone. The kernel takes milliseconds; a process stuck
 /// in a dead disk takes for ever, and nobody can wait for that.
-pub(super) const KILL_DEADLINE: Duration = Duration::from_secs(5);
+const KILL_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Longest wait for bwrap to write down how the first process ended.
 const STATUS_DEADLINE: Duration = Duration::from_secs(1);
@@ -81,12 +80,6 @@ impl Live {
 
     pub(super) fn record(&self) -> Record {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn set_placed(&self, placed: Placed) {
-        if let Some((cgroup, in_force)) = placed {
-            self.set_cgroup(cgroup, in_force);
-        }
     }
 
     pub(super) fn set_cgroup(&self, cgroup: Cgroup, in_force: InForce) {

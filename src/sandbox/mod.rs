@@ -3,7 +3,7 @@
 //!
 //! In reading order: [`spec`] (what one is to be), [`mounts`] (bwrap's arguments, pure),
 //! [`seccomp`] (the filter of system calls), [`order`] and [`entry`] (the program `ash-launch`),
-//! [`waiting`] (it before its order), [`start`], [`expected`] (scopes that are ready before their sandboxes), [`disk`], [`live`] (what can be done to one, and its end), [`freezing`], [`record`] (what a
+//! [`start`], [`disk`], [`live`] (what can be done to one, and its end), [`freezing`], [`record`] (what a
 //! successor of this process finds), [`launcher`] (the way
 //! in).
 
@@ -14,7 +14,6 @@ mod entry;
 mod environment;
 mod errand;
 mod error;
-mod expected;
 mod freezing;
 mod isolation;
 mod launcher;
@@ -35,7 +34,6 @@ mod stage;
 mod start;
 mod stream;
 mod tail;
-mod waiting;
 mod wishes;
 
 #[cfg(test)]

@@ -150,7 +150,7 @@ async fn run(
     limited: Result<(), String>,
 ) -> Result<Seen, LaunchError> {
     let handles = start::prepare(site, spec, Entry::Probe).await?;
-    let mut started = start::enter(site, spec, Entry::Probe, handles, None).await?;
+    let mut started = start::enter(site, spec, Entry::Probe, handles).await?;
     let mut printed = String::new();
     let ended = async {
         if let Some(stdout) = started.stdout.take() {

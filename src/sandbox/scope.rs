@@ -53,19 +53,6 @@ pub(super) fn properties(name: &SandboxName, limits: &Limits, version: u32) -> V
     list
 }
 
-/// What is to be changed of a scope that was made with other limits.
-pub(super) fn changed(
-    name: &SandboxName,
-    from: &Limits,
-    to: &Limits,
-    version: u32,
-) -> Vec<Property> {
-    let had = properties(name, from, version);
-    let mut wanted = properties(name, to, version);
-    wanted.retain(|property| !had.contains(property));
-    wanted
-}
-
 /// Which limits the kernel has taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct InForce {
@@ -105,15 +92,6 @@ mod tests {
         assert!(names(&SandboxName::jail(SessionId::new()), 257).contains(&"RuntimeMaxUSec"));
         assert!(names(&SandboxName::new_probe(), 257).contains(&"RuntimeMaxUSec"));
         assert!(!names(&SessionId::new().into(), 257).contains(&"RuntimeMaxUSec"));
-    }
-
-    #[test]
-    fn only_what_is_limited_otherwise_is_changed() {
-        let (name, had) = (SessionId::new().into(), Limits::default());
-        assert_eq!(changed(&name, &had, &had, 257), []);
-        let wanted = Limits { tasks: 7, tmp_bytes: 1, ..had };
-        let tasks = ("TasksMax", Variant::from(7_u64));
-        assert_eq!(changed(&name, &had, &wanted, 257), [tasks]);
     }
 
     #[test]

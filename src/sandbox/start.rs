@@ -1,16 +1,18 @@
 //! The way of a sandbox into its life: everything is opened first, ash-launch is started and put
-//! into its control group, unless one waits there already, and only then it gets its order. What fails
-//! on the way leaves nothing.
+//! into its control group, and only then it gets its order. What fails on the way leaves nothing.
 
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net as unix;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::UnixStream;
 use tokio::process::ChildStdout;
@@ -21,12 +23,16 @@ use super::live::{Live, remove_socket};
 use super::order::{Entry, Handle, LaunchOrder, REFUSAL_BYTES_MAX, Refusal};
 use super::placement::{Placement, Programs};
 use super::record::{Record, Records};
+use super::scope;
 use super::spec::SandboxSpec;
-use super::waiting::{self, Ready, Waiting};
+use super::tail::Tail;
 use super::{BRIDGE_SOCKET, blocking, environment};
 use crate::bridge::protocol::{ControllerHello, Kind, PROTOCOL, Packet};
+use crate::os::cgroup::{self, Cgroup};
 use crate::os::fd;
+use crate::os::process::{self, Process, ProcessId};
 use crate::os::socket::{self, SocketError};
+use crate::systemd::scope::ScopeError;
 
 /// Longest wait for ash-launch to become bwrap, and for the bridge to greet. Both take
 /// milliseconds; a host under heavy load takes seconds.
@@ -54,26 +60,15 @@ pub(super) struct Started {
     pub(super) stdout: Option<ChildStdout>,
 }
 
-/// Starts a sandbox with its bridge, and answers when the bridge has greeted. `ready` comes to what
-/// was prepared for it.
+/// Starts a sandbox with its bridge, and answers when the bridge has greeted.
 pub(super) async fn bridge(
     site: Site<'_>,
     spec: &SandboxSpec,
-    ready: impl Future<Output = Option<Ready>> + Send,
 ) -> Result<(Arc<Live>, UnixStream), LaunchError> {
     let is_jail = spec.name.jailed().is_some();
     let entry = if is_jail { Entry::Jail } else { Entry::Bridge };
-    let (handles, ready) = tokio::join!(prepare(site, spec, entry), ready);
-    let handles = match handles {
-        Ok(handles) => handles,
-        Err(error) => {
-            if let (Some(ready), Placement::Scope(manager)) = (ready, site.placement) {
-                Box::pin(ready.discard(manager, &spec.name)).await;
-            }
-            return Err(error);
-        }
-    };
-    let live = Box::pin(enter(site, spec, entry, handles, ready)).await?.live;
+    let handles = prepare(site, spec, entry).await?;
+    let live = enter(site, spec, entry, handles).await?.live;
     let greeted = async {
         greeted(&live, &spec.state, site.deadline).await?;
         live.find_first_process(site.records).await.map_err(|source| match source.kind() {
@@ -159,26 +154,69 @@ async fn greeted(live: &Live, state: &Path, deadline: Duration) -> Result<(), La
     })
 }
 
-/// Starts ash-launch, gives it its place and its order, and answers when it has become bwrap. One
-/// that is ready has its place.
+/// Starts ash-launch, gives it its place and its order, and answers when it has become bwrap.
 pub(super) async fn enter(
     site: Site<'_>,
     spec: &SandboxSpec,
     entry: Entry,
     handles: Vec<OwnedFd>,
-    ready: Option<Ready>,
 ) -> Result<Started, LaunchError> {
-    let (waiting, placed) = match ready {
-        Some(Ready { waiting, placed, .. }) => (waiting, Some(placed)),
-        None => match waiting::spawn(site.programs, entry).await {
-            Ok(waiting) => (waiting, None),
-            Err(error) => {
-                forget(site, spec).await;
-                return Err(error);
-            }
-        },
+    let (mut orders, started) = match spawn(site, spec, entry).await {
+        Ok(spawned) => spawned,
+        Err(error) => {
+            let (name, state, records) =
+                (spec.name.clone(), spec.state.clone(), site.records.clone());
+            let removed = blocking(move || remove_socket(&state).and(records.remove(&name)));
+            // They hold nothing, and the next start of this name replaces them.
+            drop(removed.await);
+            return Err(error);
+        }
     };
-    let Waiting { mut orders, id, outer, stderr, stdout } = waiting;
+    let live = &started.live;
+    let entered = async {
+        if let Placement::Scope(_) = site.placement {
+            place(site, spec, live).await?;
+        }
+        give_order(&mut orders, site, spec, entry, handles).await
+    };
+    match timeout(site.deadline, entered).await {
+        Ok(Ok(())) => Ok(started),
+        Ok(Err(error)) => Err(abandon(site, spec, live, error).await),
+        Err(_elapsed) => {
+            let silent = LaunchError::BridgeSilent { after: site.deadline, stderr: String::new() };
+            Err(abandon(site, spec, live, silent).await)
+        }
+    }
+}
+
+async fn spawn(
+    site: Site<'_>,
+    spec: &SandboxSpec,
+    entry: Entry,
+) -> Result<(UnixStream, Started), LaunchError> {
+    let during = "starting ash-launch";
+    let (ours, theirs) = pair().map_err(LaunchError::system(during))?;
+    let mut command = process::command(&site.programs.launch, &site.programs.launch_arguments);
+    command.stdin(Stdio::from(theirs)).stderr(Stdio::piped());
+    if entry == Entry::Probe {
+        command.stdout(Stdio::piped());
+    }
+    let mut child = command
+        .spawn()
+        .map_err(|source| LaunchError::Program { program: site.programs.launch.clone(), source })?;
+    // Our copy of the child's end of the pair goes with it.
+    drop(command);
+    let stderr = child.stderr.take().map_or_else(Tail::empty, Tail::of);
+    let stdout = child.stdout.take();
+    let found = child.id().map_or(Err(io::ErrorKind::NotFound.into()), ProcessId::of);
+    let outer = found.and_then(|id| Ok((id, Process::find(id)?)));
+    let (id, outer) = match outer {
+        Ok(found) => found,
+        Err(source) => {
+            drop(child.kill().await);
+            return Err(LaunchError::System { during, source });
+        }
+    };
     let record = Record {
         name: spec.name.clone(),
         boot: site.records.boot().to_owned(),
@@ -187,42 +225,56 @@ pub(super) async fn enter(
         init: None,
     };
     let live = Arc::new(Live::new(record.clone(), outer, stderr));
-    if let Some(placed) = placed.clone() {
-        live.own_scope();
-        live.set_placed(placed);
-    }
-    let entered = async {
-        // Before anything of the sandbox runs, a successor must be able to find it.
-        let records = site.records.clone();
-        blocking(move || records.write(&record))
-            .await
-            .map_err(|source| disk(source, site.records.directory(), "writing the record"))?;
-        if let (Placement::Scope(manager), None) = (site.placement, placed) {
-            match waiting::place(manager, &spec.name, &spec.limits, id.pid).await {
-                Err(error @ LaunchError::ScopeTaken { .. }) => return Err(error),
-                placed => {
-                    // If that failed, perhaps it came into being all the same.
-                    live.own_scope();
-                    live.set_placed(placed?);
-                }
-            }
+    // Only so that the kernel can forget it; its end is watched by its handle.
+    tokio::spawn(async move { drop(child.wait().await) });
+    let started = Started { live, stdout };
+    // Before anything of the sandbox runs, a successor must be able to find it.
+    let records = site.records.clone();
+    match blocking(move || records.write(&record)).await {
+        Ok(()) => Ok((ours, started)),
+        Err(source) => {
+            let error = disk(source, site.records.directory(), "writing the record");
+            Err(abandon(site, spec, &started.live, error).await)
         }
-        give_order(&mut orders, site, spec, entry, handles).await
-    };
-    let error = match timeout(site.deadline, entered).await {
-        Ok(Ok(())) => return Ok(Started { live, stdout }),
-        Ok(Err(error)) => error,
-        Err(_elapsed) => LaunchError::BridgeSilent { after: site.deadline, stderr: String::new() },
-    };
-    Err(abandon(site, spec, &live, error).await)
+    }
 }
 
-/// Removes what was made for a sandbox of which nothing runs.
-async fn forget(site: Site<'_>, spec: &SandboxSpec) {
-    let (name, state, records) = (spec.name.clone(), spec.state.clone(), site.records.clone());
-    let removed = blocking(move || remove_socket(&state).and(records.remove(&name)));
-    // They hold nothing, and the next start of this name replaces them.
-    drop(removed.await);
+pub(super) fn pair() -> io::Result<(UnixStream, OwnedFd)> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)?;
+    let ours = unix::UnixStream::from(ours);
+    ours.set_nonblocking(true)?;
+    Ok((UnixStream::from_std(ours)?, theirs))
+}
+
+/// Makes the scope around ash-launch, and makes sure.
+async fn place(site: Site<'_>, spec: &SandboxSpec, live: &Live) -> Result<(), LaunchError> {
+    let Placement::Scope(manager) = site.placement else { return Ok(()) };
+    let unit = spec.name.unit();
+    let pid = live.record().outer.pid;
+    let properties = scope::properties(&spec.name, &spec.limits, manager.version());
+    match manager.start_scope(&unit, properties, pid).await {
+        Err(ScopeError::Exists { unit }) => return Err(LaunchError::ScopeTaken { unit }),
+        Err(error) => {
+            // Perhaps it came into being all the same.
+            live.own_scope();
+            return Err(LaunchError::Scope(error));
+        }
+        Ok(()) => live.own_scope(),
+    }
+    let expected = manager.control_group(&unit).await.map_err(LaunchError::Scope)?;
+    let found = cgroup::path_of(pid).map_err(LaunchError::system("reading the control group"))?;
+    // Without a version 2 hierarchy there is nothing to compare, and nothing claimed.
+    if let (Some(expected), Some(found)) = (expected, found)
+        && let Some(cgroup) = Cgroup::at(&expected)
+    {
+        if found != expected {
+            return Err(LaunchError::OutsideScope { found });
+        }
+        let in_force = scope::in_force(&cgroup, &spec.limits);
+        live.set_cgroup(cgroup, in_force);
+    }
+    Ok(())
 }
 
 async fn give_order(

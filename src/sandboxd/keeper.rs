@@ -100,13 +100,6 @@ impl Inner {
                 let alone = self.turn(session).await;
                 return Ok((Answer::Connected, Some(self.unpack(session, uid, alone).await?)));
             }
-            Request::Expect { session, limits } => {
-                let limits = limits.within(&self.settings.limits);
-                match self.launcher.expect(&session.into(), &limits).await {
-                    Some(held) => return Ok((Answer::Connected, Some(BridgeStream::Unix(held)))),
-                    None => Answer::Done,
-                }
-            }
             Request::Launch { session, uid, environment, limits } => {
                 let _alone = self.turn(session).await;
                 let stream = self.launch(session, uid, environment, &limits).await?;

@@ -26,7 +26,7 @@ pub(crate) use client::Client;
 pub(crate) use keeper::{Keeper, KeeperSettings};
 pub(crate) use moving::Unpacking;
 pub(crate) use protocol::SandboxdError;
-pub(crate) use sandboxes::{Expectation, Sandboxes};
+pub(crate) use sandboxes::Sandboxes;
 #[cfg(feature = "testing")]
 pub(crate) use server::read_any_request;
 pub(crate) use server::serve;

@@ -16,8 +16,8 @@ use crate::sandbox::{EndReport, Isolation, Limits};
 
 /// The version of everything here. 2: `Fork`. 3: `Jail`, `EndJail`. 4: `Usage`. 5: `Pack`,
 /// `Unpack`. 6: limits of `Launch` and `Jail`. 7: limits of the disk, `DiskUse`. 8: `UsageOf`
-/// instead of `OomKills`. 9: `Expect`.
-pub(super) const PROTOCOL: u32 = 9;
+/// instead of `OomKills`.
+pub(super) const PROTOCOL: u32 = 8;
 
 /// Largest request in bytes: the environment of a sandbox (64 KiB), every byte an escape of six.
 pub(super) const REQUEST_BYTES_MAX: usize = 512 << 10;
@@ -62,12 +62,6 @@ pub(super) enum Request {
     Unpack {
         session: SessionId,
         uid: Option<u32>,
-    },
-    /// Have the scope of the session's sandbox ready, until it is launched or the connection ends
-    /// that is the answer; `Done` where there is nothing to prepare.
-    Expect {
-        session: SessionId,
-        limits: Limits,
     },
     /// Start the session's sandbox, and answer with a connection to its bridge.
     Launch {

@@ -22,20 +22,6 @@ pub(crate) enum Sandboxes {
     There(Client),
 }
 
-/// Keeps what was prepared for a sandbox that is expected.
-#[derive(Debug)]
-pub(crate) struct Expectation(BridgeStream);
-
-impl Expectation {
-    /// Whether the other side still keeps it. It says nothing on its end of the connection.
-    pub(crate) fn is_kept(&self) -> bool {
-        match &self.0 {
-            BridgeStream::Unix(stream) => stream.try_read(&mut [0]).is_err(),
-            BridgeStream::Simulated(_) => false,
-        }
-    }
-}
-
 impl Sandboxes {
     /// Sandboxes are tasks of this process, without walls and without the real CLI.
     pub(crate) fn is_simulated(&self) -> bool {
@@ -119,20 +105,6 @@ impl Sandboxes {
     ) -> Result<Unpacking, SandboxdError> {
         match self.ask(Request::Unpack { session, uid }).await? {
             (Answer::Connected, Some(stream)) => Ok(Unpacking(stream)),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Has the scope of a session's sandbox ready for as long as the answer is kept; `None` where there
-    /// is nothing to prepare.
-    pub(crate) async fn expect(
-        &self,
-        session: SessionId,
-        limits: Limits,
-    ) -> Result<Option<Expectation>, SandboxdError> {
-        match self.ask(Request::Expect { session, limits }).await? {
-            (Answer::Connected, Some(stream)) => Ok(Some(Expectation(stream))),
-            (Answer::Done, _) => Ok(None),
             other => Err(unexpected(&other)),
         }
     }

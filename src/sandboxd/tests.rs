@@ -103,8 +103,6 @@ async fn a_life(bench: &Bench, sandboxes: &Sandboxes) {
     assert_eq!(sandboxes.live().await.unwrap(), []);
     assert!(sandboxes.reconnect(id).await.unwrap().is_none());
     assert_eq!(sandboxes.usage_of(id).await, None);
-    // Simulated ones have no scope to be ready.
-    assert!(sandboxes.expect(id, Limits::default()).await.unwrap().is_none());
     assert_eq!(sandboxes.end(id).await.cause, EndCause::Gone);
     assert_eq!(sandboxes.measured_isolation().await.placement, "simulated");
 
@@ -375,7 +373,6 @@ fn requests() -> Vec<Vec<u8>> {
     let limits = Limits::default();
     [
         Request::Hello,
-        Request::Expect { session, limits: limits.clone() },
         Request::Launch { session, uid: Some(5), environment, limits },
         Request::Prepare { session, uid: None, digest: "1".repeat(64).parse().unwrap() },
         Request::Pack { session, unless: Some("x".to_owned()) },

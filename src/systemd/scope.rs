@@ -1,6 +1,6 @@
 //! Transient scopes: control groups that systemd makes around processes it did not start.
 //!
-//! Plain method calls instead of generated proxies: ten methods are all there is.
+//! Plain method calls instead of generated proxies: nine methods are all there is.
 
 use std::io;
 use std::time::Duration;
@@ -180,17 +180,6 @@ impl Manager {
         let body = (&states[..], &[pattern][..]);
         let rows: Vec<Row> = self.ask(PATH, MANAGER, "ListUnitsByPatterns", &body).await?;
         Ok(rows.into_iter().map(|row| row.0).collect())
-    }
-
-    /// Changes what a unit that lives was started with. What says so is gone with the unit.
-    pub(crate) async fn set_properties(
-        &self,
-        unit: &str,
-        properties: Vec<Property>,
-    ) -> Result<(), ScopeError> {
-        let until_reboot = true;
-        let body = (unit, until_reboot, properties);
-        self.call(PATH, MANAGER, "SetUnitProperties", &body).await.map(drop)
     }
 
     /// Sends SIGKILL to every process of the scope.

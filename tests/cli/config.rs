@@ -80,7 +80,7 @@ fn a_file_is_checked_without_a_daemon() {
         "",
         &format!(
             "error: {shown}:2:1: unknown field `maks`, expected one of `placement`, `allow_degraded`, \
-             `max`, `wait_seconds`, `prepared`, `memory_mib`, `swap_mib`, `tasks`, `cpu_percent`, `cpu_weight`, \
+             `max`, `wait_seconds`, `memory_mib`, `swap_mib`, `tasks`, `cpu_percent`, `cpu_weight`, \
              `io_weight`, `tmp_mib`, `shm_mib`, `file_mib`, `open_files`, `disk_mib`, \
              `disk_files`, `uid_first`, `uid_count`, `libexec_dir`, `socket`, `bwrap`; did you mean `max`? (in `maks = 3`)\n\
              hint: ash.toml(5) lists the settings\n"

@@ -225,16 +225,6 @@ cgroup_of() { # SESSION : the folder
   path=$(property "$(scope_of "$1")" ControlGroup)
   [ -n "$path" ] && echo "$CGROUP$path"
 }
-# shellcheck disable=SC2034 # the cases read it
-PREPARED=4 # scopes that are kept ready for new sessions, as it is configured
-# The ids of sessions to come: in their scopes nothing is but what waits.
-prepared_scopes() {
-  local id
-  for id in $(systemctl list-units --no-legend --plain 'ash-s-*.scope' | sed -n 's/^ash-s-\(.*\)\.scope .*/\1/p'); do
-    [ "$(processes_of "$id" 2>/dev/null | xargs -I{} cat /proc/{}/comm 2>/dev/null)" != ash-launch ] || echo "$id"
-  done
-}
-prepared_scopes_are_ready() { [ "$(prepared_scopes | wc -l)" = "$PREPARED" ]; }
 processes_of() { find "$(cgroup_of "$1")" -name cgroup.procs -exec cat {} +; } # SESSION
 # The processes of a session by the name of their program.
 process_of() { # SESSION NAME

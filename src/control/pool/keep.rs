@@ -10,6 +10,7 @@ use super::shelves::{Due, Recipe};
 use super::{Parked, Waits};
 use crate::clock::Timestamp;
 use crate::egress::Placeholder;
+use crate::id::SessionId;
 use crate::runner::pressure::available_percent;
 use crate::session::Status;
 use crate::store::NewSession;
@@ -122,9 +123,8 @@ impl Control {
             return Ok(None);
         }
         let Some(seat) = self.host.spare_seat() else { return Ok(None) };
-        let expected = self.host.next_session();
         let new = NewSession {
-            id: expected.id,
+            id: SessionId::new(),
             status: Status::Starting,
             placeholder: Placeholder::random().expose().to_owned(),
             created_at: Timestamp::now(),

@@ -18,7 +18,6 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 
 mod copying;
 mod ends;
-mod expected;
 mod inside;
 mod jail;
 mod refusals;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A bench whose sandboxes are in scopes, or `None`, and said so.
-pub(super) async fn scope_bench() -> Option<Bench> {
+async fn scope_bench() -> Option<Bench> {
     let bench = Bench::new().await?;
     if bench.launcher.isolation().placement != "scope" {
         skip("systemd does not run this host; tests/system runs it where it does");

@@ -9,9 +9,9 @@ _clean() { rm -f $DROP_IN && systemctl reload ashd.service; }
 _warm() { [ "$(health | jq .pool.warm)" = 1 ]; }
 _none_parked() { [ -z "$(_parked)" ]; }
 
-# The ids of scopes that are no session's, and not prepared for one.
+# The ids of scopes that are no session's.
 _parked() {
-  comm -13 <({ api GET '/api/sessions?limit=1000' | jq -r '.sessions[].id' && prepared_scopes; } | sort) \
+  comm -13 <(api GET '/api/sessions?limit=1000' | jq -r '.sessions[].id' | sort) \
     <(systemctl list-units --no-legend --plain 'ash-s-*.scope' | awk '{print $1}' |
       sed 's/^ash-s-//; s/\.scope$//' | sort)
 }
